@@ -1,0 +1,1 @@
+"""Lazy relational plans over Arrow: schemas, expressions, plans, and the runner that streams them."""

@@ -1,0 +1,1 @@
+"""Computation on columns: expressions as data and vectorised kernels."""

@@ -1,0 +1,1 @@
+"""Plans: frozen nodes, sources, optimizer rules, compiler, runner."""

@@ -1,0 +1,1 @@
+"""Schemas: table specifications, alignment, dictionary encoding, inference."""

@@ -1,0 +1,1 @@
+"""The Python client: connect to a server, read tables, query them from DuckDB and Polars, ingest source."""

@@ -1,0 +1,1 @@
+"""The code graph server: contracts, store, pipeline, serving, Flight."""

@@ -1,0 +1,1 @@
+"""The contracts: every table's columns, types, key and order, as data. Needs pyarrow and ``arrowdsl.schema`` alone."""
