@@ -1,0 +1,103 @@
+"""The wire's filter language, CQL2-JSON, read into expressions and written from them.
+
+Of OGC 21-065r2 it has and, or, not, =, <>, <, <=, >, >=, in, between, like (wildcards % and _, escaped by a backslash)
+and isNull, over properties, strings, numbers and booleans.
+
+>>> where = from_cql2({"op": ">=", "args": [{"property": "confidence"}, 0.9]})
+>>> where
+Call(function='>=', arguments=(Column(name='confidence'), Literal(value=0.9, type=None)))
+>>> to_cql2(where)
+{'op': '>=', 'args': [{'property': 'confidence'}, 0.9]}
+"""
+
+import math
+import reprlib
+
+from arrowdsl.compute.expr import Call, Column, Expr, Literal, Parameter, Values
+from arrowdsl.errors import ExpressionError
+
+MAX_DEPTH = 32  # the engine recurses over expressions on its own small stacks
+MAX_CALLS = 500  # it flattens a chain of and/or into one recursion, so their number counts too
+
+
+def from_cql2(document: object) -> Expr:
+    """The filter that a CQL2-JSON document spells; raises ExpressionError, saying what is wrong and what is allowed."""
+    expr = _parse(document, depth=0)
+    if _calls(expr) > MAX_CALLS:
+        raise ExpressionError(f"the filter has {_calls(expr)} operations, at most {MAX_CALLS} are allowed")
+    return expr
+
+
+def to_cql2(expr: Expr) -> object:
+    """The CQL2-JSON document of a filter."""
+    match expr:
+        case Column(name):
+            return {"property": name}
+        case Literal(value):
+            return value
+        case Values(values):
+            return list(values)
+        case Call(function, arguments):
+            return {"op": function, "args": [to_cql2(argument) for argument in arguments]}
+        case Parameter(name):
+            raise ExpressionError(f"parameter {name} has no form in CQL2")
+
+
+def _calls(expr: Expr) -> int:
+    return 1 + sum(map(_calls, expr.arguments)) if isinstance(expr, Call) else 0
+
+
+def _parse(document: object, depth: int) -> Expr:
+    if depth > MAX_DEPTH:
+        raise ExpressionError(f"the filter is nested more than {MAX_DEPTH} deep")
+    match document:
+        case {"property": str(name), **rest} if not rest:
+            return Column(name)
+        case {"op": str(op), "args": list(arguments), **rest} if not rest:
+            return _parse_call(op, arguments, depth)
+        case bool() | str():
+            return Literal(document)
+        case int() | float():
+            return Literal(_number(document))
+        case _:
+            raise ExpressionError(
+                f'{reprlib.repr(document)} is not understood; a term is {{"op": …, "args": […]}}, {{"property": name}},'
+                " a string, a number, true or false"
+            )
+
+
+def _parse_call(op: str, arguments: list[object], depth: int) -> Expr:
+    match op, arguments:
+        case "and" | "or", [_, *_]:
+            return Call(op, tuple(_parse(argument, depth + 1) for argument in arguments))
+        case "not" | "isNull", [argument]:
+            return Call(op, (_parse(argument, depth + 1),))
+        case "=" | "<>" | "<" | "<=" | ">" | ">=" | "like", [left, right]:
+            return Call(op, (_parse(left, depth + 1), _parse(right, depth + 1)))
+        case "between", [value, low, high]:
+            term, lower, upper = (_parse(argument, depth + 1) for argument in (value, low, high))
+            return Call("and", (Call(">=", (term, lower)), Call("<=", (term, upper))))
+        case "in", [value, list(choices)]:
+            return Call("in", (_parse(value, depth + 1), Values(tuple(_choice(choice) for choice in choices))))
+        case _:
+            raise ExpressionError(
+                f"{reprlib.repr(op)} with {len(arguments)} arguments is not understood; operations: and, or (one"
+                " argument or more), not, isNull (one), =, <>, <, <=, >, >=, like (two), between (three), in (a value"
+                " and a list)"
+            )
+
+
+def _choice(value: object) -> bool | int | float | str:
+    if isinstance(value, bool | str):
+        return value
+    if isinstance(value, int | float):
+        return _number(value)
+    raise ExpressionError(f"the list of an in has strings, numbers or booleans, given: {reprlib.repr(value)}")
+
+
+def _number(value: float) -> int | float:
+    if isinstance(value, int) and not -(2**63) <= value < 2**63:
+        raise ExpressionError(f"{value} does not fit into 64 bits")
+    if not math.isfinite(value):
+        raise ExpressionError(f"{value} is not a number")
+    return value

@@ -1,0 +1,108 @@
+"""Vectorised kernels: lists to rows, distinct values, groups of rows. No loop over rows; order is kept."""
+
+from collections.abc import Iterator, Mapping
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from arrowdsl.schema.schema import SortKey
+
+Indices = npt.NDArray[np.int64]
+
+
+def explode_list_column(
+    table: pa.Table, *, parent_id_col: str, list_col: str, out_parent_col: str, out_value_col: str
+) -> pa.Table:
+    """One row for each element of each list: the parent's id and the element.
+
+    Rows keep the order of their parents and of their lists; a null or empty list gives none. The schema's metadata is
+    kept.
+    """
+    column = table.column(list_col).combine_chunks()
+    parents = table.column(parent_id_col).take(pc.list_parent_indices(column))
+    schema = pa.schema(
+        [
+            table.schema.field(parent_id_col).with_name(out_parent_col),
+            pa.field(out_value_col, column.type.value_type),
+        ],
+        metadata=table.schema.metadata,
+    )
+    return pa.Table.from_arrays([parents, pc.list_flatten(column)], schema=schema)
+
+
+def flatten_list_struct_field(table: pa.Table, *, list_col: str, field: str) -> pa.Array:
+    """One field of every struct in a list<struct> column, in order; null and empty lists give nothing."""
+    return pc.struct_field(pc.list_flatten(table.column(list_col).combine_chunks()), [field])
+
+
+def distinct_sorted(values: pa.Array | pa.ChunkedArray) -> pa.Array:
+    """The distinct non-null values in ascending order."""
+    distinct = pc.drop_null(pc.unique(values))
+    return distinct.take(pc.array_sort_indices(distinct))
+
+
+def explode(table: pa.Table, column: str, outputs: Mapping[str, str | None]) -> pa.Table:
+    """The table with one row for each element of the list ``column``, which ``outputs`` replaces.
+
+    ``outputs`` names the new columns, each with the field of the element struct that it takes, or with None for the
+    element itself. The other columns are repeated; a null or empty list gives no row.
+    """
+    lists = table.column(column).combine_chunks()
+    parents, elements = pc.list_parent_indices(lists), pc.list_flatten(lists)
+    columns = {name: table.column(name).take(parents) for name in table.column_names if name != column}
+    for name, field in outputs.items():
+        columns[name] = elements if field is None else pc.struct_field(elements, [field])
+    return pa.table(columns)
+
+
+def first_of_each(table: pa.Table, key: tuple[str, ...], tie_breakers: tuple[SortKey, ...]) -> pa.Array:
+    """A mask of the rows to keep so that ``key`` is unique: of equal keys the first by ``tie_breakers``, then by order.
+
+    Nulls count as equal to each other.
+    """
+    if distinct_rows(table.select(list(key))) == table.num_rows:
+        return pa.repeat(pa.scalar(value=True), table.num_rows)
+    sort_keys = [*((name, "ascending") for name in key), *tie_breakers]
+    order = pc.sort_indices(table, sort_keys=sort_keys)  # a stable sort
+    keep = np.zeros(table.num_rows, dtype=bool)
+    keep[np.asarray(order)[_starts(table.select(list(key)).take(order))]] = True
+    return pa.array(keep)
+
+
+def distinct_rows(table: pa.Table) -> int:
+    """The number of distinct rows of the table."""
+    return int(table.group_by(table.column_names, use_threads=False).aggregate([]).num_rows)
+
+
+def whole_groups(batches: Iterator[pa.RecordBatch], column: str) -> Iterator[pa.Table]:
+    """The rows regrouped so that a run of equal values of ``column`` is never spread over two tables.
+
+    Memory is bounded by the longest run and one batch.
+    """
+    held: list[pa.RecordBatch] = []
+    for batch in batches:
+        if not batch.num_rows:
+            continue
+        starts = _starts(pa.Table.from_batches([batch]).select([column]))
+        continues = bool(held) and held[-1].column(column)[-1] == batch.column(column)[0]
+        cut = int(starts[-1])
+        if cut == 0 and (continues or not held):
+            held.append(batch)
+            continue
+        yield pa.Table.from_batches([*held, batch.slice(0, cut)])
+        held = [batch.slice(cut)]
+    if held:
+        yield pa.Table.from_batches(held)
+
+
+def _starts(table: pa.Table) -> Indices:
+    """The row numbers at which a run of equal rows starts."""
+    changed = np.zeros(max(table.num_rows - 1, 0), dtype=bool)
+    for column in table.combine_chunks().columns:
+        before, after = column.slice(0, len(changed)), column.slice(1)
+        differs = pc.fill_null(pc.not_equal(before, after), fill_value=False)
+        one_null = pc.xor(pc.is_null(before), pc.is_null(after))
+        changed |= np.asarray(pc.or_(differs, one_null))
+    return np.concatenate(([0], np.flatnonzero(changed) + 1))

@@ -1,0 +1,104 @@
+"""Contracts held: of a plan's rows those that hold their contract, and an account of those that do not.
+
+A contract asks for values in its required columns and for a unique key. ``finalize`` keeps what holds, ``violations``
+reports the rest, so that no row goes silently.
+"""
+
+from collections.abc import Iterator
+from functools import partial
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from arrowdsl.compute.kernels import first_of_each
+from arrowdsl.plan.nodes import Kernel, KernelFunction, Plan
+from arrowdsl.schema.schema import TableSpec, empty_table
+
+VERSION = 1
+VIOLATIONS = pa.schema(
+    [
+        ("row_key", pa.string()),
+        ("column", pa.string()),
+        ("check", pa.string()),
+        ("detail", pa.string()),
+        ("rows", pa.int64()),
+    ]
+)
+
+
+def finalize(plan: Plan, spec: TableSpec, *, group_by: str | None = None) -> Plan:
+    """The rows of ``plan`` that hold the contract, in their order; columns that the contract lacks stay.
+
+    Of rows of equal key the first by the contract's tie-breakers stays. ``group_by`` names a column whose equal values
+    lie together and which the key determines: rows are then held a run at a time instead of all at once.
+    """
+    return Kernel(
+        plan,
+        KernelFunction(
+            name=f"finalize {spec.name}",
+            version=VERSION,
+            apply=partial(_holding, spec=spec),
+            needs=_columns_checked(spec, group_by),
+            passes=frozenset(spec.key) | ({group_by} if group_by else set()),
+            group_by=group_by,
+        ),
+    )
+
+
+def violations(plan: Plan, spec: TableSpec, *, group_by: str | None = None) -> Plan:
+    """What ``finalize`` leaves out: row_key, column, check (required_non_null or key), detail, rows (a count)."""
+    return Kernel(
+        plan,
+        KernelFunction(
+            name=f"violations of {spec.name}",
+            version=VERSION,
+            apply=partial(_breaking, spec=spec),
+            needs=_columns_checked(spec, group_by),
+            group_by=group_by,
+            replaces_columns=True,
+        ),
+    )
+
+
+def _columns_checked(spec: TableSpec, group_by: str | None) -> tuple[str, ...]:
+    names = (*spec.required, *spec.key, *(name for name, _ in spec.tie_breakers), *((group_by,) if group_by else ()))
+    return tuple(dict.fromkeys(names))
+
+
+def _holding(table: pa.Table, spec: TableSpec) -> pa.Table:
+    complete = table.filter(_complete(table, spec))
+    return complete.filter(first_of_each(complete, spec.key, spec.tie_breakers)) if spec.key else complete
+
+
+def _breaking(table: pa.Table, spec: TableSpec) -> pa.Table:
+    return pa.concat_tables([empty_table(VIOLATIONS), *_reports(table, spec)])
+
+
+def _reports(table: pa.Table, spec: TableSpec) -> Iterator[pa.Table]:
+    for name in spec.required:
+        missing = table.filter(pc.is_null(table.column(name)))
+        if missing.num_rows:
+            yield _report(missing, spec, name, "required_non_null", "the value is null")
+    complete = table.filter(_complete(table, spec))
+    if spec.key:
+        extra = complete.filter(pc.invert(first_of_each(complete, spec.key, spec.tie_breakers)))
+        if extra.num_rows:
+            yield _report(extra, spec, ", ".join(spec.key), "key", "the key occurs more than once; one row stays")
+
+
+def _complete(table: pa.Table, spec: TableSpec) -> pa.Array:
+    """A mask of the rows that have a value in every required column."""
+    mask = np.ones(table.num_rows, dtype=bool)
+    for name in spec.required:
+        mask &= np.asarray(pc.is_valid(table.column(name)))
+    return pa.array(mask)
+
+
+def _report(rows: pa.Table, spec: TableSpec, column: str, check: str, detail: str) -> pa.Table:
+    """A row for each key among the rows, with the number of rows that have it."""
+    parts = [pc.fill_null(rows.column(name).cast(pa.string()), "null") for name in spec.key or spec.required]
+    keys = pa.table({"row_key": pc.binary_join_element_wise(*parts, ", ")})
+    counted = keys.group_by("row_key", use_threads=False).aggregate([([], "count_all")])
+    constants = [pa.repeat(pa.scalar(text), counted.num_rows) for text in (column, check, detail)]
+    return pa.Table.from_arrays([counted.column("row_key"), *constants, counted.column("count_all")], schema=VIOLATIONS)

@@ -1,0 +1,167 @@
+"""The optimizer is a tuple of rules; a rule is a function from plan to plan that keeps the rows and their order.
+
+Filters go down to the scans first, then branches whose filter can't be true vanish, then scans are narrowed to the
+columns that anything above them needs.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from functools import reduce
+
+from arrowdsl.compute.expr import Column, Expr, Literal, columns, conjunction, conjuncts, fold, substitute
+from arrowdsl.plan.nodes import (
+    Aggregate,
+    Empty,
+    Explode,
+    Filter,
+    Join,
+    Kernel,
+    Plan,
+    Project,
+    Ref,
+    Scan,
+    Sort,
+    Union,
+    inputs,
+    with_inputs,
+)
+from arrowdsl.plan.runner import schema_of
+from arrowdsl.plan.source import Catalog
+
+Rule = Callable[[Plan, Catalog], Plan]
+Names = frozenset[str]
+_NEVER = Literal(value=False)
+
+
+def optimize(plan: Plan, catalog: Catalog) -> Plan:
+    """The plan after all rules; the catalog tells the schemas of its tables."""
+    return reduce(lambda current, rule: rule(current, catalog), RULES, plan)
+
+
+def push_filters(plan: Plan, catalog: Catalog) -> Plan:
+    """Each term of a filter as near to the scans as it goes; at a scan it becomes the scan's own predicate."""
+    pushed = with_inputs(plan, [push_filters(child, catalog) for child in inputs(plan)])
+    match pushed:
+        case Filter(child, predicate):
+            return _push(child, conjuncts(predicate))
+        case _:
+            return pushed
+
+
+def drop_empty(plan: Plan, catalog: Catalog) -> Plan:
+    """A branch whose filter is never true becomes ``Empty``, and leaves its union."""
+    smaller = with_inputs(plan, [drop_empty(child, catalog) for child in inputs(plan)])
+    match smaller:
+        case Filter(_, predicate) | Scan(predicate=predicate) if predicate == _NEVER:
+            return Empty(schema_of(plan, catalog))
+        case Filter(Empty(), _) | Sort(Empty(), _):
+            return inputs(smaller)[0]
+        case Project(Empty()):
+            return Empty(schema_of(smaller, catalog))
+        case Union(branches):
+            kept = tuple(branch for branch in branches if not isinstance(branch, Empty))
+            return kept[0] if len(kept) == 1 else Union(kept) if kept else branches[0]
+        case _:
+            return smaller
+
+
+def prune_columns(plan: Plan, catalog: Catalog) -> Plan:
+    """Scans read the columns that are needed above them, and no others."""
+    return _prune(plan, frozenset(schema_of(plan, catalog).names), catalog)
+
+
+RULES: tuple[Rule, ...] = (push_filters, drop_empty, prune_columns)
+
+
+def _push(plan: Plan, terms: tuple[Expr, ...]) -> Plan:
+    """``plan`` with the terms applied below its top wherever that gives the same rows."""
+    predicate = fold(conjunction(terms))
+    terms = conjuncts(predicate)
+    match plan:
+        case _ if predicate == Literal(value=True):
+            return plan
+        case _ if predicate == _NEVER:
+            return Filter(plan, predicate)
+        case Filter(child, inner):
+            return _push(child, (*conjuncts(inner), *terms))
+        case Project(child, outputs):
+            meanings: dict[Expr, Expr] = {Column(name): expr for name, expr in outputs}
+            return replace(plan, input=_push(child, tuple(substitute(term, meanings) for term in terms)))
+        case Union(branches):
+            return Union(tuple(_push(branch, terms) for branch in branches))
+        case Sort(child):
+            return replace(plan, input=_push(child, terms))
+        case Explode(child, _, outputs):
+            made = {name for name, _ in outputs}
+            return _push_some(plan, child, terms, lambda term: not columns(term) & made)
+        case Aggregate(child, keys):
+            return _push_some(plan, child, terms, lambda term: columns(term) <= set(keys))
+        case Kernel(child, function):
+            return _push_some(plan, child, terms, lambda term: columns(term) <= function.passes)
+        case Join(left):
+            return _push_some(plan, left, terms, lambda term: columns(term) <= set(plan.left_output))
+        case Scan(predicate=known):
+            return replace(plan, predicate=fold(conjunction((*(() if known is None else (known,)), *terms))))
+        case _:
+            return Filter(plan, predicate)
+
+
+def _push_some(plan: Plan, child: Plan, terms: Iterable[Expr], goes: Callable[[Expr], bool]) -> Plan:
+    """The terms for which ``goes`` holds below the node's first input, the others above the node."""
+    below: list[Expr] = []
+    above: list[Expr] = []
+    for term in terms:
+        (below if goes(term) else above).append(term)
+    if below:
+        plan = with_inputs(plan, [_push(child, tuple(below)), *inputs(plan)[1:]])
+    return Filter(plan, conjunction(above)) if above else plan
+
+
+def _prune(plan: Plan, needed: Names, catalog: Catalog) -> Plan:
+    match plan:
+        case Scan(table, known):
+            available = catalog.source(table).schema.names if known is None else known
+            return replace(plan, columns=tuple(name for name in available if name in needed))
+        case Filter(child, predicate):
+            return replace(plan, input=_prune(child, needed | columns(predicate), catalog))
+        case Project(child, outputs):
+            kept = tuple((name, expr) for name, expr in outputs if name in needed)
+            read = frozenset[str]().union(*(columns(expr) for _, expr in kept))
+            return Project(_prune(child, read, catalog), kept)
+        case Sort(child, keys):
+            return replace(plan, input=_prune(child, needed | {name for name, _ in keys}, catalog))
+        case Aggregate(child, keys, measures):
+            return replace(plan, input=_prune(child, frozenset(keys) | {name for name, _, _ in measures}, catalog))
+        case Explode(child, column, outputs):
+            made = {name for name, _ in outputs}
+            return replace(plan, input=_prune(child, (needed - made) | {column}, catalog))
+        case Kernel(child, function):
+            passed = frozenset[str]() if function.replaces_columns else needed
+            return replace(plan, input=_prune(child, passed | set(function.needs), catalog))
+        case Join():
+            return _prune_join(plan, needed, catalog)
+        case Union(branches):
+            return Union(tuple(_prune(branch, needed, catalog) for branch in branches))
+        case Ref() | Empty():
+            return _narrowed(plan, needed, catalog)
+        case _:
+            return plan
+
+
+def _narrowed(plan: Plan, needed: Names, catalog: Catalog) -> Plan:
+    names = schema_of(plan, catalog).names
+    return plan if needed >= set(names) else plan.select(*(name for name in names if name in needed))
+
+
+def _prune_join(join: Join, needed: Names, catalog: Catalog) -> Plan:
+    """A name that both sides have stays on both, since it decides what the right one is called."""
+    shared = set(join.left_output) & set(join.right_output)
+    left_output = tuple(name for name in join.left_output if name in needed | shared)
+    right_output = tuple(name for name in join.right_output if name in needed | shared)
+    return replace(
+        join,
+        left=_prune(join.left, frozenset(left_output) | set(join.left_keys), catalog),
+        right=_prune(join.right, frozenset(right_output) | set(join.right_keys), catalog),
+        left_output=left_output,
+        right_output=right_output,
+    )

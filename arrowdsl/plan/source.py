@@ -1,0 +1,68 @@
+"""Where rows come from: a catalog gives each name in a plan its table, dataset, or other plan."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Protocol, TypeAlias
+
+import pyarrow as pa
+import pyarrow.dataset as ds
+
+from arrowdsl.errors import UnknownSourceError, one_of
+from arrowdsl.plan.nodes import Plan, Ref
+from arrowdsl.schema.schema import TableSpec
+
+
+@dataclass(frozen=True)
+class DatasetSource:
+    """A dataset on disk, scanned lazily; it goes wherever a table goes. ``spec`` is its contract, if it has one."""
+
+    dataset: ds.Dataset
+    spec: TableSpec | None = None
+
+    @property
+    def schema(self) -> pa.Schema:
+        """The schema that scans give."""
+        return self.dataset.schema if self.spec is None else self.spec.plain_schema
+
+
+@dataclass(frozen=True)
+class PlanSource:
+    """A plan, and the catalog that it is to be run with."""
+
+    plan: Plan
+    catalog: "Catalog"
+
+
+Source: TypeAlias = pa.Table | DatasetSource
+
+
+class Catalog(Protocol):
+    """What the compiler asks for the meaning of names; both methods raise UnknownSourceError."""
+
+    def source(self, table: str) -> Source:
+        """The rows of a table."""
+        ...
+
+    def resolve(self, ref: Ref) -> Iterable[PlanSource]:
+        """The plans whose rows, one after another, are those of an output."""
+        ...
+
+
+@dataclass(frozen=True)
+class PlanCatalog:
+    """A catalog of named sources."""
+
+    sources: Mapping[str, Source] = field(default_factory=dict)
+    outputs: Mapping[str, PlanSource] = field(default_factory=dict)
+
+    def source(self, table: str) -> Source:
+        """The named source."""
+        if table not in self.sources:
+            raise UnknownSourceError(f"unknown table {table!r}; tables: {one_of(self.sources)}")
+        return self.sources[table]
+
+    def resolve(self, ref: Ref) -> Iterable[PlanSource]:
+        """The named output."""
+        if ref.output not in self.outputs:
+            raise UnknownSourceError(f"unknown output {ref.output!r}; outputs: {one_of(self.outputs)}")
+        return (self.outputs[ref.output],)
