@@ -16,7 +16,7 @@ from arrowdsl.plan.nodes import Join, JoinKind, Plan, Scan
 from arrowdsl.plan.runner import run_plan
 from arrowdsl.plan.source import PlanCatalog, Source
 
-_ROW = "__row"
+_LEFT_ROW, _RIGHT_ROW = "__left_row", "__right_row"
 
 
 @dataclass(frozen=True)
@@ -82,13 +82,28 @@ def _run(node: Join, left: Source, right: Source) -> pa.Table:
     """The join of two sources, in the order of the left one and with its metadata."""
     _check_joinable("left", left.schema, (*node.left_keys, *node.left_output))
     _check_joinable("right", right.schema, (*node.right_keys, *node.right_output))
-    rows = run_plan(node.left, PlanCatalog({"left": left}))
-    numbered = rows.append_column(_ROW, pa.array(np.arange(rows.num_rows)))
-    catalog = PlanCatalog({"left": numbered, "right": right})
-    joined = run_plan(replace(node, left=Scan("left"), left_output=(*node.left_output, _ROW)).order_by(_ROW), catalog)
-    joined = joined.drop_columns([_ROW])
+    sides = PlanCatalog({"left": left, "right": right})
+    numbered = PlanCatalog(
+        {
+            "left": _numbered(run_plan(node.left, sides), _LEFT_ROW),
+            "right": _numbered(run_plan(node.right, sides), _RIGHT_ROW),
+        }
+    )
+    rows = (_LEFT_ROW, _RIGHT_ROW) if node.kind == "left outer" else (_LEFT_ROW,)
+    join = replace(
+        node,
+        left=Scan("left"),
+        right=Scan("right"),
+        left_output=(*node.left_output, _LEFT_ROW),
+        right_output=(*node.right_output, *rows[1:]),
+    )
+    joined = run_plan(join.order_by(*rows), numbered).drop_columns(list(rows))
     fields = [left.schema.field(name) for name in node.left_output]
     return joined.cast(pa.schema([*fields, *list(joined.schema)[len(fields) :]], metadata=left.schema.metadata))
+
+
+def _numbered(table: pa.Table, column: str) -> pa.Table:
+    return table.append_column(column, pa.array(np.arange(table.num_rows)))
 
 
 def _check_joinable(side: str, schema: pa.Schema, names: Sequence[str]) -> None:

@@ -53,6 +53,11 @@ class TableSpec:
     order: tuple[SortKey, ...] = ()
     vocabularies: Mapping[str, Vocabulary] = field(default_factory=lambda: MappingProxyType({}))
 
+    @property
+    def version(self) -> int:
+        """The contract's version, as its metadata says."""
+        return int(self.schema.metadata[b"contract_version"])
+
     @cached_property
     def required(self) -> tuple[str, ...]:
         """The columns that may not be null."""

@@ -1,1 +1,1 @@
-"""The command line."""
+"""The command line: each command in its own module, loaded when it is called."""

@@ -1,1 +1,20 @@
-"""The Python client: connect to a server, read tables, query them from DuckDB and Polars, ingest source."""
+"""The Python client: connect to a server, read tables, query them from DuckDB, Polars and DataFusion, put tables.
+
+It needs pyarrow alone.
+"""
+
+from flight_client.client import Client, DatasetInfo, connect
+from flight_client.dataset import FlightDataset
+from flight_client.errors import FlightClientError, StreamClosedError, UnreachableError
+from flight_client.streams import FlightReader
+
+__all__ = [
+    "Client",
+    "DatasetInfo",
+    "FlightClientError",
+    "FlightDataset",
+    "FlightReader",
+    "StreamClosedError",
+    "UnreachableError",
+    "connect",
+]

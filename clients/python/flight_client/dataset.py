@@ -1,0 +1,186 @@
+"""A dataset on the server as a ``pyarrow.dataset.Dataset``: what DuckDB, Polars and DataFusion query in place.
+
+    dataset = client.dataset("django", "callsite_qname_candidates")
+    duckdb.sql("select qname, count(*) from dataset group by 1 order by 2 desc limit 10")
+
+Engines call ``scanner(columns=, filter=)``, and DataFusion ``get_fragments``; columns and filter go to the server as
+far as they can be said there. A dataset reads the snapshot that was the newest when it was made, however often it is
+queried.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, NoReturn, Protocol
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.dataset as ds
+
+from flight_client.errors import FlightClientError
+from flight_client.scan import Columns, FlightScanner, Opener, plan_scan
+from flight_client.tickets import Ticket
+
+if TYPE_CHECKING:
+
+    class _Dataset:
+        """pyarrow has no type stubs, and a strict checker takes no base class that it does not know."""
+
+else:
+    _Dataset = ds.Dataset
+
+
+@dataclass(frozen=True)
+class Source:
+    """Rows on a server: the ticket that names them, their schema, and how to open a read of them."""
+
+    ticket: Ticket
+    schema: pa.Schema
+    opener: Opener
+    endpoints: Callable[[Ticket], Sequence[Ticket]]
+    rows: int | None = None  # where the server knows
+    where: pc.Expression | None = None  # kept by every read, on top of the ticket's own
+
+    def scanner(
+        self, columns: Columns | None, where: pc.Expression | None, batch_size: int | None = None
+    ) -> FlightScanner:
+        """The read of these columns of the rows that ``where`` keeps."""
+        return FlightScanner(self.ticket, self.schema, self.opener, columns, _both(self.where, where), batch_size)
+
+
+class _Queries(Protocol):
+    """The short ways to read that pyarrow's datasets and fragments have, all of them by way of a scanner."""
+
+    source: Source
+
+    def to_batches(
+        self,
+        columns: Columns | None = None,
+        filter: pc.Expression | None = None,
+        batch_size: int | None = None,
+        **_: object,
+    ) -> Iterator[pa.RecordBatch]:
+        """The batches; dropping the iterator cancels the stream."""
+        return self.source.scanner(columns, filter, batch_size).to_batches()
+
+    def to_table(self, columns: Columns | None = None, filter: pc.Expression | None = None, **_: object) -> pa.Table:
+        """All rows."""
+        return self.source.scanner(columns, filter).to_table()
+
+    def head(
+        self, num_rows: int, columns: Columns | None = None, filter: pc.Expression | None = None, **_: object
+    ) -> pa.Table:
+        """The first rows; no more are read."""
+        return self.source.scanner(columns, filter).head(num_rows)
+
+    def take(
+        self,
+        indices: pa.Array | Sequence[int],
+        columns: Columns | None = None,
+        filter: pc.Expression | None = None,
+        **_: object,
+    ) -> pa.Table:
+        """The rows at these positions, in the order given; all rows are read."""
+        return self.source.scanner(columns, filter).take(indices)
+
+    def count_rows(self, filter: pc.Expression | None = None, **_: object) -> int:
+        """The number of rows; without a filter nothing is read where the server knows it."""
+        where = _both(self.source.where, filter)
+        if where is None and self.source.rows is not None:
+            return self.source.rows
+        return self.source.scanner(None, filter).count_rows()
+
+    @property
+    def partition_expression(self) -> pc.Expression:
+        """What holds for every row: nothing that is known here."""
+        return pc.scalar(value=True)
+
+
+class FlightFragment(_Queries):
+    """One endpoint of a dataset; has what DataFusion calls on a pyarrow Fragment."""
+
+    def __init__(self, source: Source) -> None:
+        self.source = source
+
+    @property
+    def physical_schema(self) -> pa.Schema:
+        """The columns and their types."""
+        return self.source.schema
+
+    def scanner(
+        self,
+        _schema: pa.Schema | None = None,
+        columns: Columns | None = None,
+        filter: pc.Expression | None = None,
+        batch_size: int | None = None,
+        **_: object,
+    ) -> FlightScanner:
+        """A read of the endpoint; the schema that a pyarrow Fragment is given first is known here."""
+        return self.source.scanner(columns, filter, batch_size)
+
+
+class FlightDataset(_Queries, _Dataset):
+    """A dataset of the server, made by ``Client.dataset``. Raises FlightClientError when a read fails.
+
+    Arrow's own options of a scanner (readahead, threads, memory pool) are taken and have no meaning here.
+    """
+
+    def __init__(self, source: Source) -> None:  # pyarrow's own refuses to be called
+        self.source = source
+
+    @property
+    def schema(self) -> pa.Schema:
+        """The columns and their types."""
+        return self.source.schema
+
+    def scanner(
+        self,
+        columns: Columns | None = None,
+        filter: pc.Expression | None = None,
+        batch_size: int | None = None,
+        **_: object,
+    ) -> FlightScanner:
+        """A read of these columns (names, or new columns as a mapping from names to expressions) and rows."""
+        return self.source.scanner(columns, filter, batch_size)
+
+    def get_fragments(self, filter: pc.Expression | None = None) -> Iterator[FlightFragment]:
+        """The endpoints that have rows for the filter; the filter is not applied to their reads."""
+        source = self.source
+        plan = plan_scan(source.ticket, source.schema, None, _both(source.where, filter))
+        for endpoint in source.endpoints(plan.ticket):
+            unfiltered = {key: value for key, value in endpoint.items() if key not in {"columns", "where"}}
+            if "where" in source.ticket:
+                unfiltered["where"] = source.ticket["where"]
+            yield FlightFragment(replace(source, ticket=unfiltered, rows=None))
+
+    def filter(self, expression: pc.Expression) -> "FlightDataset":
+        """The dataset of the rows for which the expression is true."""
+        return FlightDataset(replace(self.source, where=_both(self.source.where, expression)))
+
+    def sort_by(self, sorting: str | list[tuple[str, str]], **options: object) -> ds.InMemoryDataset:
+        """The rows sorted, in memory; takes the arguments of ``pyarrow.dataset.Dataset.sort_by``."""
+        return self._loaded().sort_by(sorting, **options)
+
+    def join(self, right_dataset: ds.Dataset, *arguments: object, **options: object) -> ds.InMemoryDataset:
+        """A join, in memory; takes the arguments of ``pyarrow.dataset.Dataset.join``."""
+        return self._loaded().join(_in_memory(right_dataset), *arguments, **options)
+
+    def join_asof(self, right_dataset: ds.Dataset, *arguments: object, **options: object) -> ds.InMemoryDataset:
+        """A join of nearest keys, in memory; takes the arguments of ``pyarrow.dataset.Dataset.join_asof``."""
+        return self._loaded().join_asof(_in_memory(right_dataset), *arguments, **options)
+
+    def replace_schema(self, schema: pa.Schema) -> NoReturn:
+        """Not possible: the schema is the server's."""
+        raise FlightClientError("unsupported", f"a FlightDataset keeps the server's schema, given: {schema}")
+
+    def _loaded(self) -> ds.InMemoryDataset:
+        return ds.InMemoryDataset(self.to_table())
+
+
+def _in_memory(dataset: ds.Dataset) -> ds.Dataset:
+    return ds.InMemoryDataset(dataset.to_table()) if isinstance(dataset, FlightDataset) else dataset
+
+
+def _both(left: pc.Expression | None, right: pc.Expression | None) -> pc.Expression | None:
+    if left is None or right is None:
+        return right if left is None else left
+    return left & right

@@ -1,0 +1,176 @@
+"""Positions inside f-strings on interpreters whose parser doesn't know them (before PEP 701, that is 3.11).
+
+There an f-string is one token; its expressions are parsed apart and their positions are guesses, wrong over several
+lines, after escapes and in nested strings. So the replacement fields are found in the source, as that parser finds
+them, and each expression is parsed again with its true place. A field of the source belongs to the node that comes at
+the same turn, for a field's own nested fields follow it in both.
+"""
+
+import ast
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from flight_client.extract.source import Source
+
+
+def _parser_knows_fields() -> bool:
+    joined = ast.parse("f'{a}'", mode="eval").body
+    return isinstance(joined, ast.JoinedStr) and joined.values[0].col_offset > joined.col_offset
+
+
+FIELDS_HAVE_POSITIONS = _parser_knows_fields()
+
+_BETWEEN_TOKENS = re.compile(rb"(?:[\s\\]|#[^\r\n]*)*")
+_OPENING = re.compile(rb"([A-Za-z]*)('''|\"\"\"|'|\")")
+_LITERAL = re.compile(rb"(?:[^{}\\]|\{\{|\}\}|\\N\{[^}]*\}|\\[^{}]|\\)*", re.DOTALL)
+_RAW_LITERAL = re.compile(rb"(?:[^{}]|\{\{|\}\})*", re.DOTALL)
+_SPEC_LITERAL = re.compile(rb"(?:[^{}\\]|\\N\{[^}]*\}|\\[^{}]|\\)*", re.DOTALL)
+_RAW_SPEC_LITERAL = re.compile(rb"[^{}]*", re.DOTALL)
+_STRING_IN_EXPRESSION = re.compile(rb"'''.*?'''|\"\"\".*?\"\"\"|'[^']*'|\"[^\"]*\"", re.DOTALL)
+_TWO_CHARACTERS = frozenset({b"!=", b"==", b"<=", b">="})
+_AFTER_EXPRESSION = re.compile(rb"=?\s*(?:![A-Za-z]\s*)?")
+_SPACE = b" \t\f\r\n"
+
+
+class UnplacedFieldError(ValueError):
+    """An f-string whose replacement fields in the source and in the syntax tree don't go together."""
+
+
+@dataclass(frozen=True)
+class _Field:
+    """A replacement field: byte offsets of its expression, and where the field ends, after its brace."""
+
+    start: int
+    end: int
+    field_end: int
+
+
+def place_fields(joined: ast.JoinedStr, source: Source, start: int, end: int) -> None:
+    """Give the expressions in an f-string (or several strings in a row, one an f-string) their true positions.
+
+    ``start`` and ``end`` are its byte offsets. Raises UnplacedFieldError.
+    """
+    nodes = list(_formatted_values(joined))
+    fields = sorted(_fields(source.utf8, start, end), key=lambda field: field.start)
+    if len(nodes) != len(fields):
+        raise UnplacedFieldError(f"an f-string has {len(nodes)} fields, {len(fields)} were found at byte {start}")
+    for node, found in zip(nodes, fields, strict=True):
+        node.value = _parsed(source, found.start, found.end)
+
+
+def _formatted_values(joined: ast.JoinedStr) -> Iterator[ast.FormattedValue]:
+    for value in joined.values:
+        if isinstance(value, ast.FormattedValue):
+            yield value
+            if isinstance(value.format_spec, ast.JoinedStr):
+                yield from _formatted_values(value.format_spec)
+
+
+def _fields(utf8: bytes, start: int, end: int) -> Iterator[_Field]:
+    """The replacement fields of the string tokens between two offsets."""
+    position = start
+    while (position := _end_of(_BETWEEN_TOKENS, utf8, position)) < end:
+        opening = _OPENING.match(utf8, position)
+        if opening is None:
+            raise UnplacedFieldError(f"no string at byte {position}")
+        prefix, quote = opening.group(1).lower(), opening.group(2)
+        body, position = opening.end(), _closing_quote(utf8, opening.end(), quote)
+        if b"f" in prefix:
+            yield from _fields_in(utf8, body, position, is_raw=b"r" in prefix)
+        position += len(quote)
+
+
+def _closing_quote(utf8: bytes, position: int, quote: bytes) -> int:
+    while not utf8.startswith(quote, position):
+        position += 2 if utf8[position : position + 1] == b"\\" else 1
+        if position >= len(utf8):
+            raise UnplacedFieldError("a string is not closed")
+    return position
+
+
+def _fields_in(utf8: bytes, position: int, end: int, *, is_raw: bool) -> Iterator[_Field]:
+    """The fields of one f-string's body, and those in their format specifications."""
+    literal = _RAW_LITERAL if is_raw else _LITERAL
+    position = _end_of(literal, utf8, position, end)
+    while position < end:
+        expression = position + 1
+        stop = _end_of_expression(utf8, expression, end)
+        position = _end_of(_AFTER_EXPRESSION, utf8, stop, end)
+        if utf8[position : position + 1] == b":":
+            inner = list(_spec_fields(utf8, position + 1, end, is_raw=is_raw))
+            yield from inner
+            position = _end_of_spec(utf8, inner[-1].field_end if inner else position + 1, end, is_raw=is_raw)
+        if utf8[position : position + 1] != b"}":
+            raise UnplacedFieldError(f"a replacement field is not closed at byte {position}")
+        position += 1
+        yield _Field(start=expression, end=stop, field_end=position)
+        position = _end_of(literal, utf8, position, end)
+
+
+def _spec_fields(utf8: bytes, position: int, end: int, *, is_raw: bool) -> Iterator[_Field]:
+    position = _end_of_spec(utf8, position, end, is_raw=is_raw)
+    while utf8[position : position + 1] == b"{":
+        stop = _end_of_expression(utf8, position + 1, end)
+        closing = _end_of(_AFTER_EXPRESSION, utf8, stop, end)
+        if utf8[closing : closing + 1] == b":":
+            closing = _end_of_spec(utf8, closing + 1, end, is_raw=is_raw)
+        yield _Field(start=position + 1, end=stop, field_end=closing + 1)
+        position = _end_of_spec(utf8, closing + 1, end, is_raw=is_raw)
+
+
+def _end_of_spec(utf8: bytes, position: int, end: int, *, is_raw: bool) -> int:
+    return _end_of(_RAW_SPEC_LITERAL if is_raw else _SPEC_LITERAL, utf8, position, end)
+
+
+def _end_of_expression(utf8: bytes, position: int, end: int) -> int:
+    """The first ``!``, ``:``, ``=`` or ``}`` after an expression's start that is not inside it."""
+    depth = 0
+    while position < end:
+        character = utf8[position : position + 1]
+        if character in b"'\"":
+            position = _end_of(_STRING_IN_EXPRESSION, utf8, position, end)
+            continue
+        if character in b"([{":
+            depth += 1
+        elif depth and character in b")]}":
+            depth -= 1
+        elif not depth and character in b"!:=}<>":
+            if utf8[position : position + 2] in _TWO_CHARACTERS:
+                position += 1
+            elif character not in b"<>":
+                return position
+        position += 1
+    raise UnplacedFieldError("an expression in an f-string does not end")
+
+
+def _end_of(pattern: re.Pattern[bytes], utf8: bytes, position: int, end: int | None = None) -> int:
+    found = pattern.match(utf8, position) if end is None else pattern.match(utf8, position, end)
+    return found.end() if found else position
+
+
+def _parsed(source: Source, start: int, end: int) -> ast.expr:
+    """The expression between two byte offsets, its nodes placed where it stands in the file."""
+    text = source.utf8[start:end]
+    start += len(text) - len(text.lstrip(_SPACE))
+    text = text.strip(_SPACE)
+    expression = ast.parse(b"(" + text + b")", mode="eval").body
+    if expression.col_offset == 0:  # a tuple or generator that took the parentheses for its own
+        expression.col_offset += 1
+        if expression.end_col_offset:
+            expression.end_col_offset -= 1
+    line, column = source.line_and_column(start)
+    for node in ast.walk(expression):
+        if isinstance(node, ast.expr | ast.keyword | ast.arg):
+            _shift(node, line - 1, column - 1)
+    return expression
+
+
+def _shift(node: ast.expr | ast.keyword | ast.arg, lines: int, columns: int) -> None:
+    if node.lineno == 1:
+        node.col_offset += columns
+    if node.end_lineno == 1 and node.end_col_offset is not None:
+        node.end_col_offset += columns
+    node.lineno += lines
+    if node.end_lineno is not None:
+        node.end_lineno += lines

@@ -1,0 +1,72 @@
+"""Module names. A module's dotted name starts at the topmost folder with an ``__init__`` above it.
+
+So a namespace folder inside a package is part of the name, and a script outside any package goes by its own name. When
+the root itself is a package, the name starts at the root, or further up while the folders there are packages too.
+"""
+
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+from pathlib import Path
+
+from flight_client.extract.scan import PACKAGE_FILES, package_folders
+
+
+@dataclass(frozen=True)
+class Module:
+    """A module's dotted name, and whether it is the ``__init__`` of a package."""
+
+    name: str
+    is_package: bool
+
+    @property
+    def package(self) -> str:
+        """The dotted name of its package: what a relative import starts from; empty when it has none."""
+        return self.name if self.is_package else self.name.rpartition(".")[0]
+
+    def absolute(self, level: int, module: str) -> str:
+        """What ``from <level dots><module> import`` means; the dots stay where there is no such package."""
+        if not level:
+            return module
+        parents = self.package.split(".") if self.package else []
+        if level > len(parents):
+            return "." * level + module
+        base = ".".join(parents[: len(parents) - level + 1])
+        return f"{base}.{module}" if module else base
+
+
+@dataclass(frozen=True)
+class ModuleNames:
+    """Names the modules of one root.
+
+    ``packages`` is as from ``package_folders``; ``root`` is the root's dotted name if it is a package itself.
+    """
+
+    packages: AbstractSet[str]
+    root: str
+
+    @classmethod
+    def under(cls, root: Path) -> "ModuleNames":
+        """Of a folder on disk; all of it counts, also when only a few files are extracted."""
+        packages = package_folders(root)
+        return cls(packages=packages, root=_dotted_name(root.resolve()) if "" in packages else "")
+
+    def module(self, path: str) -> Module:
+        """The module of a file, by its path relative to the root."""
+        *folders, name = path.split("/")
+        stem = name.rpartition(".")[0]
+        depth = next((n for n in range(len(folders) + 1) if "/".join(folders[:n]) in self.packages), None)
+        if depth is None:
+            return Module(name=stem, is_package=False)
+        parts = [self.root] if depth == 0 else [folders[depth - 1]]
+        parts += folders[depth:]
+        is_package = stem == "__init__"
+        return Module(name=".".join(parts if is_package else [*parts, stem]), is_package=is_package)
+
+
+def _dotted_name(folder: Path) -> str:
+    parts = [folder.name]
+    for parent in folder.parents:
+        if not any((parent / name).is_file() for name in PACKAGE_FILES):
+            break
+        parts.append(parent.name)
+    return ".".join(reversed(parts))

@@ -1,0 +1,199 @@
+"""Scopes and the names bound in them, with Python 3.11's semantics on every interpreter.
+
+A walk opens a scope for each module, class, function, lambda, comprehension and list of type parameters, and records
+what each binds. Once the file is walked, ``settle`` moves names declared global or nonlocal to the scope where they
+live and numbers the definitions; then scopes have ids and resolve names.
+
+Qualified names are those of LibCST's QualifiedNameProvider, made absolute: a name bound by imports has the imported
+names (IMPORT), any other bound name its scope's prefix (LOCAL), a name bound nowhere may be a builtin (BUILTIN).
+"""
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Literal
+
+from flight_client.extract.builtin_names import BUILTIN_NAMES
+
+ScopeKind = Literal["module", "class", "function", "lambda", "comprehension", "type_params"]
+Qnames = tuple[tuple[str, str], ...]
+
+_FUNCTIONS = frozenset({"function", "lambda", "comprehension"})
+
+
+@dataclass(slots=True, eq=False)
+class Scope:
+    """A scope. ``qualpath`` names it inside the module, ``prefix`` is what LibCST puts before names bound in it.
+
+    ``bound`` has for each name what it was bound to: the qualified name that an import gives it, None for any other
+    binding. ``import a.b`` binds ``a`` and, for lookup only, ``a.b``. ``start`` is the definition's byte offset.
+    """
+
+    kind: ScopeKind
+    parent: "Scope | None"
+    qualpath: str
+    prefix: str
+    start: int
+    bound: dict[str, list[str | None]] = field(default_factory=dict)
+    globals: set[str] = field(default_factory=set)
+    nonlocals: set[str] = field(default_factory=set)
+    has_dotted: bool = False
+    is_generator: bool = False
+    def_id: str = ""
+    scope_id: str = ""
+    resolved: dict[str, Qnames] = field(default_factory=dict)
+
+    def bind(self, name: str, target: str | None = None) -> None:
+        """Record that this scope's code binds the name: ``target`` is an imported qualified name."""
+        targets = self.bound.get(name)
+        if targets is None:
+            self.bound[name] = [target]
+        else:
+            targets.append(target)
+
+    def module(self) -> "Scope":
+        """The module's scope."""
+        scope = self
+        while scope.parent is not None:
+            scope = scope.parent
+        return scope
+
+    def home(self, name: str) -> "Scope | None":
+        """The scope whose binding a load of the name in this scope means; None if nothing in the module binds it."""
+        scope: Scope | None = self
+        while scope is not None:
+            if scope is self or scope.kind != "class" or self._is_type_params_of(scope):
+                if name in scope.globals:
+                    module = scope.module()
+                    return module if name in module.bound else None
+                if name in scope.bound:
+                    return scope
+            scope = scope.parent
+        return None
+
+    def defined(self, name: str) -> Qnames:
+        """The qualified name of a function or class whose definition stands in this scope."""
+        home = self.home(name) or self
+        return ((f"{home.prefix}.{name}", "LOCAL"),)
+
+    def candidates(self, dotted: str) -> Qnames:
+        """The qualified names that a dotted name may have here, sorted, without repetitions."""
+        found = self.resolved.get(dotted)
+        if found is None:
+            found = self.resolved[dotted] = self._candidates(dotted)
+        return found
+
+    def _candidates(self, dotted: str) -> Qnames:
+        root = dotted.partition(".")[0]
+        home = self.home(root)
+        if home is None:
+            return ((f"builtins.{root}", "BUILTIN"),) if root in BUILTIN_NAMES else ()
+        known = _longest_bound_prefix(dotted, home.bound) if home.has_dotted else root
+        rest = dotted[len(known) :]
+        names = {
+            (f"{home.prefix}.{dotted}", "LOCAL") if target is None else (target + rest, "IMPORT")
+            for target in home.bound[known]
+        }
+        return tuple(sorted(names))
+
+    def _is_type_params_of(self, scope: "Scope") -> bool:
+        return self.kind == "type_params" and self.parent is scope
+
+
+def literal_method(dotted: str) -> Qnames:
+    """The qualified name of a method of a literal: ``str.join`` for ``"".join``."""
+    return ((f"builtins.{dotted}", "BUILTIN"),)
+
+
+def module_itself(name: str) -> Qnames:
+    """The qualified name of a module."""
+    return ((name, "LOCAL"),)
+
+
+def module_scope(name: str) -> Scope:
+    """The outermost scope of a file."""
+    return Scope(kind="module", parent=None, qualpath="<module>", prefix=name, start=0)
+
+
+def inner_scope(kind: ScopeKind, name: str, parent: Scope, start: int) -> Scope:
+    """A definition's scope; ``name`` is its own, or ``<lambda>``, ``<listcomp>`` and so on."""
+    return Scope(
+        kind=kind, parent=parent, qualpath=_qualpath(name, parent), prefix=_prefix(kind, name, parent), start=start
+    )
+
+
+def type_params_scope(parent: Scope, start: int) -> Scope:
+    """The scope of type parameters (PEP 695), transparent for qualified names and paths."""
+    return Scope(kind="type_params", parent=parent, qualpath=parent.qualpath, prefix=parent.prefix, start=start)
+
+
+def settle(scopes: Iterable[Scope], file_id: str) -> None:
+    """Bring names declared global or nonlocal home, then give definitions and scopes their ids.
+
+    ``scopes`` are in the order opened, so that a parent comes before its children.
+    """
+    opened = list(scopes)
+    for scope in opened:
+        for name in scope.globals & scope.bound.keys():
+            _move(name, scope, scope.module())
+        for name in scope.nonlocals & scope.bound.keys():
+            _move(name, scope, _enclosing_function(name, scope))
+    _number(opened, file_id)
+
+
+def _move(name: str, scope: Scope, home: Scope | None) -> None:
+    if home is not None and home is not scope:
+        home.bound.setdefault(name, []).extend(scope.bound.pop(name))
+        home.has_dotted |= scope.has_dotted
+
+
+def _enclosing_function(name: str, scope: Scope) -> Scope | None:
+    outer = scope.parent
+    while outer is not None and not (outer.kind in _FUNCTIONS and name in outer.bound):
+        outer = outer.parent
+    return outer
+
+
+def _number(scopes: list[Scope], file_id: str) -> None:
+    """Equal qualified paths are numbered from 1 in source order; a scope's id hangs below its definition's."""
+    ordinals: Counter[str] = Counter()
+    definitions = (scope for scope in scopes if scope.kind != "type_params")
+    for scope in sorted(definitions, key=lambda scope: scope.start):
+        ordinals[scope.qualpath] += 1
+        scope.def_id = f"def:{file_id}:{scope.qualpath}#{ordinals[scope.qualpath]}"
+        scope.scope_id = f"{scope.def_id}/scope"
+    for scope in sorted(scopes, key=lambda scope: scope.start):
+        if scope.kind == "type_params" and scope.parent is not None:
+            owner = scope.parent.def_id
+            ordinals[owner] += 1
+            scope.def_id = owner
+            scope.scope_id = f"{owner}/type_params#{ordinals[owner]}"
+
+
+def _qualpath(name: str, parent: Scope) -> str:
+    """As in ``__qualname__`` (PEP 3155)."""
+    holder = parent
+    while holder.kind == "type_params" and holder.parent is not None:
+        holder = holder.parent
+    if holder.kind == "module" or name in holder.globals:
+        return name
+    return f"{holder.qualpath}.{name}" if holder.kind == "class" else f"{holder.qualpath}.<locals>.{name}"
+
+
+def _prefix(kind: ScopeKind, name: str, parent: Scope) -> str:
+    match kind:
+        case "class":
+            return f"{parent.prefix}.{name}"
+        case "lambda":
+            return f"{parent.prefix}.<locals>"
+        case "comprehension":
+            return f"{parent.prefix}.<comprehension>"
+        case _:
+            return f"{parent.prefix}.{name}.<locals>"
+
+
+def _longest_bound_prefix(dotted: str, bound: dict[str, list[str | None]]) -> str:
+    prefix = dotted
+    while prefix not in bound:
+        prefix = prefix.rpartition(".")[0]
+    return prefix

@@ -1,0 +1,162 @@
+"""Rows of a walk to record batches: exactly the columns and types of the contracts, metadata included.
+
+A walk's row starts with its span. What is only known once the whole file was walked (ids of scopes, qualified names)
+is looked up here, ids made of spans are put together in Arrow, and the file's own columns are repeated by run length.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from arrowdsl.schema.schema import SchemaMetadataSpec
+from flight_client.extract.scopes import Qnames, Scope
+from flight_server.contracts.raw import RAW_TABLES
+
+EXTRACTOR_VERSION = "1"
+
+Row = tuple[object, ...]
+
+ROWS: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        name: tuple(columns.split())
+        for name, columns in {
+            "repo_files": "file_sha256 abs_path size_bytes encoding text bytes module is_package",
+            "cst_parse_manifest": "encoding default_indent default_newline has_trailing_newline future_imports"
+            " module_name package_name",
+            "cst_parse_errors": "error_type message raw_line raw_column meta",
+            "cst_defs": "def_bstart def_bend def_id container_def_id kind name name_bstart name_bend qnames scope_id"
+            " ast_idx docstring is_generator",
+            "cst_params": "bstart bend param_id def_id pos name kind place type_expr_id",
+            "cst_imports": "alias_bstart alias_bend kind module relative_level name asname is_star stmt_bstart"
+            " stmt_bend scope_id",
+            "cst_name_refs": "bstart bend name expr_ctx ref_kind scope_id",
+            "cst_callsites": "call_bstart call_bend callee_bstart callee_bend callee_shape callee_text arg_count"
+            " callee_dotted callee_qnames owner_def_id scope_id ast_idx",
+            "cst_type_exprs": "bstart bend owner_def_id param_name expr_kind expr_role expr_text",
+        }.items()
+    }
+)
+EXTRACTED = tuple(ROWS)
+SCHEMAS: Mapping[str, pa.Schema] = MappingProxyType(
+    {
+        name: SchemaMetadataSpec(schema_metadata={"extractor_version": EXTRACTOR_VERSION}).apply(
+            RAW_TABLES[name].schema
+        )
+        for name in EXTRACTED
+    }
+)
+SPAN_IDS: Mapping[str, tuple[str, str, str]] = MappingProxyType(
+    {
+        "name_ref_id": ("ref", "bstart", "bend"),
+        "call_id": ("call", "call_bstart", "call_bend"),
+        "import_id": ("import", "alias_bstart", "alias_bend"),
+        "type_expr_id": ("type_expr", "bstart", "bend"),
+    }
+)
+
+
+def _def_ids(scopes: Iterable[Scope | None]) -> list[str | None]:
+    return [None if scope is None else scope.def_id for scope in scopes]
+
+
+def _scope_ids(scopes: Iterable[Scope]) -> list[str]:
+    return [scope.scope_id for scope in scopes]
+
+
+def _are_generators(scopes: Iterable[Scope]) -> list[bool]:
+    return [scope.is_generator for scope in scopes]
+
+
+def _param_ids(params: Iterable[tuple[Scope, int]]) -> list[str]:
+    return [f"{function.def_id}/param:{index}" for function, index in params]
+
+
+def _places(variables: Iterable[tuple[Scope, str]]) -> list[str]:
+    return [f"var:{scope.scope_id}:{name}" for scope, name in variables]
+
+
+def _qnames(sought: Iterable[tuple[Callable[[str], Qnames], str] | None]) -> pa.Array:
+    """The names that each resolver finds for its dotted name, as list<struct<name, source>>; empty where none."""
+    offsets, names, sources = [0], [], []
+    for item in sought:
+        if item is not None:
+            resolve, dotted = item
+            for name, source in resolve(dotted):
+                names.append(name)
+                sources.append(source)
+        offsets.append(len(names))
+    structs = pa.StructArray.from_arrays(
+        [pa.array(names, pa.string()), pa.array(sources, pa.string())], ["name", "source"]
+    )
+    return pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), structs)
+
+
+LATE: Mapping[str, Callable[..., Sequence[object] | pa.Array]] = MappingProxyType(
+    {
+        "def_id": _def_ids,
+        "container_def_id": _def_ids,
+        "owner_def_id": _def_ids,
+        "scope_id": _scope_ids,
+        "is_generator": _are_generators,
+        "param_id": _param_ids,
+        "place": _places,
+        "qnames": _qnames,
+        "callee_qnames": _qnames,
+    }
+)
+
+
+@dataclass
+class Rows:
+    """The rows of several files for one table, with how many each file has."""
+
+    table: str
+    rows: list[Row] = field(default_factory=list)
+    file_ids: list[str] = field(default_factory=list)
+    paths: list[str] = field(default_factory=list)
+    ends: list[int] = field(default_factory=list)
+
+    def add(self, file_id: str, path: str, rows: Iterable[Row]) -> None:
+        """Append a file's rows."""
+        before = len(self.rows)
+        self.rows.extend(rows)
+        if len(self.rows) > before:
+            self.file_ids.append(file_id)
+            self.paths.append(path)
+            self.ends.append(len(self.rows))
+
+    def batch(self) -> pa.RecordBatch:
+        """The rows so far under SCHEMAS[table]."""
+        schema = SCHEMAS[self.table]
+        if not self.rows:
+            return pa.RecordBatch.from_pylist([], schema=schema)
+        values = dict(zip(ROWS[self.table], zip(*self.rows, strict=True), strict=True))
+        arrays = {name: _array(name, column, schema.field(name).type) for name, column in values.items()}
+        arrays["file_id"] = _repeated(self.file_ids, self.ends)
+        arrays["path"] = _repeated(self.paths, self.ends)
+        for name, (kind, start, end) in SPAN_IDS.items():
+            if name in schema.names and name not in arrays:
+                arrays[name] = _span_ids(kind, arrays["file_id"], arrays[start], arrays[end])
+        columns = [arrays.get(column.name) for column in schema]
+        filled = [pa.nulls(len(self.rows), c.type) if a is None else a for a, c in zip(columns, schema, strict=True)]
+        return pa.RecordBatch.from_arrays(filled, schema=schema)
+
+
+def _array(name: str, column: Sequence[object], kind: pa.DataType) -> pa.Array:
+    late = LATE.get(name)
+    found = column if late is None else late(column)
+    return found if isinstance(found, pa.Array) else pa.array(found, kind)
+
+
+def _repeated(values: list[str], ends: list[int]) -> pa.Array:
+    return pc.run_end_decode(
+        pa.RunEndEncodedArray.from_arrays(pa.array(ends, pa.int32()), pa.array(values, pa.string()))
+    )
+
+
+def _span_ids(kind: str, file_ids: pa.Array, starts: pa.Array, ends: pa.Array) -> pa.Array:
+    spans = pc.binary_join_element_wise(starts.cast(pa.string()), ends.cast(pa.string()), "-")
+    return pc.binary_join_element_wise(kind, file_ids, spans, ":")

@@ -1,0 +1,288 @@
+"""The walk over one file: what it defines and calls, with the scopes in which its code runs.
+
+Defaults, annotations, bases, decorators and a comprehension's first iterable run in the enclosing scope; with type
+parameters (PEP 695), annotations and bases run in the scope of those.
+"""
+
+import ast
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Protocol
+
+from flight_client.extract import positions
+from flight_client.extract.modules import Module
+from flight_client.extract.names import NAME_HANDLERS, Located, NameWalk, Row
+from flight_client.extract.scopes import (
+    Scope,
+    inner_scope,
+    literal_method,
+    module_itself,
+    settle,
+    type_params_scope,
+)
+from flight_client.extract.source import Source, printable
+
+CALLEE_TEXT_CHARACTERS = 200
+
+Comprehension = ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp
+Function = ast.FunctionDef | ast.AsyncFunctionDef
+
+_SHAPES = MappingProxyType({ast.Name: "NAME", ast.Attribute: "ATTRIBUTE", ast.Subscript: "SUBSCRIPT", ast.Call: "CALL"})
+_ANNOTATION_KINDS: Mapping[type[ast.AST], str] = MappingProxyType(
+    {**_SHAPES, ast.BinOp: "UNION", ast.Tuple: "TUPLE", ast.List: "LIST", ast.Starred: "STARRED"}
+)
+_COMPREHENSIONS = MappingProxyType(
+    {ast.ListComp: "<listcomp>", ast.SetComp: "<setcomp>", ast.DictComp: "<dictcomp>", ast.GeneratorExp: "<genexpr>"}
+)
+_LITERALS: Mapping[type[ast.AST], str] = MappingProxyType(
+    {
+        ast.JoinedStr: "str",
+        ast.List: "list",
+        ast.ListComp: "list",
+        ast.Dict: "dict",
+        ast.DictComp: "dict",
+        ast.Set: "set",
+        ast.SetComp: "set",
+        ast.Tuple: "tuple",
+    }
+)
+_CONSTANTS = MappingProxyType(
+    {str: "str", bytes: "bytes", int: "int", float: "float", complex: "complex", bool: "bool"}
+)
+
+
+class TypeAliasNode(Located, Protocol):
+    """``ast.TypeAlias`` (3.12)."""
+
+    name: ast.Name
+    type_params: list[ast.AST]
+    value: ast.expr
+
+
+@dataclass(frozen=True)
+class Signature:
+    """Where the parts of a parameter list run: a function's parameters are bound in ``function``."""
+
+    function: Scope
+    annotations: Scope
+    defaults: Scope
+
+
+class Walk(NameWalk):
+    """Walks one file into rows of all ``cst_*`` tables that describe what it holds."""
+
+    handlers = MappingProxyType(
+        {
+            **NAME_HANDLERS,
+            "Call": "_call",
+            "FunctionDef": "_function",
+            "AsyncFunctionDef": "_function",
+            "Lambda": "_lambda_",
+            "ClassDef": "_class_",
+            "ListComp": "_comprehension",
+            "SetComp": "_comprehension",
+            "DictComp": "_comprehension",
+            "GeneratorExp": "_comprehension",
+            "AnnAssign": "_annotated",
+            "TypeAlias": "_type_alias",
+            "Yield": "_yield_",
+            "YieldFrom": "_yield_",
+        }
+    )
+
+    def __init__(self, source: Source, module: Module, file_id: str) -> None:
+        super().__init__(source, module)
+        self.file_id = file_id
+        self.calls: list[Row] = []
+        self.definitions: list[Row] = []
+        self.params: list[Row] = []
+        self.type_exprs: list[Row] = []
+
+    def walk(self, tree: ast.Module) -> None:
+        """Walk the file; its rows are complete afterwards, in source order."""
+        scope = self.scopes[0]
+        name = self.module.name
+        row = (scope, None, "module", name, None, None, (module_itself, name), scope, 0, _docstring(tree), scope)
+        self.definitions.append((0, len(self.utf8), *row))
+        self.children(tree, scope)
+        settle(self.scopes, self.file_id)
+        for rows in (self.refs, self.imports, self.calls, self.definitions, self.params, self.type_exprs):
+            rows.sort(key=_start)
+
+    def open(self, scope: Scope) -> Scope:
+        """Remember a scope that was entered."""
+        self.scopes.append(scope)
+        return scope
+
+    def _call(self, node: ast.Call, scope: Scope) -> None:
+        """A row of ``cst_callsites``; ``callee_text`` is its callee's first CALLEE_TEXT_CHARACTERS characters."""
+        callee = node.func
+        index = self.numbered
+        self.numbered += 1
+        start, end = self.span(callee)
+        text = self.source.cut(start, min(end, start + 4 * CALLEE_TEXT_CHARACTERS))[:CALLEE_TEXT_CHARACTERS]
+        shape = _SHAPES.get(callee.__class__, "OTHER")
+        dotted, is_pure = _dotted_name(callee)
+        literal = _method_of_literal(callee) if dotted is None else None
+        names = (scope.candidates, dotted) if dotted else (literal_method, literal) if literal else None
+        count = len(node.args) + len(node.keywords)
+        row = (start, end, shape, text, count, dotted if is_pure else None, names, scope, scope, index)
+        self.calls.append((*self.span(node), *row))
+        self.visit(callee, scope)
+        self.visit_all(node.args, scope)
+        self.visit_all(node.keywords, scope)
+
+    def _function(self, node: Function, scope: Scope) -> None:
+        kind = "async_function" if isinstance(node, ast.AsyncFunctionDef) else "function"
+        function, outer = self._define(node, kind, scope)
+        self.numbered += 1
+        self.arguments(node.args, Signature(function=function, annotations=outer, defaults=scope))
+        self.visit_all(node.body, function)
+        self.visit_all(node.decorator_list, scope)
+        if node.returns is not None:
+            self.annotation(node.returns, outer, "return", None, function)
+        self.visit_all(getattr(node, "type_params", ()), outer)
+
+    def _class_(self, node: ast.ClassDef, scope: Scope) -> None:
+        body, outer = self._define(node, "class", scope)
+        self.numbered += 1
+        self.visit_all(node.bases, outer)
+        self.visit_all(node.keywords, outer)
+        self.visit_all(node.body, body)
+        self.visit_all(node.decorator_list, scope)
+        self.visit_all(getattr(node, "type_params", ()), outer)
+
+    def _define(self, node: Function | ast.ClassDef, kind: str, scope: Scope) -> tuple[Scope, Scope]:
+        """Bind the name and add the row of ``cst_defs``; gives the body's scope and that of the type parameters."""
+        start, end = self.span(node)
+        outer = scope
+        if getattr(node, "type_params", ()):
+            outer = self.open(type_params_scope(scope, start))
+        opened = self.open(inner_scope("class" if kind == "class" else "function", node.name, outer, start))
+        name = positions.defined_name(self.utf8, start)
+        self.bind(name, node.name, "def", scope)
+        row = (opened, scope, kind, node.name, *name, (scope.defined, node.name), opened, self.numbered)
+        self.definitions.append((start, end, *row, _docstring(node), opened))
+        return opened, outer
+
+    def _define_unnamed(self, node: ast.expr, kind: str, name: str, scope: Scope) -> Scope:
+        start, end = self.span(node)
+        opened = self.open(inner_scope("lambda" if kind == "lambda" else "comprehension", name, scope, start))
+        row = (opened, scope, kind, name, None, None, None, opened, self.numbered, None, opened)
+        self.definitions.append((start, end, *row))
+        self.numbered += 1
+        return opened
+
+    def _lambda_(self, node: ast.Lambda, scope: Scope) -> None:
+        function = self._define_unnamed(node, "lambda", "<lambda>", scope)
+        self.arguments(node.args, Signature(function=function, annotations=scope, defaults=scope))
+        self.visit(node.body, function)
+
+    def arguments(self, node: ast.arguments, signature: Signature) -> None:
+        """A row of ``cst_params`` for each parameter, numbered in the order of the signature."""
+        self.numbered += 1
+        listed = [(arg, "posonly") for arg in node.posonlyargs] + [(arg, "pos") for arg in node.args]
+        listed += [(node.vararg, "vararg")] if node.vararg else []
+        listed += [(arg, "kwonly") for arg in node.kwonlyargs]
+        for index, (arg, kind) in enumerate(listed):
+            self._param(arg, index, kind, signature)
+        self.visit_all(node.kw_defaults, signature.defaults)
+        if node.kwarg:
+            self._param(node.kwarg, len(listed), "kwarg", signature)
+        self.visit_all(node.defaults, signature.defaults)
+
+    def _param(self, node: ast.arg, index: int, kind: str, signature: Signature) -> None:
+        self.numbered += 1
+        function = signature.function
+        name = positions.name_at(self.utf8, self.span(node)[0])
+        self.bind(name, node.arg, "param", function)
+        type_expr = None
+        if node.annotation is not None:
+            type_expr = "type_expr:{}:{}-{}".format(self.file_id, *self.span(node.annotation))
+            self.annotation(node.annotation, signature.annotations, "param", node.arg, function)
+        place = (function, node.arg)
+        self.params.append((*name, (function, index), function, index, node.arg, kind, place, type_expr))
+
+    def annotation(self, node: ast.expr, scope: Scope, role: str, param: str | None, owner: Scope) -> None:
+        """A row of ``cst_type_exprs``: its owner is the annotated function, or the variable's scope."""
+        span = self.span(node)
+        kind = _ANNOTATION_KINDS.get(node.__class__, "OTHER")
+        if isinstance(node, ast.Constant):
+            kind = "STRING" if isinstance(node.value, str) else "CONSTANT"
+        self.type_exprs.append((*span, owner, param, kind, role, self.source.cut(*span)))
+        self.visit(node, scope)
+
+    def _annotated(self, node: ast.AnnAssign, scope: Scope) -> None:
+        self.numbered += 1
+        self.visit(node.target, scope)
+        self.annotation(node.annotation, scope, "variable", None, scope)
+        self.visit(node.value, scope)
+
+    def _comprehension(self, node: Comprehension, scope: Scope) -> None:
+        inner = self._define_unnamed(node, "comprehension", _COMPREHENSIONS[node.__class__], scope)
+        inner.is_generator = isinstance(node, ast.GeneratorExp)
+        if isinstance(node, ast.DictComp):
+            self.visit(node.key, inner)
+            self.visit(node.value, inner)
+        else:
+            self.visit(node.elt, inner)
+        for index, generator in enumerate(node.generators):
+            self.numbered += 1
+            self.visit(generator.target, inner)
+            self.visit(generator.iter, inner if index else scope)
+            self.visit_all(generator.ifs, inner)
+
+    def _type_alias(self, node: TypeAliasNode, scope: Scope) -> None:
+        """``type X[T] = …`` (3.12): its value runs in the scope of its type parameters, also when it has none."""
+        self.numbered += 1
+        outer = self.open(type_params_scope(scope, self.span(node)[0]))
+        self.visit(node.name, scope)
+        self.visit_all(node.type_params, outer)
+        self.visit(node.value, outer)
+
+    def _yield_(self, node: ast.Yield | ast.YieldFrom, scope: Scope) -> None:
+        scope.is_generator = True
+        self.children(node, scope)
+
+
+def _start(row: Row) -> int:
+    return row[0] if isinstance(row[0], int) else 0
+
+
+def _docstring(node: ast.Module | ast.ClassDef | Function) -> str | None:
+    """The text as it stands in the source, indentation and all, whatever the interpreter makes of it."""
+    first = node.body[0] if node.body else None
+    if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant) and isinstance(first.value.value, str):
+        return printable(first.value.value)
+    return None
+
+
+def _dotted_name(node: ast.expr) -> tuple[str | None, bool]:
+    """The name that a chain of attributes spells, seen through calls and subscripts, and whether there were none."""
+    parts = []
+    is_pure = True
+    while not isinstance(node, ast.Name):
+        match node:
+            case ast.Attribute():
+                parts.append(node.attr)
+                node = node.value
+            case ast.Call():
+                is_pure, node = False, node.func
+            case ast.Subscript():
+                is_pure, node = False, node.value
+            case _:
+                return None, False
+    if not parts:
+        return node.id, is_pure
+    parts.append(node.id)
+    return ".".join(reversed(parts)), is_pure
+
+
+def _method_of_literal(callee: ast.expr) -> str | None:
+    """``str.join`` for ``"".join``; what a method of a literal returns is not known, so chains have no name."""
+    if not isinstance(callee, ast.Attribute):
+        return None
+    literal = callee.value
+    known = _CONSTANTS.get(type(literal.value)) if isinstance(literal, ast.Constant) else _LITERALS.get(type(literal))
+    return f"{known}.{callee.attr}" if known else None

@@ -1,0 +1,51 @@
+"""A put under way: batches go out as they come, and the server's one reply is read at the end."""
+
+import json
+from collections.abc import Mapping
+
+import pyarrow as pa
+from pyarrow import flight
+
+from flight_client.errors import FlightClientError, translated
+from flight_client.pushdown import Json
+
+ROWS_PER_MESSAGE = 64 * 1024
+
+
+class PutStream:
+    """A table being written; ``rows`` counts what was sent so far."""
+
+    def __init__(self, writer: flight.FlightStreamWriter, replies: flight.FlightMetadataReader, uri: str) -> None:
+        self._writer = writer
+        self._replies = replies
+        self._uri = uri
+        self.rows = 0
+
+    def write(self, batch: pa.RecordBatch) -> None:
+        """Send a batch, in messages of at most ROWS_PER_MESSAGE rows; raises what the server refused."""
+        with translated(self._uri):
+            try:
+                for start in range(0, batch.num_rows, ROWS_PER_MESSAGE):
+                    self._writer.write_batch(batch.slice(start, ROWS_PER_MESSAGE))
+            except pa.ArrowException:
+                self._writer.close()  # raises the server's refusal, which says more than a failed write
+                raise
+        self.rows += batch.num_rows
+
+    def finish(self) -> Mapping[str, Json]:
+        """End the put and give the server's reply."""
+        with translated(self._uri):
+            try:
+                self._writer.done_writing()
+                reply = self._replies.read()
+            finally:
+                self._writer.close()  # raises the server's refusal
+        document = json.loads(reply.to_pybytes()) if reply is not None else None
+        if not isinstance(document, dict):
+            raise FlightClientError("protocol", f"the server answered a put with {document!r}")
+        return document
+
+    def abandon(self) -> None:
+        """End the put without asking what became of it."""
+        with translated(self._uri):
+            self._writer.close()

@@ -1,0 +1,79 @@
+"""Tickets: the JSON object that says what a stream holds. Descriptors of the command form carry the same object."""
+
+import json
+from collections.abc import Mapping, Sequence
+
+from pyarrow import flight
+
+from flight_client.errors import FlightClientError
+from flight_client.pushdown import Cql2, Json, both
+
+Ticket = Mapping[str, Json]
+
+
+def ticket(
+    repo: str,
+    dataset: str,
+    *,
+    columns: Sequence[str] | None = None,
+    where: Cql2 | None = None,
+    limit: int | None = None,
+    order: str | None = None,
+    snapshot: int | None = None,
+    kinds: Sequence[str] | None = None,
+    parts: Sequence[int | str] | None = None,
+) -> Ticket:
+    """The ticket of a request; what is null is left out, and the server's default holds."""
+    keys: dict[str, Json] = {
+        "repo": repo,
+        "dataset": dataset,
+        "snapshot": snapshot,
+        "columns": _names("columns", columns),
+        "kinds": _names("kinds", kinds),
+        "where": where,
+        "limit": limit,
+        "order": order,
+        "parts": None if parts is None else list(parts),
+    }
+    return {key: value for key, value in keys.items() if value is not None}
+
+
+def narrowed(base: Ticket, columns: Sequence[str], where: Cql2 | None, limit: int | None) -> Ticket:
+    """The base ticket with these columns only, the rows that ``where`` keeps too, and at most ``limit`` of them."""
+    given = base.get("where")
+    keys: dict[str, Json] = {
+        **base,
+        "columns": list(columns),
+        "where": both(given if isinstance(given, dict) else None, where),
+        "limit": limit,
+    }
+    return {key: value for key, value in keys.items() if value is not None}
+
+
+def encode(base: Ticket) -> bytes:
+    """The ticket's bytes. Raises FlightClientError for a value that JSON does not have, such as NaN."""
+    try:
+        return json.dumps(base, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
+    except (TypeError, ValueError) as error:
+        raise FlightClientError("invalid_ticket", f"the request can't be written as JSON: {error}") from None
+
+
+def decode(endpoint: flight.FlightEndpoint) -> Ticket:
+    """The ticket of an endpoint."""
+    match json.loads(endpoint.ticket.ticket):
+        case dict(document):
+            return document
+        case other:
+            raise FlightClientError("protocol", f"the server's ticket is no JSON object: {other!r}")
+
+
+def command(base: Ticket) -> flight.FlightDescriptor:
+    """The descriptor of the command form."""
+    return flight.FlightDescriptor.for_command(encode(base))
+
+
+def _names(key: str, names: Sequence[str] | None) -> list[Json] | None:
+    # a string is a sequence of strings too: "path" would ask for the columns p, a, t, h
+    if isinstance(names, str):
+        raise FlightClientError("invalid_ticket", f"{key} is a list of names, given: {names!r}")
+    return None if names is None else list(names)

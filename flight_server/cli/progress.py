@@ -1,0 +1,43 @@
+"""Ingest as the command line shows it: a progress bar on a terminal, and a line that says what was done."""
+
+import re
+import sys
+import time
+from pathlib import Path
+
+import click
+
+from flight_client import Client
+from flight_client.extract import NotAFolderError
+from flight_client.ingest import Ingested, ingest
+
+
+def ingest_with_progress(client: Client, path: Path, repo: str, jobs: int | None) -> str:
+    """Bring a repo up to date with a folder; returns what was done, for people."""
+    started = time.monotonic()
+    with click.progressbar(length=1, label="extracting", file=sys.stderr, hidden=not sys.stderr.isatty()) as bar:
+
+        def show(done: int, total: int) -> None:
+            bar.length = max(total, 1)
+            bar.update(done - bar.pos)
+
+        result = ingest(client, path, repo=repo, jobs=jobs, progress=show)
+    return _summary(result, time.monotonic() - started)
+
+
+def repo_name(path: Path) -> str:
+    """A repo's name from its folder's: characters that names can't have become ``-``."""
+    folder = path.resolve()
+    if not folder.is_dir():
+        raise NotAFolderError(f"{path} is not a folder")
+    return re.sub(r"[^A-Za-z0-9._-]", "-", folder.name).lstrip(".")[:100] or "repo"
+
+
+def _summary(done: Ingested, seconds: float) -> str:
+    if done.snapshot is None:
+        return f"{done.repo}: {done.files} files, nothing changed"
+    rows = sum(done.rows.values())
+    return (
+        f"{done.repo}: {done.files} files, {done.extracted} extracted, {done.removed} removed, {rows} rows put in"
+        f" {seconds:.1f} s; snapshot {done.snapshot}"
+    )

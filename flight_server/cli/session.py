@@ -1,0 +1,99 @@
+"""Where commands run: a server by its URI, or one of our own over a store folder."""
+
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import wraps
+from pathlib import Path
+from typing import Concatenate, ParamSpec
+
+import click
+
+from flight_client import Client, connect
+from flight_server.pipeline.driver import load_pipeline
+from flight_server.rpc.server import FlightServer
+from flight_server.serving.service import Service
+from flight_server.storage.store import Store
+
+DEFAULT_PORT = 8815
+DEFAULT_URI = f"grpc://127.0.0.1:{DEFAULT_PORT}"
+Arguments = ParamSpec("Arguments")
+
+
+def default_store() -> Path:
+    """The folder for a user's data by the platform's custom (XDG base directory specification on Linux)."""
+    if sys.platform == "win32":
+        base = os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local"
+    elif sys.platform == "darwin":
+        base = Path.home() / "Library" / "Application Support"
+    else:
+        base = os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share"
+    return Path(base) / "flight-server"
+
+
+def open_server(store: Path | None, host: str = "127.0.0.1", port: int = 0) -> FlightServer:
+    """A server over a store folder (by default the user's own), listening but not serving yet."""
+    return FlightServer(Service(Store(store or default_store()), load_pipeline()), host, port)
+
+
+@contextmanager
+def serving(server: FlightServer) -> Iterator[None]:
+    """Serve in a thread of its own while the block runs, then stop in good order."""
+    thread = threading.Thread(target=server.serve, name="flight")
+    thread.start()
+    try:
+        yield
+    finally:
+        server.stop()
+        thread.join()
+
+
+@contextmanager
+def interruptible() -> Iterator[None]:
+    """Let SIGTERM end the block as Ctrl-C does, by KeyboardInterrupt; once either came, further ones are ignored.
+
+    Signals reach Python between the instructions of the main thread, so that is where the block has to run.
+    """
+
+    def interrupt(*_: object) -> None:
+        for number in signals:
+            signal.signal(number, signal.SIG_IGN)
+        raise KeyboardInterrupt
+
+    signals = (signal.SIGINT, signal.SIGTERM)
+    before = [signal.signal(number, interrupt) for number in signals]
+    try:
+        yield
+    finally:
+        for number, handler in zip(signals, before, strict=True):
+            signal.signal(number, handler)
+
+
+def with_client(command: Callable[Concatenate[Client, Arguments], None]) -> Callable[..., None]:
+    """A command that is given a client, and the options --server and --store that say of what."""
+
+    @click.option("--server", "uri", metavar="URI", help=f"A running server.  [default: {DEFAULT_URI}]")
+    @click.option("--store", type=click.Path(path_type=Path, file_okay=False), help="A store folder, without a server.")
+    @wraps(command)
+    def run(uri: str | None, store: Path | None, *arguments: Arguments.args, **options: Arguments.kwargs) -> None:
+        if uri is not None and store is not None:
+            raise click.UsageError("give --server or --store, not both")
+        with interruptible(), client_of(uri, store) as client:
+            command(client, *arguments, **options)
+
+    return run
+
+
+@contextmanager
+def client_of(uri: str | None, store: Path | None) -> Iterator[Client]:
+    """A client of the server at ``uri``, or of one that lives for as long as the block over ``store``."""
+    if store is None:
+        with connect(uri or DEFAULT_URI) as client:
+            yield client
+        return
+    server = open_server(store)
+    with serving(server), connect(server.uri) as client:
+        yield client

@@ -1,0 +1,115 @@
+"""The commands that serve: ``up`` a folder, ``demo`` the packaged example, ``serve`` a store."""
+
+import functools
+import logging
+import threading
+from collections.abc import Callable
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import click
+
+import flight_server
+from flight_client import connect
+from flight_server.cli.progress import ingest_with_progress, repo_name
+from flight_server.cli.session import DEFAULT_PORT, interruptible, open_server, serving
+from flight_server.rpc.server import FlightServer
+
+SHOWN_DATASET = "dim_qualified_names"
+_SERVING = (
+    click.option("--store", type=click.Path(path_type=Path, file_okay=False), help="Where the data is kept."),
+    click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on."),
+    click.option(
+        "--port", default=DEFAULT_PORT, show_default=True, type=click.IntRange(0, 65535), help="0: any free one."
+    ),
+)
+_JOBS = click.option("--jobs", type=click.IntRange(1), help="Processes that extract.  [default: one for each core]")
+
+
+def _with(*options: Callable[..., Any]) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """All the options at once, in the order given."""
+    return lambda command: functools.reduce(lambda decorated, option: option(decorated), reversed(options), command)
+
+
+@click.command()
+@click.argument("path", type=click.Path(path_type=Path))
+@click.option("--repo", help="The repo's name.  [default: the folder's name]")
+@_with(*_SERVING, _JOBS)
+def up(path: Path, repo: str | None, store: Path | None, host: str, port: int, jobs: int | None) -> None:
+    """Extract a folder of Python source, and serve it.
+
+    What has not changed since the last time is not extracted again.
+
+    Example: flight-server up ~/src/django
+    """
+    _ingest_and_serve(path, repo or repo_name(path), open_server(store, host, port), jobs)
+
+
+@click.command()
+@_with(*_SERVING)
+def demo(store: Path | None, host: str, port: int) -> None:
+    """Extract and serve the small example repo that comes with the package.
+
+    Example: flight-server demo --port 0
+    """
+    with resources.as_file(resources.files(flight_server) / "demo_repo") as path:
+        _ingest_and_serve(path, "demo", open_server(store, host, port), jobs=1)
+
+
+@click.command()
+@_with(*_SERVING)
+def serve(store: Path | None, host: str, port: int) -> None:
+    """Serve a store as it is.
+
+    Example: flight-server serve --store ./data
+    """
+    _serve(open_server(store, host, port), lambda _: None)
+
+
+def _ingest_and_serve(path: Path, repo: str, server: FlightServer, jobs: int | None) -> None:
+    def ingest(uri: str) -> None:
+        with connect(uri) as client:
+            click.echo(ingest_with_progress(client, path, repo, jobs))
+
+    _serve(server, ingest, repo)
+
+
+def _serve(server: FlightServer, prepare: Callable[[str], None], repo: str | None = None) -> None:
+    """Serve until Ctrl-C or SIGTERM, which end it with exit code 0 once it listens."""
+    _log_to_stderr()
+    listening = False
+    try:
+        with interruptible(), serving(server):
+            prepare(server.uri)
+            click.echo(f"listening on {server.uri}")
+            if repo is not None:
+                click.echo(_how_to_read(server.uri, repo))
+            click.get_text_stream("stdout").flush()
+            listening = True
+            threading.Event().wait()
+    except KeyboardInterrupt:
+        if not listening:
+            raise
+
+
+def _log_to_stderr() -> None:
+    """A line for each call on stderr, from this server alone and not from the libraries below it."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
+    log = logging.getLogger("flight_server")
+    log.addHandler(handler)
+    log.setLevel(logging.INFO)
+
+
+def _how_to_read(uri: str, repo: str) -> str:
+    """A line each for pyarrow, DuckDB and Polars, to be pasted into a shell."""
+    dataset = f"import flight_client as f; d = f.connect('{uri}').dataset('{repo}', '{SHOWN_DATASET}')"
+    ticket = f'{{"repo": "{repo}", "dataset": "{SHOWN_DATASET}"}}'.replace('"', '\\"')
+    return "\n".join(
+        (
+            f"""  python -c "import pyarrow.flight as fl; print(fl.connect('{uri}').do_get(fl.Ticket('{ticket}')).read_all())" """,
+            f"""  python -c "import duckdb; {dataset}; print(duckdb.sql('select * from d limit 10'))" """,
+            f"""  python -c "import polars; {dataset}; print(polars.scan_pyarrow_dataset(d).head(10).collect())" """,
+        )
+    )

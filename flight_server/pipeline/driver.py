@@ -1,0 +1,100 @@
+"""Runs the Hamilton graph once and keeps what requests need of it: each output's plans, lineage and tags."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any
+
+from hamilton import base, driver, lifecycle
+
+from arrowdsl.compute.expr import Column, Literal, Parameter
+from arrowdsl.finalize import finalize, violations
+from arrowdsl.plan.nodes import Plan, Ref, Scope, Union, in_scan_order
+from arrowdsl.schema.schema import TableSpec
+from flight_server.contracts.raw import RAW_TABLES
+from flight_server.contracts.tables import TABLES
+from flight_server.pipeline import extraction, normalization
+
+MODULES = (extraction, normalization)
+
+
+@dataclass(frozen=True)
+class Output:
+    """A node of the pipeline: a raw table, an output, or (without a ``spec``) something between the two.
+
+    ``plans`` has a plan for each scope that the output has rows in. ``lineage`` are the raw tables that it is made
+    from, ``tags`` layer, kind (raw, intermediate, output) and scope.
+    """
+
+    name: str
+    plans: Mapping[Scope, Plan]
+    lineage: tuple[str, ...]
+    tags: Mapping[str, str]
+    summary: str
+    spec: TableSpec | None = None
+
+
+class _CrossScope(lifecycle.NodeExecutionMethod):
+    """Hands a node's plan to a node of another scope as a ``Ref``: inlined, it would see the rows of one part only."""
+
+    def __init__(self) -> None:
+        self.scopes: dict[str, str] = {}
+
+    def run_to_execute_node(
+        self,
+        *,
+        node_name: str,
+        node_tags: dict[str, Any],
+        node_callable: Callable[..., Plan],
+        node_kwargs: dict[str, Any],
+        **_: object,
+    ) -> Plan:
+        scope = self.scopes[node_name] = node_tags.get("scope", "")
+        plans = {
+            name: plan if self.scopes.get(name, scope) == scope else Ref(name, Scope(self.scopes[name]))
+            for name, plan in node_kwargs.items()
+        }
+        return node_callable(**plans)
+
+
+def load_pipeline() -> Mapping[str, Output]:
+    """Every node of the pipeline by name."""
+    graph = driver.Builder().with_modules(*MODULES).with_adapters(base.DictResult(), _CrossScope()).build()
+    nodes = {node.name: node for node in graph.list_available_variables() if not node.is_external_input}
+    plans = graph.execute(list(nodes))
+    outputs: dict[str, Output] = {}
+    reports: dict[Scope, list[Plan]] = {scope: [] for scope in Scope}
+    for name, node in nodes.items():
+        scope = Scope(node.tags["scope"])
+        spec, plan = TABLES.get(name), plans[name]
+        if spec is not None and node.tags["kind"] == "output":
+            group_by = "path" if in_scan_order(plan) else None
+            reports[scope].append(_report(name, violations(plan, spec, group_by=group_by)))
+            plan = finalize(plan, spec, group_by=group_by)
+        outputs[name] = Output(
+            name=name,
+            plans={scope: plan},
+            lineage=tuple(sorted(above.name for above in graph.what_is_upstream_of(name) if above.name in RAW_TABLES)),
+            tags=MappingProxyType({key: str(node.tags[key]) for key in ("layer", "kind", "scope")}),
+            summary=node.documentation or "",
+            spec=spec,
+        )
+    outputs["violations"] = _violations(reports, outputs)
+    return MappingProxyType(outputs)
+
+
+def _report(dataset: str, found: Plan) -> Plan:
+    columns = ("row_key", "column", "check", "detail", "rows")
+    return found.select(dataset=Literal(dataset), part=Parameter("part"), **{name: Column(name) for name in columns})
+
+
+def _violations(reports: Mapping[Scope, list[Plan]], outputs: Mapping[str, Output]) -> Output:
+    lineage = {table for output in outputs.values() if output.tags["kind"] == "output" for table in output.lineage}
+    return Output(
+        name="violations",
+        plans={scope: Union(tuple(plans)) for scope, plans in reports.items() if plans},
+        lineage=tuple(sorted(lineage)),
+        tags=MappingProxyType({"layer": "checks", "kind": "output", "scope": ", ".join(Scope)}),
+        summary="What the outputs left out because it breaks their contracts.",
+        spec=TABLES["violations"],
+    )

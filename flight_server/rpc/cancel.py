@@ -1,0 +1,44 @@
+"""CancelFlightInfo: stops the streams that a FlightInfo's tickets started.
+
+The action is Flight's own, so besides a JSON ticket its body may be Flight's protobuf message
+(``CancelFlightInfoRequest``: field 1, the FlightInfo), which is answered in kind (``CancelFlightInfoResult``: field 1,
+1 = cancelled, 3 = not cancellable; Arrow's Flight.proto).
+"""
+
+import pyarrow as pa
+from pyarrow import flight
+
+from flight_server.rpc.codec import json_bytes, json_object, request_of_ticket
+from flight_server.rpc.streams import RunningCalls
+from flight_server.serving.errors import BadRequestError
+from flight_server.serving.request import request_from_json
+from flight_server.serving.service import Service
+
+_FIELD_1_MESSAGE = 0x0A
+_CANCELLED, _NOT_CANCELLABLE = b"\x08\x01", b"\x08\x03"
+
+
+def cancel(service: Service, calls: RunningCalls, body: bytes) -> bytes:
+    """Stop the streams; they end at their next batch."""
+    if body[:1] == b"{":
+        requests = [request_from_json(json_object("CancelFlightInfo", body))]
+    else:
+        info = _flight_info(body)
+        requests = [request_of_ticket(endpoint.ticket) for endpoint in info.endpoints]
+    wanted = {service.read(request).request for request in requests}
+    stopped = calls.cancel(lambda request: request in wanted)
+    if body[:1] == b"{":
+        return json_bytes({"cancelled": stopped})
+    return _CANCELLED if stopped else _NOT_CANCELLABLE
+
+
+def _flight_info(body: bytes) -> flight.FlightInfo:
+    if not body or body[0] != _FIELD_1_MESSAGE:
+        raise BadRequestError("CancelFlightInfo takes a JSON ticket or Flight's CancelFlightInfoRequest")
+    start = 1
+    while body[start : start + 1] > b"\x7f":  # a varint's bytes but the last have their high bit set
+        start += 1
+    try:
+        return flight.FlightInfo.deserialize(body[start + 1 :])
+    except pa.ArrowException as error:
+        raise BadRequestError("CancelFlightInfo: the FlightInfo can't be read") from error

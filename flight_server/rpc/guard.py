@@ -1,0 +1,64 @@
+"""One place turns errors into answers: each handler and each stream goes through here.
+
+A ``DataError`` is told to the client, with its code. Anything else is a fault of the server: the log gets the
+traceback, the client a short message, since pyarrow would send it the traceback and the server's file paths.
+"""
+
+import functools
+import logging
+from collections.abc import Callable, Iterator
+from typing import ParamSpec, TypeVar
+
+from pyarrow import flight
+
+from arrowdsl.errors import DataError
+from flight_server.rpc.codec import json_bytes
+
+LOG = logging.getLogger("flight_server")
+Item = TypeVar("Item")
+Arguments = ParamSpec("Arguments")
+Answer = TypeVar("Answer")
+
+
+def flight_error(error: Exception) -> flight.FlightError:
+    """The error that goes to the client: a message, and ``extra_info`` with the JSON keys code and message."""
+    match error:
+        case flight.FlightError():
+            return error
+        case DataError(code=code, message=message):
+            return _answer(flight.FlightServerError, code, message)
+        case OSError():
+            LOG.error("a file of the store could not be used", exc_info=error)
+            message = "a file of the store can't be read or written; the repo may have been dropped meanwhile"
+            return _answer(flight.FlightServerError, "storage_error", message)
+        case MemoryError():
+            LOG.error("out of memory", exc_info=error)
+            return _answer(flight.FlightServerError, "out_of_memory", "the server has not enough memory for this")
+        case _:
+            LOG.error("internal error", exc_info=error)
+            return _answer(flight.FlightInternalError, "internal", "internal error; the server's log has the details")
+
+
+def guarded(handler: Callable[Arguments, Answer]) -> Callable[Arguments, Answer]:
+    """The handler, raising Flight errors only."""
+
+    @functools.wraps(handler)
+    def call(*arguments: Arguments.args, **options: Arguments.kwargs) -> Answer:
+        try:
+            return handler(*arguments, **options)
+        except Exception as error:
+            raise flight_error(error) from None
+
+    return call
+
+
+def guarded_iterator(items: Iterator[Item]) -> Iterator[Item]:
+    """The items, raising Flight errors only."""
+    try:
+        yield from items
+    except Exception as error:
+        raise flight_error(error) from None
+
+
+def _answer(kind: type[flight.FlightError], code: str, message: str) -> flight.FlightError:
+    return kind(message, extra_info=json_bytes({"code": code, "message": message}))

@@ -1,0 +1,65 @@
+"""do_put: a client's batches into a raw table, in a transaction of its own or in one that ``begin`` opened."""
+
+import logging
+from collections.abc import Callable, Iterator
+
+import pyarrow as pa
+from pyarrow import flight
+
+from arrowdsl.errors import one_of
+from flight_server.contracts.raw import RAW_TABLES
+from flight_server.contracts.tables import BY_CONTRACT
+from flight_server.rpc.codec import Put
+from flight_server.serving.errors import BadRequestError, UnknownDatasetError
+from flight_server.serving.service import Service
+
+LOG = logging.getLogger("flight_server")
+
+
+class Incoming:
+    """The batches of a put as they arrive; messages without rows are passed over."""
+
+    def __init__(self, reader: flight.MetadataRecordBatchReader) -> None:
+        self._reader = reader
+        self.schema: pa.Schema = reader.schema
+
+    def __iter__(self) -> Iterator[pa.RecordBatch]:
+        """The batches; raises BadRequestError when the client's stream is damaged."""
+        while True:
+            try:
+                chunk = self._reader.read_chunk()
+            except StopIteration:
+                return
+            except pa.ArrowInvalid as error:
+                raise BadRequestError(f"the stream of record batches is damaged: {error}") from error
+            if chunk.data is not None:
+                yield chunk.data
+
+
+def put(
+    service: Service, target: Put, reader: flight.MetadataRecordBatchReader, check: Callable[[], None]
+) -> dict[str, object]:
+    """Store the batches; the reply has the rows taken in and, when they were committed, the snapshot.
+
+    A client that breaks off can look like a clean end, so ``check`` is asked once more before anything is committed.
+    """
+    name = BY_CONTRACT.get(target.table, target.table)
+    if name not in RAW_TABLES:
+        raise UnknownDatasetError(f"unknown raw table {target.table!r}; raw tables: {one_of(RAW_TABLES)}")
+    spec, batches = RAW_TABLES[name], Incoming(reader)
+    if target.txn is not None:
+        transaction = service.store.transaction(target.txn)
+        if transaction.repo != target.repo:
+            raise BadRequestError(f"transaction {target.txn} is one of repo {transaction.repo}")
+        rows = transaction.put(spec, batches, mode=target.mode, check=check, removed=target.removed)
+        check()
+        return {"table": name, "rows": rows, "txn": target.txn}
+    transaction = service.store.begin(target.repo)
+    try:
+        rows = transaction.put(spec, batches, mode=target.mode, check=check, removed=target.removed)
+        check()
+        snapshot = transaction.commit({name: rows})
+    finally:
+        transaction.abort()
+    LOG.info("do_put %s/%s: %d rows, snapshot %d", target.repo, name, rows, snapshot.number)
+    return {"table": name, "rows": rows, "snapshot": snapshot.number}

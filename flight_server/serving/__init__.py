@@ -1,0 +1,1 @@
+"""Serving: a request becomes a snapshot, a plan and a stream of batches."""

@@ -1,0 +1,15 @@
+"""What can be wrong with a request."""
+
+from arrowdsl.errors import DataError
+
+
+class BadRequestError(DataError):
+    """A request that can't be understood: malformed JSON, an unknown key, a value of the wrong type."""
+
+    code = "bad_request"
+
+
+class UnknownDatasetError(DataError):
+    """A dataset that the pipeline does not have."""
+
+    code = "unknown_dataset"

@@ -1,0 +1,127 @@
+"""Publishing: a manifest appears under the next number in one step, or not at all.
+
+``os.link`` fails if the number is taken, so of several processes one gets it; the others build their manifest anew on
+the winner's. Numbers are never taken twice: a retired manifest keeps its name until every transaction that could have
+been computed before it is gone (``retention``). So no check for a slow writer that links a freed number is needed; the
+obvious one, "a higher number exists, so mine is stale", would be wrong when another commit was built on it meanwhile.
+"""
+
+import os
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import MappingProxyType
+
+from flight_server.storage.errors import ConflictError, UnknownTransactionError
+from flight_server.storage.manifests import (
+    Extractor,
+    FileEntry,
+    Manifest,
+    TableEntry,
+    encode,
+    new_manifest,
+    newest,
+)
+from flight_server.storage.paths import Part, RepoPaths
+
+_SYNC_THREADS = 8
+
+
+@dataclass(frozen=True)
+class TableChange:
+    """What a commit does to a table: replace it, or (``whole`` false) the named parts; None is a part without rows."""
+
+    contract: str
+    column: str | None
+    extractor: Extractor
+    whole: bool
+    files: Mapping[Part, FileEntry | None] = field(default_factory=lambda: MappingProxyType({}))
+
+    def apply(self, old: TableEntry | None) -> TableEntry:
+        """The table after the change."""
+        files = {} if self.whole or old is None else dict(old.files)
+        files.update({part: entry for part, entry in self.files.items() if entry is not None})
+        for part in [part for part, entry in self.files.items() if entry is None]:
+            files.pop(part, None)
+        return TableEntry(self.contract, self.column, self.extractor, MappingProxyType(files))
+
+    def conflicts(self, base: TableEntry | None, head: TableEntry | None) -> bool:
+        """Whether what the change touches is not in ``head`` as it was in ``base``. Files are immutable: names tell."""
+        before, now = (_files(base), _files(head))
+        if self.whole:
+            return before != now or (base is None) != (head is None)
+        return any(before.get(part) != now.get(part) for part in self.files)
+
+
+def rebased(base: Manifest | None, head: Manifest | None, parts: int, changes: Mapping[str, TableChange]) -> Manifest:
+    """The changes, made on ``base``, as a manifest on ``head``; raises ConflictError if they touch the same."""
+    if head is not None and (base is None or head.created != base.created):
+        if head.parts != (parts if base is None else base.parts) or head.parts != parts:
+            raise ConflictError("another commit changed the number of parts; begin again")
+        for name, change in changes.items():
+            if change.conflicts(None if base is None else base.tables.get(name), head.tables.get(name)):
+                raise ConflictError(f"another commit changed the same part of {name}; begin again")
+    elif head is None and base is not None:
+        raise ConflictError("the repo was dropped; begin again")
+    tables = {} if head is None else dict(head.tables)
+    tables.update({name: change.apply(tables.get(name)) for name, change in changes.items()})
+    number = 0 if head is None else head.number
+    return new_manifest(number + 1, number or None, parts, tables)
+
+
+def publish(paths: RepoPaths, staging: Path, build: Callable[[Manifest | None], Manifest]) -> Manifest:
+    """Publish what ``build`` makes of the newest manifest. Raises what it raises, UnknownTransactionError, OSError.
+
+    The link's source lies in the transaction's staging folder. A sweep or a drop renames that folder away first, so
+    either the link comes before it (and the files are named by a manifest), or it fails here and nothing is visible.
+    """
+    draft = staging / "manifest.json"
+    while True:
+        manifest = build(newest(paths))
+        try:
+            draft.write_bytes(encode(manifest))
+            sync([draft])
+            paths.snapshots.mkdir(parents=True, exist_ok=True)
+            os.link(draft, paths.manifest(manifest.number))
+        except FileExistsError:
+            continue  # another commit took the number since ``newest``
+        except FileNotFoundError as error:
+            raise UnknownTransactionError("the transaction expired, or its repo was dropped") from error
+        sync([paths.snapshots, paths.folder])
+        return manifest
+
+
+def link_files(paths: RepoPaths, staged: Mapping[str, Path]) -> None:
+    """Give staged files their places in the repo (relative place → staged file) and make both durable.
+
+    They are linked, not moved: while the staging folder exists each has two names, by which ``retention.prune`` knows
+    that a commit may still publish it.
+    """
+    sync(staged.values())
+    folders = {paths.folder, paths.folder.parent, paths.raw}
+    for place, source in staged.items():
+        target = paths.folder / place
+        target.parent.mkdir(parents=True, exist_ok=True)
+        os.link(source, target)
+        folders |= {target.parent, target.parent.parent}
+    sync(folders)
+
+
+def sync(files: Iterable[Path]) -> None:
+    """Force files or folders to the disk, several at a time: a disk takes them together as fast as one."""
+    with ThreadPoolExecutor(_SYNC_THREADS) as threads:
+        for _ in threads.map(_sync, files):
+            pass
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _files(table: TableEntry | None) -> Mapping[Part, FileEntry]:
+    return {} if table is None else table.files

@@ -1,0 +1,95 @@
+"""What can go wrong in the store. Messages name repos, tables and parts, never a path of the machine."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pyarrow as pa
+
+from arrowdsl.errors import DataError
+
+
+class InvalidNameError(DataError):
+    """A name that can't be a repo's or a table's."""
+
+    code = "invalid_name"
+
+
+class UnknownRepoError(DataError):
+    """A repo that has no snapshot."""
+
+    code = "unknown_repo"
+
+
+class UnknownSnapshotError(DataError):
+    """A snapshot that was never made, or that retention has retired."""
+
+    code = "unknown_snapshot"
+
+
+class SnapshotGoneError(DataError):
+    """A snapshot whose files were deleted while it was read: its repo was dropped, or its grace is over."""
+
+    code = "snapshot_gone"
+
+
+class UnknownTransactionError(DataError):
+    """A transaction that has ended, expired or never was."""
+
+    code = "unknown_transaction"
+
+
+class ConflictError(DataError):
+    """Another commit changed the same part of the same table, or another put of the table is running."""
+
+    code = "conflict"
+
+
+class RowCountError(DataError):
+    """A commit that expects other rows than were put: a put broke off, or was never made."""
+
+    code = "row_count_mismatch"
+
+
+class MalformedDataError(DataError):
+    """Arrow data that is not valid Arrow: offsets out of bounds, text that is not UTF-8."""
+
+    code = "malformed_data"
+
+
+class StoreCorruptError(DataError):
+    """Stored bytes that are not the bytes that were written."""
+
+    code = "store_corrupt"
+
+
+class StorageError(DataError):
+    """The disk refused: full, read-only, no permission."""
+
+    code = "storage_error"
+
+
+@contextmanager
+def writing(what: str) -> Iterator[None]:
+    """Report the disk's refusals as StorageError. Pyarrow raises OSError, without ``errno`` for some of them."""
+    try:
+        yield
+    except OSError as error:
+        reason = os.strerror(error.errno) if error.errno else "the disk refused the write"
+        raise StorageError(f"{what} could not be written: {reason}") from error
+
+
+@contextmanager
+def reading(what: str) -> Iterator[None]:
+    """Report damaged or vanished files as StoreCorruptError or SnapshotGoneError: for code that scans a snapshot.
+
+    Pyarrow reports damage as OSError (a failed page checksum, a compressed page that does not decode) or ArrowInvalid.
+    """
+    try:
+        yield
+    except FileNotFoundError as error:
+        raise SnapshotGoneError(f"{what}: its files are gone; the repo was dropped or the snapshot retired") from error
+    except PermissionError as error:
+        raise StorageError(f"{what} could not be read: {error.strerror}") from error
+    except (OSError, pa.ArrowInvalid) as error:
+        raise StoreCorruptError(f"{what} is damaged: its stored bytes don't match their checksums") from error

@@ -1,0 +1,98 @@
+"""Parquet files: written in row groups, streamed, with a checksum in every page; and the checksums of whole files.
+
+The bytes depend on the rows and the row groups alone, not on how the rows were batched or sliced or on what lies below
+a null: so a file's hash stands for its rows, for one version of pyarrow.
+"""
+
+import hashlib
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from flight_server.storage.errors import reading, writing
+
+_READ_ROWS = 16 * 1024
+_READ_BUFFER_BYTES = 64 * 1024
+_CHECKSUM_BYTES = 1024 * 1024
+
+
+@dataclass(frozen=True)
+class Checksums:
+    """What a file's bytes must be: their number, their CRC-32, and a blake2b of them in hex."""
+
+    bytes: int
+    crc32: int
+    content_hash: str
+
+
+class RowGroupWriter:
+    """A Parquet file that is being written, a row group at a time. Everything that it raises is a StorageError."""
+
+    def __init__(self, path: Path, schema: pa.Schema) -> None:
+        self.path = path
+        self.rows = 0
+        with writing("a file"):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._sink = pa.OSFile(str(path), "wb")
+            self._writer = pq.ParquetWriter(
+                self._sink, schema, compression="zstd", write_page_checksum=True, write_statistics=True
+            )
+
+    def write(self, rows: pa.Table) -> None:
+        """Write one row group. Chunks are joined: where they end would otherwise show in the pages."""
+        with writing("a row group"):
+            self._writer.write_table(rows.combine_chunks(), row_group_size=max(rows.num_rows, 1))
+        self.rows += rows.num_rows
+
+    def close(self) -> None:
+        """Write the footer."""
+        with writing("a file's footer"):
+            try:
+                self._writer.close()
+            finally:
+                self._sink.close()
+
+
+def read_batches(path: Path) -> Iterator[pa.RecordBatch]:
+    """The rows of a file, in small batches, one column page at a time: 32 open files take little memory."""
+    with (
+        reading(f"file {path.name}"),
+        pq.ParquetFile(
+            path, page_checksum_verification=True, pre_buffer=False, buffer_size=_READ_BUFFER_BYTES
+        ) as source,
+    ):
+        yield from source.iter_batches(batch_size=_READ_ROWS, use_threads=False)
+
+
+def distinct_values(path: Path, column: str) -> frozenset[str]:
+    """The values of a file's column."""
+    with (
+        reading(f"file {path.name}"),
+        pq.ParquetFile(path, page_checksum_verification=True, pre_buffer=False) as source,
+    ):
+        values = source.read(columns=[column], use_threads=False).column(column).cast(pa.string())
+    return frozenset(pc.unique(pc.fill_null(values, "")).to_pylist())
+
+
+def checksums(path: Path) -> Checksums:
+    """The checksums of a file's bytes."""
+    crc, size, content = 0, 0, hashlib.blake2b(digest_size=16)
+    with path.open("rb") as source:
+        while block := source.read(_CHECKSUM_BYTES):
+            crc, size = zlib.crc32(block, crc), size + len(block)
+            content.update(block)
+    return Checksums(size, crc, content.hexdigest())
+
+
+def crc32(path: Path) -> int:
+    """The CRC-32 of a file's bytes; several times faster than the hash."""
+    crc = 0
+    with path.open("rb") as source:
+        while block := source.read(_CHECKSUM_BYTES):
+            crc = zlib.crc32(block, crc)
+    return crc

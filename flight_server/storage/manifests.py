@@ -1,0 +1,145 @@
+"""Manifests: what a snapshot consists of, as JSON with a checksum of its own.
+
+A manifest names one file for each table and part that has rows. It is written once and never changed.
+"""
+
+import json
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from flight_server.storage.errors import StoreCorruptError, UnknownSnapshotError, reading
+from flight_server.storage.files import crc32
+from flight_server.storage.paths import GLOBAL, Part, RepoPaths
+
+FORMAT = 1
+
+
+@dataclass(frozen=True)
+class FileEntry:
+    """A stored Parquet file: its place in the repo's folder, and what it must hold."""
+
+    file: str
+    rows: int
+    bytes: int
+    crc32: int
+    content_hash: str
+
+
+@dataclass(frozen=True)
+class Extractor:
+    """Who made a table's rows; either may be unknown."""
+
+    name: str | None = None
+    version: str | None = None
+
+
+@dataclass(frozen=True)
+class TableEntry:
+    """A table: its contract, the column that it is partitioned by, and the file of each part that has rows."""
+
+    contract: str
+    column: str | None
+    extractor: Extractor = Extractor()
+    files: Mapping[Part, FileEntry] = field(default_factory=lambda: MappingProxyType({}))
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """A snapshot: ``parts`` is the number that a hash is cut to, ``parent`` the snapshot that it was made from."""
+
+    number: int
+    parent: int | None
+    created: datetime
+    parts: int
+    tables: Mapping[str, TableEntry]
+
+    def files(self) -> set[str]:
+        """The places of all its files."""
+        return {entry.file for table in self.tables.values() for entry in table.files.values()}
+
+
+def verify(path: Path, entry: FileEntry) -> None:
+    """Raise StoreCorruptError unless the file has the size and CRC-32 of its entry, SnapshotGoneError if it is gone."""
+    with reading(f"stored file {path.name}"):
+        if path.stat().st_size != entry.bytes or crc32(path) != entry.crc32:
+            raise StoreCorruptError(f"stored file {path.name} is damaged: its bytes don't match their checksum")
+
+
+def new_manifest(number: int, parent: int | None, parts: int, tables: Mapping[str, TableEntry]) -> Manifest:
+    """A manifest that is created now."""
+    return Manifest(number, parent, datetime.now(UTC), parts, MappingProxyType(dict(tables)))
+
+
+def encode(manifest: Manifest) -> bytes:
+    """The manifest as JSON; ``crc32`` is over the rest, as ``_canonical`` writes it."""
+    body = {
+        "format": FORMAT,
+        "number": manifest.number,
+        "parent": manifest.parent,
+        "created": manifest.created.isoformat(),
+        "parts": manifest.parts,
+        "tables": {name: _table_to_json(table) for name, table in sorted(manifest.tables.items())},
+    }
+    return json.dumps({"crc32": zlib.crc32(_canonical(body)), **body}, indent=1).encode()
+
+
+def decode(data: bytes) -> Manifest:
+    """The manifest; raises StoreCorruptError for anything but what ``encode`` wrote."""
+    try:
+        body = json.loads(data)
+        if body.pop("crc32") != zlib.crc32(_canonical(body)) or body["format"] != FORMAT:
+            raise StoreCorruptError("a snapshot's manifest is damaged, or of another format")
+        tables = {name: _table_from_json(table) for name, table in body["tables"].items()}
+        return Manifest(body["number"], body["parent"], datetime.fromisoformat(body["created"]), body["parts"], tables)
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise StoreCorruptError("a snapshot's manifest is damaged: it is not the JSON that was written") from error
+
+
+def load(paths: RepoPaths, number: int) -> Manifest:
+    """The manifest of a snapshot; raises UnknownSnapshotError if there is none, StoreCorruptError, StorageError."""
+    with reading(f"the manifest of snapshot {number}"):
+        try:
+            data = paths.manifest(number).read_bytes()
+        except FileNotFoundError as error:
+            raise UnknownSnapshotError(f"{paths.name} has no snapshot {number}") from error
+    manifest = decode(data)
+    if manifest.number != number:
+        raise StoreCorruptError(f"the manifest of snapshot {number} says that it is of {manifest.number}")
+    return manifest
+
+
+def newest(paths: RepoPaths) -> Manifest | None:
+    """The newest snapshot's manifest, or None for a repo without one.
+
+    The newest is never retired, so it can only vanish between the listing and the loading by a drop of the repo.
+    """
+    numbers = paths.visible_numbers()
+    return load(paths, numbers[-1]) if numbers else None
+
+
+def _table_to_json(table: TableEntry) -> dict[str, Any]:
+    return {
+        "contract": table.contract,
+        "partitioned_by": table.column,
+        "extractor": {"name": table.extractor.name, "version": table.extractor.version},
+        "parts": {str(part): vars(entry) for part, entry in sorted(table.files.items(), key=lambda item: str(item[0]))},
+    }
+
+
+def _table_from_json(table: dict[str, Any]) -> TableEntry:
+    files = {_part_from_json(part): FileEntry(**entry) for part, entry in table["parts"].items()}
+    extractor = Extractor(**table["extractor"])
+    return TableEntry(table["contract"], table["partitioned_by"], extractor, MappingProxyType(files))
+
+
+def _part_from_json(part: str) -> Part:
+    return GLOBAL if part == GLOBAL else int(part)
+
+
+def _canonical(body: Mapping[str, Any]) -> bytes:
+    return json.dumps(body, sort_keys=True, separators=(",", ":")).encode()

@@ -1,0 +1,106 @@
+"""Tables as Parquet files by part: streamed, in sorted runs, in bounded memory."""
+
+from collections.abc import Callable
+from itertools import count
+from pathlib import Path
+
+import pyarrow as pa
+
+from arrowdsl.schema.schema import EncodingPolicy
+from flight_server.storage.alignment import Batches, aligned, batches_of, encoded_schema, unchecked
+from flight_server.storage.errors import StorageError, writing
+from flight_server.storage.part_writer import PartWriter, WrittenFile
+from flight_server.storage.partitioning import Partitioning
+from flight_server.storage.paths import Part
+
+WAITING_BYTES = 64 * 1024 * 1024
+OPEN_PARTS = 16
+UNPARTITIONED = Partitioning()
+
+
+def write_dataset_parquet(
+    data: pa.Table | Batches,
+    base_dir: Path | str,
+    *,
+    schema: pa.Schema | None = None,
+    encoding_policy: EncodingPolicy | None = None,
+    partitioning: Partitioning = UNPARTITIONED,
+    check: Callable[[], None] = unchecked,
+) -> tuple[WrittenFile, ...]:
+    """Stream a table into Parquet files below ``base_dir``, which must be empty or absent; they are named ``part-run``.
+
+    Each batch is aligned to ``schema`` (the data's own if none is given), then encoded, then cut into parts; without
+    a partition column all rows go to one file, in the order given. The files of a part are in the order of their
+    rows' arrival. ``check`` is called before each batch and stops the writing by raising. When anything raises,
+    the files written so far are deleted. Raises SchemaMismatchError before the first batch when the schemas don't
+    fit, NullValueError, MalformedDataError, StorageError.
+    """
+    batches = batches_of(data)
+    schema = batches.schema if schema is None else schema
+    encoding = EncodingPolicy() if encoding_policy is None else encoding_policy
+    writer = _DatasetWriter(_empty_folder(Path(base_dir)), encoded_schema(schema, encoding), partitioning)
+    try:
+        for rows in aligned(batches, schema, encoding, check=check):
+            writer.add(rows)
+        return writer.finish()
+    except BaseException:
+        writer.discard()
+        raise
+
+
+class _DatasetWriter:
+    """The open parts, the one that got no rows for longest first, and the runs of the parts that were closed.
+
+    When too many parts are open, or too many bytes wait in them, the first is closed. Data that comes part by part
+    leaves its finished parts in front, so none is closed too early; data that comes in any order gets more runs.
+    """
+
+    def __init__(self, folder: Path, schema: pa.Schema, partitioning: Partitioning) -> None:
+        self._folder = folder
+        self._schema = schema
+        self._partitioning = partitioning
+        self._open: dict[Part, PartWriter] = {}
+        self._finished: list[WrittenFile] = []
+        self._numbers = count()
+
+    def add(self, rows: pa.Table) -> None:
+        for piece in self._partitioning.split(rows):
+            writer = self._open.pop(piece.part, None) or self._new(piece.part)
+            self._open[piece.part] = writer
+            writer.add(piece)
+            while len(self._open) > 1 and self._is_crowded():
+                self._finish(next(iter(self._open)))
+
+    def finish(self) -> tuple[WrittenFile, ...]:
+        for part in list(self._open):
+            self._finish(part)
+        return tuple(self._finished)
+
+    def discard(self) -> None:
+        for writer in self._open.values():
+            writer.discard()
+        for written in self._finished:
+            written.path.unlink(missing_ok=True)
+
+    def _new(self, part: Part) -> PartWriter:
+        return PartWriter(part, self._partitioning.column, self._schema, self._next_path)
+
+    def _next_path(self, part: Part) -> Path:
+        return self._folder / f"{part}-{next(self._numbers)}.parquet"
+
+    def _is_crowded(self) -> bool:
+        waiting = sum(writer.waiting_bytes for writer in self._open.values())
+        return len(self._open) > OPEN_PARTS or waiting > WAITING_BYTES
+
+    def _finish(self, part: Part) -> None:
+        self._finished += self._open[part].finish()
+        del self._open[part]
+
+
+def _empty_folder(folder: Path) -> Path:
+    """The folder, made if need be; nothing is ever written over, so one with files in it is refused."""
+    with writing("a folder"):
+        folder.mkdir(parents=True, exist_ok=True)
+        if any(folder.iterdir()):
+            raise StorageError("the folder to write to has files in it; allowed: an empty or a new one")
+    return folder

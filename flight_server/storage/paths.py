@@ -1,0 +1,93 @@
+"""Where things are in a store's folder.
+
+repos/<repo>/snapshots/00000000000000000007.json     a snapshot's manifest
+repos/<repo>/snapshots/00000000000000000007.retired  says that no new reader may resolve it
+repos/<repo>/raw/<table>/<part>/<uuid>.parquet       immutable
+repos/<repo>/staging/<transaction>/…                 not yet committed
+"""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Literal
+
+from flight_server.storage.errors import InvalidNameError
+
+Part = int | Literal["global"]
+GLOBAL: Final = "global"
+
+_NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,99}")
+_NUMBER_DIGITS = 20
+
+
+def is_name(text: str) -> bool:
+    """Whether a repo or a table may have this name; such a name is always a single, visible path segment."""
+    return _NAME.fullmatch(text) is not None
+
+
+def checked_name(kind: str, text: str) -> str:
+    """The name, or InvalidNameError; ``kind`` says of what."""
+    if not is_name(text):
+        raise InvalidNameError(
+            f"{text[:120]!r} is no {kind} name; allowed: 1 to 100 of A-Z a-z 0-9 . _ - without a leading dot"
+        )
+    return text
+
+
+@dataclass(frozen=True)
+class RepoPaths:
+    """The folders and files of one repo."""
+
+    folder: Path
+
+    @property
+    def name(self) -> str:
+        """The repo's name."""
+        return self.folder.name
+
+    @property
+    def snapshots(self) -> Path:
+        """The folder of manifests."""
+        return self.folder / "snapshots"
+
+    @property
+    def raw(self) -> Path:
+        """The folder of committed files."""
+        return self.folder / "raw"
+
+    @property
+    def staging(self) -> Path:
+        """The folder of running transactions."""
+        return self.folder / "staging"
+
+    def manifest(self, number: int) -> Path:
+        """The manifest of a snapshot."""
+        return self.snapshots / f"{number:0{_NUMBER_DIGITS}}.json"
+
+    def retired(self, number: int) -> Path:
+        """The marker that retires a snapshot."""
+        return self.snapshots / f"{number:0{_NUMBER_DIGITS}}.retired"
+
+    def numbers(self) -> set[int]:
+        """All snapshots that have a manifest, retired or not."""
+        return _numbers(self.snapshots, ".json")
+
+    def retired_numbers(self) -> set[int]:
+        """The snapshots that have a marker of retirement."""
+        return _numbers(self.snapshots, ".retired")
+
+    def visible_numbers(self) -> list[int]:
+        """The snapshots that a new reader may resolve, ascending; empty for a repo that does not exist.
+
+        Markers are listed first: retirement writes the marker and deletes it only after the manifest, so a manifest
+        that is listed here without its marker was visible when the listing began.
+        """
+        retired = self.retired_numbers()
+        return sorted(self.numbers() - retired)
+
+
+def _numbers(folder: Path, suffix: str) -> set[int]:
+    try:
+        return {int(entry.stem) for entry in folder.iterdir() if entry.suffix == suffix and entry.stem.isdecimal()}
+    except FileNotFoundError:
+        return set()

@@ -1,0 +1,129 @@
+"""Snapshots: a repo as it was when a commit was made. Whoever holds one reads the same rows whatever is committed."""
+
+from collections import OrderedDict
+from datetime import datetime
+from pathlib import Path
+from threading import Lock
+
+import pyarrow as pa
+import pyarrow.dataset as ds
+from pyarrow import fs
+
+from arrowdsl.schema.schema import TableSpec
+from flight_server.storage.errors import reading
+from flight_server.storage.manifests import Extractor, FileEntry, Manifest, TableEntry, verify
+from flight_server.storage.paths import Part, RepoPaths
+
+CACHED_FILES = 1024
+
+_LOCAL = fs.LocalFileSystem()
+_FORMAT = ds.ParquetFileFormat(
+    default_fragment_scan_options=ds.ParquetFragmentScanOptions(page_checksum_verification=True)
+)
+
+
+class FileCache:
+    """Files that were checked against their checksum in this process, with what Arrow remembers of their footers.
+
+    Page checksums cover the pages but not their headers, so a whole file's CRC-32 is checked before its first use.
+    """
+
+    def __init__(self, size: int = CACHED_FILES) -> None:
+        self._size = size
+        self._fragments: OrderedDict[Path, ds.ParquetFileFragment] = OrderedDict()
+        self._lock = Lock()
+
+    def fragment(self, path: Path, entry: FileEntry) -> ds.ParquetFileFragment:
+        """The file; raises StoreCorruptError if it is not what was written."""
+        with self._lock:
+            fragment = self._fragments.get(path)
+            if fragment is not None:
+                self._fragments.move_to_end(path)
+                return fragment
+        verify(path, entry)  # two threads may both do this: harmless, and nobody waits for a file that he does not need
+        fragment = _FORMAT.make_fragment(str(path), _LOCAL)
+        with self._lock:
+            self._fragments[path] = fragment
+            while len(self._fragments) > self._size:
+                self._fragments.popitem(last=False)
+        return fragment
+
+
+class Snapshot:
+    """A repo at one commit; retention in this process keeps its files for as long as the object lives."""
+
+    def __init__(self, paths: RepoPaths, manifest: Manifest, files: FileCache) -> None:
+        self.repo = paths.name
+        self.manifest = manifest
+        self._paths = paths
+        self._files = files
+
+    @property
+    def number(self) -> int:
+        """The snapshot's number; later ones are higher."""
+        return self.manifest.number
+
+    @property
+    def created(self) -> datetime:
+        """When it was committed, in UTC."""
+        return self.manifest.created
+
+    @property
+    def parts(self) -> int:
+        """The number of parts that files are distributed over, a power of two."""
+        return self.manifest.parts
+
+    def tables(self) -> dict[str, int]:
+        """The tables that were put, by name, with their rows."""
+        return {name: self.rows(name) for name in sorted(self.manifest.tables)}
+
+    def rows(self, table: str) -> int:
+        """The table's rows; 0 for one that was never put."""
+        return sum(entry.rows for entry in self._entry(table).files.values())
+
+    def bytes(self, table: str) -> int:
+        """The table's bytes on disk; 0 for one that was never put."""
+        return sum(entry.bytes for entry in self._entry(table).files.values())
+
+    def part_names(self, table: str) -> tuple[Part, ...]:
+        """The parts that have rows of the table, ascending; ``("global",)`` for a table that is not cut."""
+        return tuple(sorted(self._entry(table).files, key=lambda part: (isinstance(part, str), part)))
+
+    def part_rows(self, table: str, part: Part) -> int:
+        """The rows of one part of the table."""
+        entry = self._entry(table).files.get(part)
+        return 0 if entry is None else entry.rows
+
+    def dataset(self, spec: TableSpec, part: Part) -> ds.Dataset | None:
+        """One part of a table, with ``spec.plain_schema``; None when it has no rows.
+
+        Rows are sorted by the partition column. Scans check page checksums; run them within ``errors.reading``, which
+        turns what a damaged file raises into StoreCorruptError. Raises that error itself, and SnapshotGoneError.
+        """
+        entry = self._entry(spec.name).files.get(part)
+        if entry is None:
+            return None
+        fragment = self._files.fragment(self._paths.folder / entry.file, entry)
+        return ds.FileSystemDataset([fragment], spec.plain_schema, _FORMAT, _LOCAL)
+
+    def read(self, spec: TableSpec) -> pa.Table:
+        """The whole table in memory, parts in order, with ``spec.plain_schema``."""
+        with reading(f"{self.repo}/{spec.name}"):
+            tables = [self._part_table(spec, part) for part in self.part_names(spec.name)]
+        return pa.concat_tables([spec.plain_schema.empty_table(), *tables])
+
+    def content_hash(self, table: str, part: Part) -> str | None:
+        """The blake2b of the part's file, the same whenever the rows are the same; None when it has no rows."""
+        entry = self._entry(table).files.get(part)
+        return None if entry is None else entry.content_hash
+
+    def extractor(self, table: str) -> Extractor:
+        """Name and version of what made the table's rows, as its last put said."""
+        return self._entry(table).extractor
+
+    def _entry(self, table: str) -> TableEntry:
+        return self.manifest.tables.get(table) or TableEntry(contract="", column=None)
+
+    def _part_table(self, spec: TableSpec, part: Part) -> pa.Table:
+        dataset = self.dataset(spec, part)
+        return spec.plain_schema.empty_table() if dataset is None else dataset.to_table(use_threads=False)

@@ -1,0 +1,138 @@
+"""What a transaction has put, table by table, and how it becomes one file for each part.
+
+A part is a list of sorted runs. The first may be the part's file in the snapshot that the transaction began on; every
+put adds runs behind it, and the modes differ in what they drop before: ``replace`` all, ``files`` the rows of the files
+that it brings, ``append`` nothing.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import chain, count
+from pathlib import Path
+from types import MappingProxyType
+from typing import Literal
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from arrowdsl.schema.schema import EncodingPolicy, EncodingSpec, TableSpec, plain
+from flight_server.storage.alignment import Batches, BatchStream
+from flight_server.storage.errors import reading
+from flight_server.storage.files import distinct_values
+from flight_server.storage.manifests import Extractor, TableEntry
+from flight_server.storage.parquet import write_dataset_parquet
+from flight_server.storage.part_writer import WrittenFile
+from flight_server.storage.partitioning import Partitioning, partitioning_of
+from flight_server.storage.paths import Part
+from flight_server.storage.runs import Run, merged
+
+OPEN_RUNS = 32
+Mode = Literal["replace", "append", "files"]
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How a table's rows are stored: the plain schema, its encoding, and the contract that they hold."""
+
+    contract: str
+    schema: pa.Schema
+    encoding: EncodingPolicy
+    partitioning: Partitioning
+
+
+def layout_of(spec: TableSpec, parts: int) -> Layout:
+    """The layout of a table that is put."""
+    return Layout(spec.contract, spec.plain_schema, spec.encoding, partitioning_of(spec.schema, parts))
+
+
+def stored_layout(entry: TableEntry, repo_folder: Path, parts: int) -> Layout:
+    """The layout of a table with rows that is carried on, of which only the stored files are known."""
+    with reading(entry.contract):
+        schema = pq.read_schema(repo_folder / next(iter(entry.files.values())).file)
+    encoded = [EncodingSpec(column.name) for column in schema if pa.types.is_dictionary(column.type)]
+    return Layout(entry.contract, plain(schema), EncodingPolicy(tuple(encoded)), Partitioning(entry.column, parts))
+
+
+@dataclass(frozen=True)
+class StagedTable:
+    """A table as a transaction would leave it: the runs of each part, oldest first.
+
+    ``whole`` says that no part is as it was (replaced, or cut into more parts); ``rows`` is how many rows were put
+    since the last ``replace``.
+    """
+
+    layout: Layout
+    extractor: Extractor
+    whole: bool
+    rows: int = 0
+    parts: Mapping[Part, tuple[Run, ...]] = field(default_factory=lambda: MappingProxyType({}))
+
+    def without(self, keys: Iterable[str]) -> "StagedTable":
+        """The table without the rows that have one of these values in the partition column."""
+        dropped: dict[Part, set[str]] = defaultdict(set)
+        for key in keys:
+            dropped[self.layout.partitioning.part(key)].add(key)
+        parts = {
+            part: tuple(run.without(frozenset(dropped[part])) for run in runs) if part in dropped else runs
+            for part, runs in self.parts.items()
+        }
+        return replace(self, parts=parts)
+
+    def with_files(self, written: Collection[WrittenFile]) -> "StagedTable":
+        """The table with more rows behind those that it has."""
+        parts = dict(self.parts)
+        for file in written:
+            parts[file.part] = (*parts.get(file.part, ()), Run(file.path, file.rows))
+        return replace(self, parts=parts, rows=self.rows + sum(file.rows for file in written))
+
+    def keys(self, written: Iterable[WrittenFile]) -> set[str]:
+        """The values that written rows have in the partition column."""
+        column = self.layout.partitioning.column
+        return set() if column is None else set().union(*(distinct_values(file.path, column) for file in written))
+
+
+def carried(
+    entry: TableEntry, repo_folder: Path, old_parts: int, layout: Layout, folder: Path, check: Callable[[], None]
+) -> StagedTable:
+    """A table as the snapshot has it; if the number of parts has grown, cut anew into ``folder``, part by part."""
+    runs = {part: Run(repo_folder / file.file, file.rows, stored=file) for part, file in entry.files.items()}
+    if entry.column is None or layout.partitioning.parts == old_parts:
+        parts = {part: (run,) for part, run in runs.items()}
+        return StagedTable(layout, entry.extractor, whole=False, parts=parts)
+    old = chain.from_iterable(
+        merged([runs[part].settled(entry.column)], entry.column, layout.schema) for part in sorted(runs, key=str)
+    )
+    written = _write(BatchStream(layout.schema, old), layout, folder, check)
+    return replace(StagedTable(layout, entry.extractor, whole=True).with_files(written), rows=0)
+
+
+def one_file(runs: Sequence[Run], layout: Layout, part: Part, folder: Path, check: Callable[[], None]) -> Run | None:
+    """The runs of a part as one run that drops nothing, merged into ``folder`` if need be; None if no rows are left."""
+    if len(runs) == 1 and not runs[0].dropped:
+        return runs[0]
+    column = layout.partitioning.column
+    waiting = [run.settled(column) for run in runs]
+    for number in count():
+        if len(waiting) <= 1 and not any(run.dropped for run in waiting):
+            break
+        # Neighbours are merged with each other, so the order of arrival stays; more than can be open take more rounds.
+        batches = (merged(waiting[i : i + OPEN_RUNS], column, layout.schema) for i in range(0, len(waiting), OPEN_RUNS))
+        folders = (folder / f"{number}-{index}" for index in count())
+        files = [
+            _write(BatchStream(layout.schema, rows), layout, target, check)
+            for rows, target in zip(batches, folders, strict=False)
+        ]
+        waiting = [Run(file.path, file.rows) for file in chain.from_iterable(files)]
+    return waiting[0] if waiting else None
+
+
+def _write(data: Batches, layout: Layout, folder: Path, check: Callable[[], None]) -> tuple[WrittenFile, ...]:
+    return write_dataset_parquet(
+        data,
+        folder,
+        schema=layout.schema,
+        encoding_policy=layout.encoding,
+        partitioning=layout.partitioning,
+        check=check,
+    )

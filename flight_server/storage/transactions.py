@@ -1,0 +1,302 @@
+"""Transactions: several puts that become visible together, or not at all."""
+
+import os
+import shutil
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from threading import Lock
+from typing import get_args
+from uuid import uuid4
+
+import pyarrow as pa
+
+from arrowdsl.errors import DataError, one_of
+from arrowdsl.schema.schema import TableSpec
+from flight_server.storage.alignment import Batches, batches_of, unchecked
+from flight_server.storage.commit import TableChange, link_files, publish, rebased
+from flight_server.storage.errors import (
+    ConflictError,
+    RowCountError,
+    SnapshotGoneError,
+    UnknownTransactionError,
+    writing,
+)
+from flight_server.storage.files import checksums
+from flight_server.storage.manifests import Extractor, FileEntry, Manifest, TableEntry, newest
+from flight_server.storage.parquet import write_dataset_parquet
+from flight_server.storage.partitioning import partitioning_of
+from flight_server.storage.paths import Part, RepoPaths, checked_name
+from flight_server.storage.snapshots import Snapshot
+from flight_server.storage.staging import Layout, Mode, StagedTable, carried, layout_of, one_file, stored_layout
+
+_HEARTBEAT_SECONDS = 60.0
+
+
+class Transaction:
+    """Puts into one repo, based on the snapshot that was newest when it began.
+
+    Puts of different tables may run side by side, in threads; of one table, one after another. Nothing is visible
+    before ``commit``. After ``commit`` or ``abort`` everything raises UnknownTransactionError.
+    """
+
+    def __init__(
+        self,
+        paths: RepoPaths,
+        base: Manifest | None,
+        parts: int,
+        *,
+        opened: Callable[[Manifest], Snapshot],
+        ended: Callable[[str], None],
+    ) -> None:
+        self.id = uuid4().hex
+        self.repo = paths.name
+        self.parts = parts
+        self._paths = paths
+        self._base = base
+        self._folder = paths.staging / self.id
+        self._opened = opened
+        self._on_end = ended
+        self._tables: dict[str, StagedTable] = {}
+        self._busy: set[str] = set()
+        self._lock = Lock()
+        self._is_open = True
+        self._used = time.monotonic()
+
+    @property
+    def idle_seconds(self) -> float:
+        """How long nothing has been done with it; 0 while a put runs."""
+        with self._lock:
+            return 0.0 if self._busy else time.monotonic() - self._used
+
+    def put(
+        self,
+        spec: TableSpec,
+        reader: pa.Table | Batches,
+        *,
+        mode: Mode = "replace",
+        check: Callable[[], None] = unchecked,
+        removed: Sequence[str] = (),
+    ) -> int:
+        """Stream rows into a table; the number of rows taken in. A put that raises has no effect.
+
+        ``replace`` replaces the table, ``append`` adds to it, ``files`` replaces the rows of the files that the put
+        contains; the last two also remove the rows of the paths in ``removed``. ``check`` is called between batches;
+        what it raises ends the put. Raises InvalidNameError, ConflictError while another put of the table runs,
+        UnknownTransactionError, and what ``write_dataset_parquet`` raises.
+        """
+        column = partitioning_of(spec.schema, self.parts).column
+        if mode not in get_args(Mode):
+            raise DataError(f"mode {mode!r} is unknown; allowed: {one_of(get_args(Mode))}")
+        if column is None and (mode == "files" or removed):
+            raise DataError(
+                f"{spec.name} has neither path nor file_id: its rows belong to no file; allowed: replace, append"
+            )
+        data = batches_of(reader)
+        with self._claimed(checked_name("table", spec.name)) as folder:
+            layout = layout_of(spec, self.parts)
+            written = write_dataset_parquet(
+                data,
+                folder / "put",
+                schema=layout.schema,
+                encoding_policy=layout.encoding,
+                partitioning=layout.partitioning,
+                check=self._watched(check),
+            )
+            table = StagedTable(layout, _extractor(spec, data.schema), whole=True)
+            if mode != "replace":
+                table = replace(self._staged(spec, folder / "base"), layout=layout, extractor=table.extractor)
+                keys = {layout.partitioning.key(self.repo, path) for path in removed}
+                table = table.without(keys | (table.keys(written) if mode == "files" else set()))
+            self._stage(spec.name, table.with_files(written))
+        return sum(file.rows for file in written)
+
+    def remove(self, paths: Sequence[str]) -> None:
+        """Remove the rows of files, from every table that has rows by file: those carried on and those put so far."""
+        carried_on = {} if self._base is None else self._base.tables
+        for name in sorted({*carried_on, *self._tables}):
+            with self._claimed(name) as folder:
+                table = self._tables.get(name)
+                entry = carried_on.get(name)
+                if table is None and entry is not None and entry.files:
+                    table = self._carried(entry, self._stored_layout(entry), folder / "base")
+                if table is not None and table.layout.partitioning.column is not None:
+                    keys = {table.layout.partitioning.key(self.repo, path) for path in paths}
+                    self._stage(name, table.without(keys))
+
+    def commit(self, expected: Mapping[str, int] | None = None) -> Snapshot:
+        """Make the puts visible as the next snapshot; a commit that changes nothing gives the newest one.
+
+        ``expected`` has the rows put into each table, since its last ``replace``. Raises RowCountError if they differ
+        (the transaction stays open), ConflictError if a put is running or, as all further errors ending the
+        transaction, if another commit touched the same part of a table; StorageError, StoreCorruptError.
+        """
+        with self._lock:
+            self._require_open()
+            if self._busy:
+                raise ConflictError(f"a put is still running: {one_of(sorted(self._busy))}")
+            _check_rows(expected, {name: table.rows for name, table in self._tables.items()})
+            self._is_open = False
+        try:
+            with writing("the commit"):
+                manifest = self._published()
+        finally:
+            self._clean_up()
+        return self._opened(manifest)
+
+    def abort(self) -> None:
+        """Throw the puts away; a running one stops at its next batch. Does nothing after the end."""
+        with self._lock:
+            if not self._is_open:
+                return
+            self._is_open = False
+        self._clean_up()
+
+    def _published(self) -> Manifest:
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            os.utime(self._folder)
+            self._recut()
+            staged: dict[str, Path] = {}
+            changes = {name: self._change(name, table, staged) for name, table in self._tables.items()}
+            head = newest(self._paths)
+            if head is not None:
+                manifest = rebased(self._base, head, self.parts, changes)
+                if (manifest.parts, manifest.tables) == (head.parts, head.tables):
+                    return head
+            link_files(self._paths, staged)
+            return publish(self._paths, self._folder, lambda head: rebased(self._base, head, self.parts, changes))
+        except FileNotFoundError as error:
+            raise UnknownTransactionError("the transaction expired, or its repo was dropped") from error
+        except SnapshotGoneError as error:
+            raise ConflictError("the snapshot that the transaction began on is retired; begin again") from error
+
+    def _recut(self) -> None:
+        """Cut the tables that the transaction did not touch into its number of parts, if that has grown."""
+        if self._base is None or self._base.parts == self.parts:
+            return
+        for name, entry in self._base.tables.items():
+            if name not in self._tables and entry.column is not None and entry.files:
+                self._tables[name] = self._carried(entry, self._stored_layout(entry), self._folder / uuid4().hex)
+
+    def _change(self, name: str, table: StagedTable, staged: dict[str, Path]) -> TableChange:
+        """What becomes of a table; adds the files that it needs to ``staged`` under their places in the repo."""
+        stored = self._base_entry(name)
+        files: dict[Part, FileEntry | None] = {}
+        for part, runs in table.parts.items():
+            run = one_file(runs, table.layout, part, self._folder / uuid4().hex, self._watched(unchecked))
+            if run is None:
+                files[part] = None
+            elif run.stored is None:
+                sums = checksums(run.path)
+                old = None if stored is None else stored.files.get(part)
+                if old is not None and old.content_hash == sums.content_hash:
+                    files[part] = old  # the same rows as before: the file that is there stays
+                    continue
+                place = f"raw/{name}/{part}/{uuid4().hex}.parquet"
+                files[part] = FileEntry(place, run.rows, sums.bytes, sums.crc32, sums.content_hash)
+                staged[place] = run.path
+        layout = table.layout
+        return TableChange(layout.contract, layout.partitioning.column, table.extractor, table.whole, files)
+
+    def _staged(self, spec: TableSpec, folder: Path) -> StagedTable:
+        """A table that is being put, as it is in this transaction before the put."""
+        table = self._tables.get(spec.name)
+        if table is not None:
+            return table
+        layout = layout_of(spec, self.parts)
+        entry = self._base_entry(spec.name)
+        if entry is None or not entry.files:
+            return StagedTable(layout, Extractor(), whole=False)
+        if entry.column != layout.partitioning.column:
+            raise ConflictError(
+                f"{spec.name} is stored by {entry.column}, not by {layout.partitioning.column}: replace it"
+            )
+        return self._carried(entry, layout, folder)
+
+    def _carried(self, entry: TableEntry, layout: Layout, folder: Path) -> StagedTable:
+        old_parts = self.parts if self._base is None else self._base.parts
+        return carried(entry, self._paths.folder, old_parts, layout, folder, self._watched(unchecked))
+
+    def _stored_layout(self, entry: TableEntry) -> Layout:
+        return stored_layout(entry, self._paths.folder, self.parts)
+
+    def _base_entry(self, name: str) -> TableEntry | None:
+        return None if self._base is None else self._base.tables.get(name)
+
+    @contextmanager
+    def _claimed(self, table: str) -> Iterator[Path]:
+        """A folder for work on a table that nothing else may work on; deleted if the work fails."""
+        with self._lock:
+            self._require_open()
+            if table in self._busy:
+                raise ConflictError(f"another put of {table} is running in this transaction")
+            self._busy.add(table)
+        folder = self._folder / uuid4().hex
+        try:
+            with writing(f"table {table}"):
+                folder.mkdir(parents=True)
+                os.utime(self._folder)
+            yield folder
+        except BaseException:
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
+        finally:
+            with self._lock:
+                self._busy.discard(table)
+                self._used = time.monotonic()
+            if not self._is_open:  # aborted meanwhile: what was written since then goes too
+                shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _stage(self, name: str, table: StagedTable) -> None:
+        with self._lock:
+            self._require_open()
+            self._tables[name] = table
+
+    def _watched(self, check: Callable[[], None]) -> Callable[[], None]:
+        """The check, with two more: that the transaction is not aborted, and a sign of life for other processes."""
+        beaten = time.monotonic()
+
+        def watched() -> None:
+            nonlocal beaten
+            check()
+            with self._lock:
+                aborted = not self._is_open and bool(self._busy)
+            if aborted:
+                raise UnknownTransactionError(f"transaction {self.id} has ended")
+            if time.monotonic() - beaten > _HEARTBEAT_SECONDS:
+                beaten = time.monotonic()
+                with writing("the transaction"):
+                    os.utime(self._folder)
+
+        return watched
+
+    def _require_open(self) -> None:
+        if not self._is_open:
+            raise UnknownTransactionError(f"transaction {self.id} has ended")
+
+    def _clean_up(self) -> None:
+        shutil.rmtree(self._folder, ignore_errors=True)
+        self._on_end(self.id)
+
+
+def _check_rows(expected: Mapping[str, int] | None, put: Mapping[str, int]) -> None:
+    if expected is None:
+        return
+    wrong = [
+        f"{name}: expected {expected.get(name, 0)}, put {put.get(name, 0)}"
+        for name in sorted({*expected, *put})
+        if expected.get(name, 0) != put.get(name, 0)
+    ]
+    if wrong:
+        raise RowCountError(
+            f"the rows put are not the rows expected ({one_of(wrong, limit=10)}); put these tables again"
+        )
+
+
+def _extractor(spec: TableSpec, given: pa.Schema) -> Extractor:
+    metadata = {**(spec.schema.metadata or {}), **(given.metadata or {})}
+    name, version = (metadata.get(key) for key in (b"extractor_name", b"extractor_version"))
+    return Extractor(name and name.decode(errors="replace"), version and version.decode(errors="replace"))
