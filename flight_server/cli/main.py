@@ -9,9 +9,9 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 import click
+from flight_client.errors import FlightClientError
 
 from arrowdsl.errors import DataError
-from flight_client.errors import FlightClientError
 
 USER_ERROR, INTERRUPTED = 2, 130
 COMMANDS: Mapping[str, str] = MappingProxyType(
@@ -33,14 +33,14 @@ COMMANDS: Mapping[str, str] = MappingProxyType(
 class LazyCommands(click.Group):
     """Imports a command's module when the command is asked for: the pipeline takes half a second to load."""
 
-    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa
+    def list_commands(self, ctx: click.Context) -> list[str]:
         """The commands in the order of use."""
-        return list(COMMANDS)
+        return [*COMMANDS, *super().list_commands(ctx)]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """The command of that name."""
         if cmd_name not in COMMANDS:
-            return None
+            return super().get_command(ctx, cmd_name)
         module, _, name = COMMANDS[cmd_name].partition(":")
         command: click.Command = getattr(importlib.import_module(module), name)
         return command

@@ -6,7 +6,6 @@ import time
 from pathlib import Path
 
 import click
-
 from flight_client import Client
 from flight_client.extract import NotAFolderError
 from flight_client.ingest import Ingested, ingest

@@ -1,30 +1,36 @@
 """The commands that look: ``ls``, ``info``, ``get``, ``explain``."""
 
 import json
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Mapping
 
 import click
-
 from flight_client import Client
+from flight_client.pushdown import Cql2, Json
+
 from flight_server.cli.files import write_rows
-from flight_server.cli.session import with_client
+from flight_server.cli.session import options, with_client
 
 
-def _cql2(_: click.Context, __: click.Parameter, text: str | None) -> Any:  # noqa
-    if text is None:
-        return None
+def _cql2(_: click.Context, __: click.Parameter, text: str | None) -> Cql2 | None:
     try:
-        return json.loads(text)
+        document = None if text is None else json.loads(text)
     except (ValueError, RecursionError) as error:
         raise click.BadParameter(f"not JSON: {error}") from error
+    if text is not None and not isinstance(document, dict):
+        raise click.BadParameter('not a JSON object such as {"op": "=", "args": [{"property": "name"}, "main"]}')
+    return document
+
+
+def _rows(stats: Mapping[str, Json]) -> dict[str, Json]:
+    tables = stats["tables"] if isinstance(stats["tables"], dict) else {}
+    return {name: table["rows"] for name, table in tables.items() if isinstance(table, dict)}
 
 
 def _names(_: click.Context, __: click.Parameter, text: str | None) -> list[str] | None:
     return None if text is None else [name.strip() for name in text.split(",")]
 
 
-_NARROWING: tuple[Callable[..., Any], ...] = (
+_NARROWING = (
     click.option("--columns", callback=_names, metavar="A,B", help="Only these columns, in this order."),
     click.option("--where", callback=_cql2, metavar="JSON", help="A CQL2-JSON filter."),
     click.option("--limit", type=click.IntRange(0), help="At most so many rows."),
@@ -45,10 +51,9 @@ def ls(client: Client, repo: str | None) -> None:
         for name in client.repos():
             click.echo(name)
         return
-    tables = client.stats(repo)["tables"]
+    stored = _rows(client.stats(repo))
     for name in client.datasets(repo):
-        rows = tables[name]["rows"] if name in tables else ""
-        click.echo(f"{name:<36} {rows:>12}".rstrip())
+        click.echo(f"{name:<36} {stored.get(name, ''):>12}".rstrip())
 
 
 @click.command()
@@ -63,7 +68,7 @@ def info(client: Client, repo: str, dataset: str) -> None:
     found = client.info(repo, dataset)
     for key, value in found.metadata.items():
         click.echo(f"{key:<10} {value if isinstance(value, str | int) else json.dumps(value)}")
-    click.echo(f"{'rows':<10} {found.total_records if found.total_records is not None else 'not known without running it'}")
+    click.echo(f"{'rows':<10} {found.rows if found.rows is not None else 'not known without running it'}")
     click.echo("columns")
     for column in found.schema:
         click.echo(f"  {column.name:<20} {column.type}{'' if column.nullable else ', never null'}")
@@ -73,11 +78,48 @@ def info(client: Client, repo: str, dataset: str) -> None:
 @with_client
 @click.argument("repo")
 @click.argument("dataset")
+@options(*_NARROWING)
 @click.option("-o", "--output", metavar="FILE", help="FILE.parquet, .arrow or .csv; - is Arrow IPC to stdout.")
-def get(client: Client, repo: str, dataset: str, output: str | None, **narrowing: Any) -> None:
+def get(
+    client: Client,
+    repo: str,
+    dataset: str,
+    columns: list[str] | None,
+    where: Cql2 | None,
+    limit: int | None,
+    order: str | None,
+    snapshot: int | None,
+    output: str | None,
+) -> None:
     """Read a dataset: as a table on the terminal, or into a file.
 
     Example: flight-server get django dim_qualified_names --limit 10
     """
-    with client.read(repo, dataset, **narrowing) as reader:
+    with client.read(
+        repo, dataset, columns=columns, where=where, limit=limit, order=order, snapshot=snapshot
+    ) as reader:
         write_rows(reader, output)
+
+
+@click.command()
+@with_client
+@click.argument("repo")
+@click.argument("dataset")
+@options(*_NARROWING)
+def explain(
+    client: Client,
+    repo: str,
+    dataset: str,
+    columns: list[str] | None,
+    where: Cql2 | None,
+    limit: int | None,
+    order: str | None,
+    snapshot: int | None,
+) -> None:
+    """Show what a read would do: its plan before and after the optimizer, and what it scans in each part.
+
+    Example: flight-server explain django callsite_qname_candidates --columns qname
+    """
+    click.echo(
+        client.explain(repo, dataset, columns=columns, where=where, limit=limit, order=order, snapshot=snapshot)["text"]
+    )

@@ -6,13 +6,13 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import wraps
+from functools import reduce, wraps
 from pathlib import Path
-from typing import Concatenate, ParamSpec
+from typing import Any, Concatenate, ParamSpec
 
 import click
-
 from flight_client import Client, connect
+
 from flight_server.pipeline.driver import load_pipeline
 from flight_server.rpc.server import FlightServer
 from flight_server.serving.service import Service
@@ -21,6 +21,7 @@ from flight_server.storage.store import Store
 DEFAULT_PORT = 8815
 DEFAULT_URI = f"grpc://127.0.0.1:{DEFAULT_PORT}"
 Arguments = ParamSpec("Arguments")
+Command = Callable[..., Any]
 
 
 def default_store() -> Path:
@@ -70,6 +71,11 @@ def interruptible() -> Iterator[None]:
     finally:
         for number, handler in zip(signals, before, strict=True):
             signal.signal(number, handler)
+
+
+def options(*decorators: Callable[[Command], Command]) -> Callable[[Command], Command]:
+    """Several options at once, shown in the order given."""
+    return lambda command: reduce(lambda decorated, option: option(decorated), reversed(decorators), command)
 
 
 def with_client(command: Callable[Concatenate[Client, Arguments], None]) -> Callable[..., None]:

@@ -1,19 +1,19 @@
 """The commands that serve: ``up`` a folder, ``demo`` the packaged example, ``serve`` a store."""
 
-import functools
+import json
 import logging
+import shlex
 import threading
 from collections.abc import Callable
 from importlib import resources
 from pathlib import Path
-from typing import Any
 
 import click
+from flight_client import connect
 
 import flight_server
-from flight_client import connect
 from flight_server.cli.progress import ingest_with_progress, repo_name
-from flight_server.cli.session import DEFAULT_PORT, interruptible, open_server, serving
+from flight_server.cli.session import DEFAULT_PORT, interruptible, open_server, options, serving
 from flight_server.rpc.server import FlightServer
 
 SHOWN_DATASET = "dim_qualified_names"
@@ -27,15 +27,10 @@ _SERVING = (
 _JOBS = click.option("--jobs", type=click.IntRange(1), help="Processes that extract.  [default: one for each core]")
 
 
-def _with(*options: Callable[..., Any]) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """All the options at once, in the order given."""
-    return lambda command: functools.reduce(lambda decorated, option: option(decorated), reversed(options), command)
-
-
 @click.command()
 @click.argument("path", type=click.Path(path_type=Path))
 @click.option("--repo", help="The repo's name.  [default: the folder's name]")
-@_with(*_SERVING, _JOBS)
+@options(*_SERVING, _JOBS)
 def up(path: Path, repo: str | None, store: Path | None, host: str, port: int, jobs: int | None) -> None:
     """Extract a folder of Python source, and serve it.
 
@@ -47,7 +42,7 @@ def up(path: Path, repo: str | None, store: Path | None, host: str, port: int, j
 
 
 @click.command()
-@_with(*_SERVING)
+@options(*_SERVING)
 def demo(store: Path | None, host: str, port: int) -> None:
     """Extract and serve the small example repo that comes with the package.
 
@@ -58,7 +53,7 @@ def demo(store: Path | None, host: str, port: int) -> None:
 
 
 @click.command()
-@_with(*_SERVING)
+@options(*_SERVING)
 def serve(store: Path | None, host: str, port: int) -> None:
     """Serve a store as it is.
 
@@ -104,12 +99,13 @@ def _log_to_stderr() -> None:
 
 def _how_to_read(uri: str, repo: str) -> str:
     """A line each for pyarrow, DuckDB and Polars, to be pasted into a shell."""
-    dataset = f"import flight_client as f; d = f.connect('{uri}').dataset('{repo}', '{SHOWN_DATASET}')"
-    ticket = f'{{"repo": "{repo}", "dataset": "{SHOWN_DATASET}"}}'.replace('"', '\\"')
+    ticket = json.dumps(json.dumps({"repo": repo, "dataset": SHOWN_DATASET}))
+    dataset = f"from flight_client import connect; d = connect('{uri}').dataset('{repo}', '{SHOWN_DATASET}')"
     return "\n".join(
-        (
-            f"""  python -c "import pyarrow.flight as fl; print(fl.connect('{uri}').do_get(fl.Ticket('{ticket}')).read_all())" """,
-            f"""  python -c "import duckdb; {dataset}; print(duckdb.sql('select * from d limit 10'))" """,
-            f"""  python -c "import polars; {dataset}; print(polars.scan_pyarrow_dataset(d).head(10).collect())" """,
+        f"  python -c {shlex.quote(code)}"
+        for code in (
+            f"import pyarrow.flight as f; print(f.connect('{uri}').do_get(f.Ticket({ticket})).read_all())",
+            f"import duckdb; {dataset}; print(duckdb.sql('from d limit 10'))",
+            f"import polars; {dataset}; print(polars.scan_pyarrow_dataset(d).head(10).collect())",
         )
     )

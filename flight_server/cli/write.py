@@ -3,8 +3,8 @@
 from pathlib import Path
 
 import click
-
 from flight_client import Client
+
 from flight_server.cli.files import read_file
 from flight_server.cli.progress import ingest_with_progress, repo_name
 from flight_server.cli.session import client_of, interruptible, with_client

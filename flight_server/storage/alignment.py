@@ -80,16 +80,37 @@ def _decoded_schema_check(transform: SchemaTransform, schema: pa.Schema) -> None
 
 
 def _decoded(rows: pa.Table) -> pa.Table:
-    """The rows without the encodings that Arrow's casts can't undo: run ends, and dictionaries of views (Polars)."""
-    for index, column in enumerate(rows.columns):
-        if pa.types.is_run_end_encoded(column.type):
-            chunks = [pc.run_end_decode(chunk) for chunk in column.chunks]
-            rows = rows.set_column(index, rows.schema.names[index], pa.chunked_array(chunks, column.type.value_type))
-        elif pa.types.is_dictionary(column.type) and pa.types.is_string_view(column.type.value_type):
-            chunks = [
-                pa.DictionaryArray.from_arrays(chunk.indices, chunk.dictionary.cast(pa.string()))
-                for chunk in column.chunks
-            ]
-            plain_type = pa.dictionary(column.type.index_type, pa.string())
-            rows = rows.set_column(index, rows.schema.names[index], pa.chunked_array(chunks, plain_type))
+    """The rows without the encodings that pyarrow's casts can't undo."""
+    for index, column in enumerate(rows.schema):
+        decode = _decoder(column.type)
+        if decode is not None:
+            # An empty array where there is no chunk, which shows the decoded type.
+            chunks = [decode(chunk) for chunk in rows.column(index).chunks or [pa.array([], column.type)]]
+            rows = rows.set_column(index, column.name, pa.chunked_array(chunks))
     return rows
+
+
+def _decoder(kind: pa.DataType) -> Callable[[pa.Array], pa.Array] | None:
+    if pa.types.is_run_end_encoded(kind):
+        return _run_ends_decoded
+    if pa.types.is_list_view(kind) or pa.types.is_large_list_view(kind):
+        return _views_gathered
+    if pa.types.is_dictionary(kind) and pa.types.is_string_view(kind.value_type):
+        return _values_plain
+    return None
+
+
+def _run_ends_decoded(array: pa.Array) -> pa.Array:
+    return pc.run_end_decode(array)
+
+
+def _views_gathered(array: pa.Array) -> pa.Array:
+    """List views as lists. Pyarrow 26 casts them to lists that lack their last offset: reading these may crash."""
+    lengths = pc.fill_null(pc.list_value_length(array), 0).cast(pa.int64())
+    offsets = pa.concat_arrays([pa.array([0], pa.int64()), pc.cumulative_sum(lengths)])
+    return pa.LargeListArray.from_arrays(offsets, array.flatten(), mask=array.is_null())
+
+
+def _values_plain(array: pa.Array) -> pa.Array:
+    """Dictionaries of views, as Polars sends them, as dictionaries of strings."""
+    return pa.DictionaryArray.from_arrays(array.indices, array.dictionary.cast(pa.string()))

@@ -99,6 +99,7 @@ def link_files(paths: RepoPaths, staged: Mapping[str, Path]) -> None:
     that a commit may still publish it.
     """
     sync(staged.values())
+    paths.raw.mkdir(parents=True, exist_ok=True)
     folders = {paths.folder, paths.folder.parent, paths.raw}
     for place, source in staged.items():
         target = paths.folder / place

@@ -107,7 +107,7 @@ def carried(
     return replace(StagedTable(layout, entry.extractor, whole=True).with_files(written), rows=0)
 
 
-def one_file(runs: Sequence[Run], layout: Layout, part: Part, folder: Path, check: Callable[[], None]) -> Run | None:
+def one_file(runs: Sequence[Run], layout: Layout, folder: Path, check: Callable[[], None]) -> Run | None:
     """The runs of a part as one run that drops nothing, merged into ``folder`` if need be; None if no rows are left."""
     if len(runs) == 1 and not runs[0].dropped:
         return runs[0]
@@ -117,13 +117,12 @@ def one_file(runs: Sequence[Run], layout: Layout, part: Part, folder: Path, chec
         if len(waiting) <= 1 and not any(run.dropped for run in waiting):
             break
         # Neighbours are merged with each other, so the order of arrival stays; more than can be open take more rounds.
-        batches = (merged(waiting[i : i + OPEN_RUNS], column, layout.schema) for i in range(0, len(waiting), OPEN_RUNS))
-        folders = (folder / f"{number}-{index}" for index in count())
-        files = [
-            _write(BatchStream(layout.schema, rows), layout, target, check)
-            for rows, target in zip(batches, folders, strict=False)
-        ]
-        waiting = [Run(file.path, file.rows) for file in chain.from_iterable(files)]
+        merges: list[Run] = []
+        for first in range(0, len(waiting), OPEN_RUNS):
+            rows = BatchStream(layout.schema, merged(waiting[first : first + OPEN_RUNS], column, layout.schema))
+            written = _write(rows, layout, folder / f"{number}-{first}", check)
+            merges += [Run(file.path, file.rows) for file in written]
+        waiting = merges
     return waiting[0] if waiting else None
 
 

@@ -186,7 +186,7 @@ class Transaction:
         stored = self._base_entry(name)
         files: dict[Part, FileEntry | None] = {}
         for part, runs in table.parts.items():
-            run = one_file(runs, table.layout, part, self._folder / uuid4().hex, self._watched(unchecked))
+            run = one_file(runs, table.layout, self._folder / uuid4().hex, self._watched(unchecked))
             if run is None:
                 files[part] = None
             elif run.stored is None:

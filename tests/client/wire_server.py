@@ -16,6 +16,22 @@ from pyarrow import flight
 MISBEHAVING = frozenset({"endless", "stuck", "broken", "changed"})
 MISBEHAVED = pa.schema([("n", pa.int64()), ("name", pa.string())])
 BATCH = pa.table({"n": pa.array(range(65536), pa.int64()), "name": ["x"] * 65536})
+NAN = float("nan")
+ROWS = pa.table(
+    {
+        "id": pa.array(range(12), pa.int64()),
+        "i": pa.array([0, 1, None, -1, 5, 7, None, 2, 3, 100, -128, 127], pa.int64()),
+        "i8": pa.array([0, 1, None, -1, 5, 7, None, 2, 3, 100, -128, 127], pa.int8()),
+        "u64": pa.array([0, 1, None, 2**63, 5, 7, None, 2, 3, 100, 2**64 - 1, 127], pa.uint64()),
+        "f": pa.array([0.0, -0.0, None, NAN, 0.1, 0.5, 1e300, -1e300, 2.5, NAN, None, 0.9], pa.float64()),
+        "f32": pa.array([0.0, -0.0, None, NAN, 0.1, 0.5, 3e38, -3e38, 2.5, NAN, None, 0.9], pa.float32()),
+        "s": pa.array(["", "a", None, "a%", "a_b", "é", "a\\b", "ab", "b", "A", None, "a\nb"]),
+        "d": pa.array(["x", "y", None, "x", "x_y", "y", None, "z", "x", "y", "x", ""]).dictionary_encode(),
+        "b": pa.array([True, False, None, True, False, True, None, False, True, True, False, None]),
+        "t": pa.array([None, *range(11)], pa.timestamp("us")),
+        "bytes": pa.array([b"", b"a", None, b"\xff", b"a", b"b", b"c", b"d", b"e", b"f", b"g", b"h"]),
+    }
+)
 COMPARE = {
     "=": lambda a, b: a == b,
     "<>": lambda a, b: a != b,
@@ -24,6 +40,11 @@ COMPARE = {
     ">": lambda a, b: a > b,
     ">=": lambda a, b: a >= b,
 }
+
+
+def same(left, right):
+    """Whether two tables have the same schema and rows; NaN is NaN."""
+    return left.schema.equals(right.schema) and repr(left.to_pydict()) == repr(right.to_pydict())
 
 
 def truth(term, row):

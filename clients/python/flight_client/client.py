@@ -8,7 +8,6 @@ used from several threads; closing it, and the end of the interpreter, cancel th
 """
 
 import json
-import weakref
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -70,8 +69,6 @@ class Client:
         with translated(uri):
             self._flight = flight.connect(uri)
         self._live = LiveStreams()
-        # runs at the interpreter's exit too, while the threads of an engine can still be told to stop
-        self._finalizer = weakref.finalize(self, self._live.close)
 
     def __enter__(self) -> Self:
         return self
@@ -83,7 +80,7 @@ class Client:
 
     def close(self) -> None:
         """Cancel the open streams and close the connection; closing twice does nothing more."""
-        self._finalizer()
+        self._live.close()
         self._flight.close()
 
     def repos(self) -> list[str]:

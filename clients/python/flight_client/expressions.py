@@ -77,10 +77,10 @@ class ExpressionTree:
     def expression(self, node: Node) -> pc.Expression:
         """The subtree as an Expression."""
         start, end = node.span
-        schema = self._constants.schema.with_metadata(pa.KeyValueMetadata(self._spelling[start:end]))
+        batch = self._constants.replace_schema_metadata(pa.KeyValueMetadata(self._spelling[start:end]))
         sink = pa.BufferOutputStream()
-        with pa.ipc.new_file(sink, schema) as writer:
-            writer.write_batch(pa.RecordBatch.from_arrays(self._constants.columns, schema=schema))
+        with pa.ipc.new_file(sink, batch.schema) as writer:
+            writer.write_batch(batch)
         return self._rebuild(sink.getvalue())
 
     def columns(self, node: Node) -> frozenset[str]:

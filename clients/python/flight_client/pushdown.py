@@ -230,8 +230,8 @@ def _holds(column: pa.DataType, value: int) -> bool:
         return False
     bits = int(column.bit_width)
     if pa.types.is_signed_integer(column):
-        return -(2 ** (bits - 1)) <= value < 2 ** (bits - 1)
-    return 0 <= value < 2**bits
+        return -(1 << bits - 1) <= value < 1 << bits - 1
+    return 0 <= value < 1 << bits
 
 
 def _is_float(data_type: pa.DataType) -> bool:

@@ -6,7 +6,9 @@ with them at the reader. pyarrow's own RecordBatchReader can't be that class: cl
 nothing, and a reader that is closed the hard way turns every error into ``ArrowInvalid``.
 """
 
+import atexit
 import threading
+import time
 import weakref
 from collections.abc import Callable, Iterator, Sequence
 from types import TracebackType
@@ -21,7 +23,7 @@ Opener = Callable[[bytes], flight.FlightStreamReader]
 
 
 class LiveStreams:
-    """The streams that a client has open, so that closing the client or ending the interpreter cancels them."""
+    """Streams that are open: a client's own, which end with it, and ``_ALL``, which end with the interpreter."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -43,9 +45,33 @@ class LiveStreams:
         """Cancel every stream, and refuse new ones."""
         with self._lock:
             self._closed = True
-            streams = list(self._streams)
-        for stream in streams:
+        for stream in self._open():
             stream.close()
+
+    def wait_for_other_threads(self, seconds: float) -> None:
+        """Wait until the threads of engines have dropped the streams that they read, or the time is over."""
+        end = time.monotonic() + seconds
+        while time.monotonic() < end and any(stream.read_elsewhere for stream in self._open()):
+            time.sleep(0.005)
+
+    def _open(self) -> "list[FlightStream]":
+        with self._lock:
+            return list(self._streams)
+
+
+_ALL = LiveStreams()
+_EXIT_SECONDS = 1.0
+
+
+def _end_all() -> None:
+    # An engine that stopped at a LIMIT may still have a thread that reads on. One that calls into Python after the
+    # interpreter is gone takes the process down ("FATAL: exception not rethrown"): cancel what it waits for, and give
+    # it the time to see that and let go.
+    _ALL.close()
+    _ALL.wait_for_other_threads(_EXIT_SECONDS)
+
+
+atexit.register(_end_all)
 
 
 class FlightStream(Iterator[pa.RecordBatch]):
@@ -63,6 +89,8 @@ class FlightStream(Iterator[pa.RecordBatch]):
         self._lock = threading.Lock()
         self._reader: flight.FlightStreamReader | None = None
         self._closed = False
+        self.read_elsewhere = False  # by a thread that is not the main one
+        _ALL.add(self)
 
     @property
     def schema(self) -> pa.Schema:
@@ -72,6 +100,7 @@ class FlightStream(Iterator[pa.RecordBatch]):
         return self._schema
 
     def __next__(self) -> pa.RecordBatch:
+        self.read_elsewhere |= threading.current_thread() is not threading.main_thread()
         while self._reader is not None or self._open_next():
             batch = self._read()
             if batch is None:

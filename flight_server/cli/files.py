@@ -1,0 +1,132 @@
+"""Files of tables as the command line reads and writes them: Parquet, Arrow IPC and CSV, by their suffix."""
+
+import json
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, BinaryIO
+from uuid import uuid4
+
+import click
+import pyarrow as pa
+import pyarrow.parquet as pq
+from flight_client import FlightReader
+from pyarrow import csv, ipc
+
+from flight_server.cli.table import print_table
+from flight_server.storage.files import RowGroupWriter
+from flight_server.storage.ipc import write_table_ipc_file
+
+
+@contextmanager
+def read_file(path: Path) -> Iterator[pa.RecordBatchReader]:
+    """The rows of a file, streamed; raises a usage error for a file that is no table."""
+    opened = _handler(path, _READERS)
+    try:
+        with opened(path) as reader:
+            yield reader
+    except (OSError, pa.ArrowInvalid) as error:
+        raise click.UsageError(f"{path} can't be read: {error}") from error
+
+
+def write_rows(reader: FlightReader, output: str | None) -> None:
+    """Write the rows where ``--output`` says: a file, or for ``-`` stdout as Arrow IPC.
+
+    Without it they are a table for people on a terminal, and CSV into a pipe.
+    """
+    match output:
+        case None if sys.stdout.isatty():
+            print_table(reader)
+        case None:
+            _write_csv(reader, sys.stdout.buffer)
+        case "-" if sys.stdout.isatty():
+            raise click.UsageError("Arrow IPC is not for a terminal; leave --output out to see a table")
+        case "-":
+            with ipc.new_stream(sys.stdout.buffer, reader.schema) as writer:
+                for batch in reader:
+                    writer.write_batch(batch)
+        case _:
+            path = Path(output)
+            writes = _handler(path, _WRITERS)
+            draft = path.with_name(f".{path.name}.{uuid4().hex}")
+            try:
+                writes(reader, draft)
+                draft.replace(path)
+            except OSError as error:
+                raise click.UsageError(f"{path} can't be written: {error}") from error
+            finally:
+                draft.unlink(missing_ok=True)
+
+
+def _handler(path: Path, handlers: Mapping[str, Callable[..., Any]]) -> Callable[..., Any]:
+    if path.suffix not in handlers:
+        raise click.UsageError(f"{path}: the name must end in one of {', '.join(handlers)}")
+    return handlers[path.suffix]
+
+
+@contextmanager
+def _open_parquet(path: Path) -> Iterator[pa.RecordBatchReader]:
+    with pq.ParquetFile(path) as file:
+        yield pa.RecordBatchReader.from_batches(file.schema_arrow, file.iter_batches())
+
+
+@contextmanager
+def _open_ipc(path: Path) -> Iterator[pa.RecordBatchReader]:
+    """An IPC file, or an IPC stream in a file."""
+    with pa.OSFile(str(path)) as source:
+        try:
+            file = ipc.open_file(source)
+        except pa.ArrowInvalid:
+            source.seek(0)
+            yield ipc.open_stream(source)
+        else:
+            batches = (file.get_batch(number) for number in range(file.num_record_batches))
+            yield pa.RecordBatchReader.from_batches(file.schema, batches)
+
+
+@contextmanager
+def _open_csv(path: Path) -> Iterator[pa.RecordBatchReader]:
+    with csv.open_csv(path) as reader:
+        yield reader
+
+
+def _write_parquet(reader: FlightReader, path: Path) -> None:
+    writer = RowGroupWriter(path, reader.schema)
+    try:
+        for batch in reader:
+            writer.write(pa.Table.from_batches([batch]))
+    finally:
+        writer.close()
+
+
+def _write_csv(reader: FlightReader, sink: Path | BinaryIO) -> None:
+    schema = pa.schema([(column.name, _flat(column.type)) for column in reader.schema])
+    with csv.CSVWriter(sink, schema) as writer:
+        for batch in reader:
+            writer.write_batch(pa.RecordBatch.from_arrays([_in_csv(column) for column in batch.columns], schema=schema))
+
+
+def _flat(data_type: pa.DataType) -> pa.DataType:
+    if pa.types.is_dictionary(data_type):
+        return data_type.value_type
+    return pa.string() if pa.types.is_nested(data_type) else data_type
+
+
+def _in_csv(column: pa.Array) -> pa.Array:
+    """The column as CSV can hold it: lists, structs and maps become JSON."""
+    if pa.types.is_nested(column.type):
+        values = column.to_pylist()
+        return pa.array(
+            [None if value is None else json.dumps(value, ensure_ascii=False) for value in values], pa.string()
+        )
+    return column.cast(_flat(column.type))
+
+
+_READERS: Mapping[str, Callable[[Path], Any]] = MappingProxyType(
+    {".parquet": _open_parquet, ".arrow": _open_ipc, ".csv": _open_csv}
+)
+_WRITERS: Mapping[str, Callable[[FlightReader, Path], object]] = MappingProxyType(
+    {".parquet": _write_parquet, ".arrow": write_table_ipc_file, ".csv": _write_csv}
+)

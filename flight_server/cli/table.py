@@ -1,0 +1,47 @@
+"""A stream as a table on a terminal: the first rows, in columns that fit its width."""
+
+import shutil
+from collections.abc import Sequence
+
+import click
+import pyarrow as pa
+from flight_client import FlightReader
+
+SHOWN_ROWS = 40
+_LEAST_WIDTH = 6
+
+
+def print_table(reader: FlightReader) -> None:
+    """Print the first SHOWN_ROWS rows; of the rest no more is read than tells that there is one."""
+    names = reader.schema.names
+    held: list[pa.RecordBatch] = []
+    for batch in reader:
+        held.append(batch)
+        if sum(each.num_rows for each in held) > SHOWN_ROWS:
+            break
+    table = pa.Table.from_batches(held, reader.schema)
+    cells = [[_text(value) for value in row.values()] for row in table.slice(0, SHOWN_ROWS).to_pylist()]
+    widths = _widths([names, *cells], shutil.get_terminal_size().columns)
+    for row in (names, ["-" * width for width in widths], *cells):
+        click.echo(_line(row, widths))
+    if table.num_rows > SHOWN_ROWS:
+        click.echo(f"the first {SHOWN_ROWS} rows; --output FILE gives them all, --limit N and --where fewer")
+    else:
+        click.echo(f"{table.num_rows} rows")
+
+
+def _text(value: object) -> str:
+    return "" if value is None else " ".join(str(value).split())
+
+
+def _widths(rows: Sequence[Sequence[str]], available: int) -> list[int]:
+    """What each column needs, the widest ones cut until all fit."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    while sum(widths) + 2 * len(widths) > available and max(widths) > _LEAST_WIDTH:
+        widths[widths.index(max(widths))] -= 1
+    return widths
+
+
+def _line(row: Sequence[str], widths: Sequence[int]) -> str:
+    cells = (text if len(text) <= width else f"{text[: width - 1]}…" for text, width in zip(row, widths, strict=True))
+    return "  ".join(cell.ljust(width) for cell, width in zip(cells, widths, strict=True)).rstrip()

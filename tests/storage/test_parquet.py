@@ -1,0 +1,185 @@
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from arrowdsl.errors import NullValueError, SchemaMismatchError
+from arrowdsl.schema.schema import EncodingPolicy, EncodingSpec
+from flight_server.contracts.ids import part_of
+from flight_server.contracts.raw import RAW_TABLES
+from flight_server.storage.alignment import BatchStream
+from flight_server.storage.errors import MalformedDataError, StorageError
+from flight_server.storage.files import checksums
+from flight_server.storage.parquet import write_dataset_parquet
+from flight_server.storage.part_writer import ROW_GROUP_ROWS
+from flight_server.storage.partitioning import Partitioning
+
+from stored_tables import ROWS, pairs_of, rows
+
+PATHS = st.sampled_from(["a.py", "b/c.py", "ü.py", "b/d.py", "", "z"])
+
+
+def test_rows_keep_their_order_without_a_partition_column(tmp_path: Path):
+    [file] = write_dataset_parquet(pa.table({"x": range(200_000, 0, -1)}), tmp_path / "t")
+    assert pq.read_table(file.path)["x"].to_pylist() == list(range(200_000, 0, -1))
+
+
+def test_row_groups_have_64_ki_rows_however_the_batches_are_cut(tmp_path: Path):
+    table = pa.table({"x": range(ROW_GROUP_ROWS * 2 + 5)})
+    data = BatchStream(table.schema, table.to_batches(max_chunksize=1000))
+    [file] = write_dataset_parquet(data, tmp_path)
+    footer = pq.read_metadata(file.path)
+    assert [footer.row_group(i).num_rows for i in range(footer.num_row_groups)] == [ROW_GROUP_ROWS, ROW_GROUP_ROWS, 5]
+
+
+def test_a_reader_is_streamed_not_collected(tmp_path: Path):
+    batch = pa.record_batch({"x": np.arange(ROW_GROUP_ROWS)})
+    live = []
+
+    def batches():
+        for _ in range(40):
+            live.append(pa.total_allocated_bytes())
+            yield pa.record_batch({"x": pc.add(batch["x"], 1)})
+
+    write_dataset_parquet(BatchStream(batch.schema, batches()), tmp_path)
+    assert max(live[20:]) <= max(live[:20])
+
+
+@given(
+    pairs=st.lists(st.tuples(PATHS, st.integers(0, 9)), max_size=40),
+    cuts=st.lists(st.integers(1, 7), min_size=1, max_size=5),
+    parts=st.sampled_from([1, 2, 8]),
+)
+@settings(max_examples=60, deadline=None)
+def test_rows_go_to_their_part_sorted_by_path_and_otherwise_as_they_came(tmp_path_factory, pairs, cuts, parts):
+    table, batches, start = rows(pairs), [], 0
+    while start < len(pairs):
+        size = cuts[start % len(cuts)]
+        batches += table.slice(start, size).combine_chunks().to_batches()
+        start += size
+    folder = tmp_path_factory.mktemp("parts")
+    files = write_dataset_parquet(
+        BatchStream(table.schema, batches), folder, partitioning=Partitioning("path", parts)
+    )
+    written = {file.part: pairs_of(pq.read_table(file.path)) for file in files}
+    expected = {
+        part: sorted((pair for pair in pairs if part_of(pair[0], parts) == part), key=lambda pair: pair[0])
+        for part in {part_of(path, parts) for path, _ in pairs}
+    }
+    assert written == expected
+
+
+def test_bytes_depend_on_the_rows_alone(tmp_path: Path):
+    count = 70_000
+    qnames = [None if i % 5 == 0 else [{"name": str(i), "source": None}] * (i % 3) for i in range(count)]
+    kind = pa.list_(pa.struct([("name", pa.string()), ("source", pa.string())]))
+    clean = pa.table({"x": pa.array([None if i % 7 == 0 else i for i in range(count)]), "q": pa.array(qnames, kind)})
+    x = clean["x"].chunk(0)
+    garbage = pa.Array.from_buffers(
+        x.type, count, [x.buffers()[0], pa.py_buffer(np.where(np.arange(count) % 7 == 0, 99, np.arange(count)))]
+    )
+    dirty = pa.table({"x": garbage, "q": clean["q"]})
+    padded = pa.concat_tables([clean.slice(3, 11), clean]).combine_chunks().slice(11)
+    variants = [
+        clean,
+        dirty,
+        padded,
+        BatchStream(clean.schema, padded.to_batches(max_chunksize=777)),
+        pa.concat_tables([clean.slice(0, 1), clean.slice(1)]),
+    ]
+    hashes = set()
+    for index, data in enumerate(variants):
+        [file] = write_dataset_parquet(data, tmp_path / str(index))
+        hashes.add(checksums(file.path).content_hash)
+    assert len(hashes) == 1
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        pa.large_list(pa.struct([("source", pa.large_string()), ("name", pa.string())])),
+        pa.list_view(pa.struct([("name", pa.string_view()), ("source", pa.string_view())])),
+        pa.large_list_view(pa.struct([("name", pa.large_string()), ("source", pa.string())])),
+    ],
+    ids=str,
+)
+def test_large_and_view_variants_of_lists_are_cast(tmp_path: Path, kind):
+    spec = RAW_TABLES["cst_defs"]
+    value = [[{"name": "m.f", "source": "LOCAL"}], None, [], [{"name": "n", "source": None}] * 2]
+    table = pa.table({"file_id": ["f"] * 4, "path": ["p"] * 4, "def_id": ["d"] * 4, "qnames": pa.array(value, kind)})
+    [file] = write_dataset_parquet(table, tmp_path, schema=spec.plain_schema)
+    assert pq.read_table(file.path)["qnames"].to_pylist() == value
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        pa.array(["a", "b", "a"], pa.string_view()),
+        pa.array(["a", "b", "a"], pa.large_string()),
+        pa.array(["a", "b", "a"]).dictionary_encode(),
+        pa.DictionaryArray.from_arrays(pa.array([0, 1, 0], pa.uint32()), pa.array(["a", "b"], pa.string_view())),
+        pc.run_end_encode(pa.array(["a", "b", "a"])),
+    ],
+    ids=lambda array: str(array.type),
+)
+def test_every_encoding_of_strings_is_read(tmp_path: Path, path):
+    [file] = write_dataset_parquet(pa.table({"path": path}), tmp_path, schema=ROWS.plain_schema)
+    assert pq.read_table(file.path)["path"].to_pylist() == ["a", "b", "a"]
+
+
+def test_dictionary_columns_are_encoded_against_their_vocabulary(tmp_path: Path):
+    policy = EncodingPolicy((EncodingSpec("kind", ("x", "y", "z")),))
+    [file] = write_dataset_parquet(pa.table({"kind": ["y", None, "x"]}), tmp_path / "a", encoding_policy=policy)
+    column = pq.read_table(file.path)["kind"]
+    assert pa.types.is_dictionary(column.type)
+    assert column.to_pylist() == ["y", None, "x"]
+    with pytest.raises(SchemaMismatchError, match="not in its vocabulary"):
+        write_dataset_parquet(pa.table({"kind": ["w"]}), tmp_path / "b", encoding_policy=policy)
+
+
+def test_a_wrong_schema_is_refused_before_the_first_batch(tmp_path: Path):
+    def batches():
+        raise AssertionError("a batch was asked for")
+        yield
+
+    with pytest.raises(SchemaMismatchError, match="path"):
+        write_dataset_parquet(BatchStream(pa.schema([("value", pa.int64())]), batches()), tmp_path, schema=ROWS.schema)
+    with pytest.raises(SchemaMismatchError, match="value"):
+        schema = pa.schema([("path", pa.string()), ("value", pa.list_(pa.int64()))])
+        write_dataset_parquet(BatchStream(schema, batches()), tmp_path, schema=ROWS.schema)
+
+
+def test_a_null_in_a_required_column_leaves_no_file(tmp_path: Path):
+    good, bad = rows([("a", 1)]).to_batches()[0], pa.record_batch({"path": pa.array([None], pa.string())})
+    data = BatchStream(pa.schema([("path", pa.string())]), [good.select(["path"]), bad])
+    with pytest.raises(NullValueError):
+        write_dataset_parquet(data, tmp_path, schema=ROWS.schema)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        pa.Array.from_buffers(pa.string(), 1, [None, pa.py_buffer(np.array([0, 2], "i4")), pa.py_buffer(b"\xff\xfe")]),
+        pa.Array.from_buffers(
+            pa.string(), 2, [None, pa.py_buffer(np.array([0, 2**30, 3], "i4")), pa.py_buffer(b"abc")]
+        ),
+    ],
+    ids=["not UTF-8", "offsets out of order"],
+)
+def test_malformed_arrow_data_is_refused(tmp_path: Path, broken):
+    batch = pa.RecordBatch.from_arrays([broken], ["path"])
+    with pytest.raises(MalformedDataError):
+        write_dataset_parquet(BatchStream(batch.schema, [batch]), tmp_path)
+
+
+def test_a_folder_with_files_is_not_written_over(tmp_path: Path):
+    (tmp_path / "precious").write_text("x")
+    with pytest.raises(StorageError, match="empty"):
+        write_dataset_parquet(pa.table({"x": [1]}), tmp_path)
+    assert (tmp_path / "precious").read_text() == "x"
