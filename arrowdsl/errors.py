@@ -5,6 +5,8 @@ The Flight layer sends both to the client; the command line prints the message a
 
 from collections.abc import Iterable
 
+MESSAGE_LENGTH = 2000  # Flight sends messages in headers, which have to be small
+
 
 class DataError(Exception):
     """A request or a table that can't be served; ``code`` is stable, the message is for people."""
@@ -12,8 +14,8 @@ class DataError(Exception):
     code = "invalid"
 
     def __init__(self, message: str) -> None:
-        super().__init__(message)
-        self.message = message
+        self.message = message if len(message) <= MESSAGE_LENGTH else f"{message[:MESSAGE_LENGTH]}…"
+        super().__init__(self.message)
 
 
 class SchemaMismatchError(DataError):

@@ -76,11 +76,13 @@ def _breaking(table: pa.Table, spec: TableSpec) -> pa.Table:
 
 
 def _reports(table: pa.Table, spec: TableSpec) -> Iterator[pa.Table]:
+    """Each row that does not stay is reported once, under the first check that it breaks."""
+    complete = table
     for name in spec.required:
-        missing = table.filter(pc.is_null(table.column(name)))
-        if missing.num_rows:
-            yield _report(missing, spec, name, "required_non_null", "the value is null")
-    complete = table.filter(_complete(table, spec))
+        missing = pc.is_null(complete.column(name))
+        if pc.any(missing).as_py():
+            yield _report(complete.filter(missing), spec, name, "required_non_null", "the value is null")
+            complete = complete.filter(pc.invert(missing))
     if spec.key:
         extra = complete.filter(pc.invert(first_of_each(complete, spec.key, spec.tie_breakers)))
         if extra.num_rows:

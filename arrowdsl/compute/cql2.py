@@ -68,15 +68,13 @@ def _parse(document: object, depth: int) -> Expr:
 
 def _parse_call(op: str, arguments: list[object], depth: int) -> Expr:
     match op, arguments:
-        case "and" | "or", [_, *_]:
+        case (
+            ("and" | "or", [_, *_])
+            | ("not" | "isNull", [_])
+            | ("=" | "<>" | "<" | "<=" | ">" | ">=" | "like", [_, _])
+            | ("between", [_, _, _])
+        ):
             return Call(op, tuple(_parse(argument, depth + 1) for argument in arguments))
-        case "not" | "isNull", [argument]:
-            return Call(op, (_parse(argument, depth + 1),))
-        case "=" | "<>" | "<" | "<=" | ">" | ">=" | "like", [left, right]:
-            return Call(op, (_parse(left, depth + 1), _parse(right, depth + 1)))
-        case "between", [value, low, high]:
-            term, lower, upper = (_parse(argument, depth + 1) for argument in (value, low, high))
-            return Call("and", (Call(">=", (term, lower)), Call("<=", (term, upper))))
         case "in", [value, list(choices)]:
             return Call("in", (_parse(value, depth + 1), Values(tuple(_choice(choice) for choice in choices))))
         case _:

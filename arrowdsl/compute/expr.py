@@ -11,11 +11,13 @@ Logic is SQL's: a comparison with null is null, and a filter keeps the rows for 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
+from reprlib import Repr
 from types import MappingProxyType
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from arrowdsl.compute.comparison import COMPARISONS, MIRRORED, compare, is_any_of
 from arrowdsl.errors import ExpressionError, UnknownColumnError, one_of
 
 Scalar = bool | int | float | str | None
@@ -61,28 +63,18 @@ class Call:
 Expr = Column | Literal | Values | Parameter | Call
 
 
-def _in(value: pc.Expression, choices: pc.Expression) -> pc.Expression:
-    # is_in gives false for null; SQL gives null, which a surrounding "not" must keep
-    return pc.if_else(value.is_valid(), value.isin(choices), pa.scalar(None, pa.bool_()))
-
-
 FUNCTIONS: Mapping[str, Callable[..., pc.Expression]] = MappingProxyType(
     {
         "and": lambda *terms: reduce(lambda a, b: a & b, terms),
         "or": lambda *terms: reduce(lambda a, b: a | b, terms),
         "not": lambda term: ~term,
-        "=": lambda a, b: a == b,
-        "<>": lambda a, b: a != b,
-        "<": lambda a, b: a < b,
-        "<=": lambda a, b: a <= b,
-        ">": lambda a, b: a > b,
-        ">=": lambda a, b: a >= b,
         "isNull": lambda value: value.is_null(),
         "concat": lambda *parts: pc.binary_join_element_wise(*parts, pc.scalar("")),
-        "coalesce": pc.coalesce,
     }
 )
 _CONNECTIVES = frozenset({"and", "or", "not"})
+_SHORT = Repr()
+_SHORT.maxstring = 120
 
 
 def conjunction(terms: Sequence[Expr]) -> Expr:
@@ -126,26 +118,30 @@ def substitute(expr: Expr, replacements: Mapping[Expr, Expr]) -> Expr:
 def to_arrow(expr: Expr, schema: pa.Schema) -> pc.Expression:
     """The engine's expression over rows of ``schema``.
 
-    Literals take the type of the column that they are compared with, so ``confidence >= 0.9`` holds for a float32
-    0.9. Raises UnknownColumnError, and ExpressionError for operands whose types do not go together.
+    Constants take the type of what they are compared with, so ``confidence >= 0.9`` holds for a float32 0.9. Raises
+    UnknownColumnError, and ExpressionError for operands whose types do not go together.
     """
     match expr:
         case Column(name):
             return pc.field(_field(name, schema).name)
         case Literal(value, data_type):
             return pc.scalar(pa.scalar(value, data_type))
-        case Call(("=" | "<>" | "<" | "<=" | ">" | ">=") as function, (left, right)):
-            _comparable(expr, schema)
-            return FUNCTIONS[function](_operand(left, right, schema), _operand(right, left, schema))
+        case Call("between", (value, low, high)):
+            _check_operands(expr, schema)
+            return to_arrow(Call("and", (Call(">=", (value, low)), Call("<=", (value, high)))), schema)
+        case Call(function, (left, right)) if function in COMPARISONS:
+            _check_operands(expr, schema)
+            return _comparison(function, left, right, schema)
         case Call("in", (value, Values(choices))):
-            _comparable(expr, schema)
-            wanted = _type(value, schema)
-            return _in(to_arrow(value, schema), _array(choices, wanted))
-        case Call("like", (value, Literal(pattern))):
-            if not isinstance(pattern, str) or _kind(value, schema) != "string":
-                raise ExpressionError(f"like takes a string and a pattern, given: {describe(expr)}")
+            _check_operands(expr, schema)
+            return is_any_of(to_arrow(value, schema), choices, _type(value, schema))
+        case Call("like", (value, Literal(str(pattern)))) if _kind(value, schema) == "string":
             return pc.match_like(to_arrow(value, schema), pattern)
-        case Call(function, arguments):
+        case Call("like"):
+            raise ExpressionError(f"like takes a string and a pattern, given: {describe(expr)}")
+        case Call("coalesce", arguments):
+            return pc.coalesce(*_of_one_type(arguments, schema))
+        case Call(function, arguments) if function in FUNCTIONS:
             if function in _CONNECTIVES:
                 for argument in arguments:
                     check_predicate(argument, schema)
@@ -160,120 +156,90 @@ def check_predicate(expr: Expr, schema: pa.Schema) -> None:
         raise ExpressionError(f"a filter must be true or false, {describe(expr)} is a {_kind(expr, schema)}")
 
 
-def fold(expr: Expr) -> Expr:
-    """The expression with what is constant worked out, as far as that decides an ``and``, ``or`` or comparison."""
-    match expr:
-        case Call("and", arguments):
-            return _fold_connective("and", arguments, absorbing=False)
-        case Call("or", arguments):
-            return _fold_connective("or", arguments, absorbing=True)
-        case Call("=", (Literal(str(left)), Literal(str(right)))):
-            return Literal(left == right)
-        case Call("<>", (Literal(str(left)), Literal(str(right)))):
-            return Literal(left != right)
-        case Call("in", (Literal(str(value)), Values(choices))):
-            return Literal(value in choices)
-        case _:
-            return expr
-
-
-def _fold_connective(function: str, arguments: tuple[Expr, ...], *, absorbing: bool) -> Expr:
-    terms = [term for term in map(fold, arguments) if term != Literal(not absorbing)]
-    if Literal(absorbing) in terms:
-        return Literal(absorbing)
-    if len(terms) > 1:
-        return Call(function, tuple(terms))
-    return terms[0] if terms else Literal(not absorbing)
-
-
 def _field(name: str, schema: pa.Schema) -> pa.Field:
     if name not in schema.names:
         raise UnknownColumnError(f"unknown column {name!r}; columns: {one_of(schema.names)}")
     return schema.field(name)
 
 
-def _type(expr: Expr, schema: pa.Schema) -> pa.DataType | None:
-    """The type of a column or typed literal; null where only the kind is known."""
+def _type(expr: Expr, schema: pa.Schema) -> pa.DataType:
     match expr:
         case Column(name):
             return _field(name, schema).type
-        case Literal(_, data_type):
-            return data_type
+        case Literal(value, data_type):
+            return data_type or pa.scalar(value).type
+        case Call("concat", _):
+            return pa.string()
+        case Call("coalesce", arguments):
+            return _type(_leading(arguments), schema)
+        case Call():
+            return pa.bool_()
         case _:
-            return None
+            raise ExpressionError(f"{describe(expr)} has no value here")
 
 
 def _kind(expr: Expr, schema: pa.Schema) -> str:
-    """What sort of value the expression has: boolean, number, string, null, or the engine's name of a type."""
-    match expr:
-        case Column(name):
-            return _kind_of_type(_field(name, schema).type)
-        case Literal(value):
-            return _kind_of_value(value)
-        case Call("concat", _):
-            return "string"
-        case Call("coalesce", (first, *_)):
-            return _kind(first, schema)
-        case Call():
-            return "boolean"
-        case _:
-            return "constant"
-
-
-def _kind_of_type(data_type: pa.DataType) -> str:
+    """What sort of value the expression has: boolean, number, string, or the engine's name of a type."""
+    data_type = _type(expr, schema)
     if pa.types.is_boolean(data_type):
         return "boolean"
     if pa.types.is_integer(data_type) or pa.types.is_floating(data_type):
         return "number"
-    return "string" if pa.types.is_string(data_type) else str(data_type)
+    return "string" if pa.types.is_string(data_type) or pa.types.is_large_string(data_type) else str(data_type)
 
 
-def _kind_of_value(value: Scalar) -> str:
-    match value:
-        case bool():
-            return "boolean"
-        case int() | float():
-            return "number"
-        case str():
-            return "string"
-        case None:
-            return "null"
-
-
-def _comparable(expr: Call, schema: pa.Schema) -> None:
+def _check_operands(expr: Call, schema: pa.Schema) -> None:
     """Raise ExpressionError unless the operands are of one kind that the function can compare."""
-    kinds = []
+    operands = list[Expr]()
     for argument in expr.arguments:
-        match argument:
-            case Values(values):
-                kinds += [_kind_of_value(value) for value in values]
-            case _:
-                kinds.append(_kind(argument, schema))
-    allowed = {"number", "string"} if expr.function in {"<", "<=", ">", ">="} else {"number", "string", "boolean"}
-    if len(set(kinds)) > 1 or not set(kinds) <= allowed:
+        operands += map(Literal, argument.values) if isinstance(argument, Values) else [argument]
+    kinds = dict.fromkeys(_kind(operand, schema) for operand in operands)
+    allowed = ("boolean", "number", "string") if expr.function in {"=", "<>", "in"} else ("number", "string")
+    if len(kinds) > 1 or not kinds.keys() <= set(allowed):
         raise ExpressionError(
-            f"{describe(expr)} compares {one_of(dict.fromkeys(kinds))}; {expr.function} takes operands of one kind:"
-            f" {one_of(sorted(allowed))}; use isNull for nulls"
+            f"{describe(expr)} compares {one_of(kinds)}; {expr.function} takes operands of one kind:"
+            f" {one_of(allowed)}; use isNull for nulls"
         )
 
 
-def _operand(expr: Expr, other: Expr, schema: pa.Schema) -> pc.Expression:
+def _comparison(function: str, left: Expr, right: Expr, schema: pa.Schema) -> pc.Expression:
+    if _bare_number(left) is not None:
+        function, left, right = MIRRORED[function], right, left
+    value, data_type = to_arrow(left, schema), _type(left, schema)
+    number = _bare_number(right)
+    if number is not None:
+        return compare(function, value, data_type, number)
+    other, other_type = to_arrow(right, schema), _type(right, schema)
+    if pa.types.is_floating(data_type) != pa.types.is_floating(other_type):
+        # the engine's own cast fails on integers that no float equals
+        value, other = (each.cast(pa.float64(), safe=False) for each in (value, other))
+    return COMPARISONS[function](value, other)
+
+
+def _bare_number(expr: Expr) -> float | None:
+    """The value of a number that takes the type of what it is compared with; None for any other expression."""
     match expr:
-        case Literal(value, None) if isinstance(value, int | float) and not isinstance(value, bool):
-            wanted = _type(other, schema)
-            if wanted is not None and pa.types.is_floating(wanted):
-                return pc.scalar(pa.scalar(float(value), wanted))
-    return to_arrow(expr, schema)
+        case Literal(bool(), _):
+            return None
+        case Literal(int() | float() as number, None):
+            return number
+        case _:
+            return None
 
 
-def _array(values: tuple[bool | int | float | str, ...], wanted: pa.DataType | None) -> pa.Array:
-    """The choices of an ``in``, in the column's type; those that the type cannot hold equal nothing and go."""
-    if wanted is None or not values:
-        return pa.array(values, wanted or pa.string())
-    if pa.types.is_integer(wanted):
-        limit = 2 ** (wanted.bit_width - 1)
-        values = tuple(int(value) for value in values if value == int(value) and -limit <= value < limit)
-    return pa.array(values, wanted)
+def _of_one_type(arguments: tuple[Expr, ...], schema: pa.Schema) -> list[pc.Expression]:
+    """The arguments of a coalesce, constants in the type of the others."""
+    wanted = _type(_leading(arguments), schema)
+    typed = [Literal(arg.value, arg.type or wanted) if isinstance(arg, Literal) else arg for arg in arguments]
+    kinds = dict.fromkeys(str(_type(argument, schema)) for argument in typed)
+    if len(kinds) > 1:
+        raise ExpressionError(f"{describe(Call('coalesce', arguments))} mixes {one_of(kinds)}")
+    return [to_arrow(argument, schema) for argument in typed]
+
+
+def _leading(arguments: tuple[Expr, ...]) -> Expr:
+    """The first argument that has a type of its own."""
+    return next((arg for arg in arguments if not isinstance(arg, Literal) or arg.type), arguments[0])
 
 
 def describe(expr: Expr) -> str:
@@ -282,13 +248,15 @@ def describe(expr: Expr) -> str:
         case Column(name):
             return name
         case Literal(value):
-            return repr(value)
+            return _SHORT.repr(value)
         case Values(values):
-            return f"({one_of(map(repr, values), limit=8)})"
+            return f"({one_of(map(_SHORT.repr, values), limit=8)})"
         case Parameter(name):
             return f"${name}"
         case Call("not" | "isNull" | "concat" | "coalesce" as function, arguments):
             return f"{function}({', '.join(map(describe, arguments))})"
+        case Call("between", (value, low, high)):
+            return f"{describe(value)} between {describe(low)} and {describe(high)}"
         case Call(function, arguments):
             terms = (f"({describe(a)})" if _is_connective(a) else describe(a) for a in arguments)
             return f" {function} ".join(terms)

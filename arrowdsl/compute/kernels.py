@@ -20,21 +20,20 @@ def explode_list_column(
     Rows keep the order of their parents and of their lists; a null or empty list gives none. The schema's metadata is
     kept.
     """
-    column = table.column(list_col).combine_chunks()
-    parents = table.column(parent_id_col).take(pc.list_parent_indices(column))
+    parents, values = _elements(table.column(list_col))
     schema = pa.schema(
         [
             table.schema.field(parent_id_col).with_name(out_parent_col),
-            pa.field(out_value_col, column.type.value_type),
+            pa.field(out_value_col, values.type),
         ],
         metadata=table.schema.metadata,
     )
-    return pa.Table.from_arrays([parents, pc.list_flatten(column)], schema=schema)
+    return pa.Table.from_arrays([table.column(parent_id_col).take(parents), values], schema=schema)
 
 
 def flatten_list_struct_field(table: pa.Table, *, list_col: str, field: str) -> pa.Array:
     """One field of every struct in a list<struct> column, in order; null and empty lists give nothing."""
-    return pc.struct_field(pc.list_flatten(table.column(list_col).combine_chunks()), [field])
+    return pc.struct_field(_elements(table.column(list_col))[1], [field])
 
 
 def distinct_sorted(values: pa.Array | pa.ChunkedArray) -> pa.Array:
@@ -49,12 +48,21 @@ def explode(table: pa.Table, column: str, outputs: Mapping[str, str | None]) -> 
     ``outputs`` names the new columns, each with the field of the element struct that it takes, or with None for the
     element itself. The other columns are repeated; a null or empty list gives no row.
     """
-    lists = table.column(column).combine_chunks()
-    parents, elements = pc.list_parent_indices(lists), pc.list_flatten(lists)
+    parents, elements = _elements(table.column(column))
     columns = {name: table.column(name).take(parents) for name in table.column_names if name != column}
     for name, field in outputs.items():
         columns[name] = elements if field is None else pc.struct_field(elements, [field])
     return pa.table(columns)
+
+
+def _elements(lists: pa.ChunkedArray) -> tuple[pa.Array, pa.Array]:
+    """For each element of the lists the number of its row, and the elements.
+
+    The engine's own list_parent_indices counts the elements that a null list may hide, which list_flatten leaves out.
+    """
+    lengths = pc.fill_null(pc.list_value_length(lists), 0)
+    parents = np.repeat(np.arange(len(lists)), np.asarray(lengths))
+    return pa.array(parents), pc.list_flatten(lists.combine_chunks())
 
 
 def first_of_each(table: pa.Table, key: tuple[str, ...], tie_breakers: tuple[SortKey, ...]) -> pa.Array:

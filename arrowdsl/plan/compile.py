@@ -8,9 +8,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import pyarrow as pa
+import pyarrow.compute as pc
 from pyarrow import acero
 
-from arrowdsl.compute.expr import Column, check_predicate, columns, to_arrow
+from arrowdsl.compute.expr import Column, Expr, check_predicate, columns, to_arrow
+from arrowdsl.errors import SchemaMismatchError
 from arrowdsl.plan.nodes import Aggregate, Empty, Filter, Join, Plan, Project, Scan, Sort
 from arrowdsl.plan.source import Catalog, DatasetSource
 from arrowdsl.schema.schema import columns_of, empty_table
@@ -26,7 +28,11 @@ class Compiled:
     schema: pa.Schema
 
     def open(self) -> pa.RecordBatchReader:
-        """A lazy, serial reader: threads would read ahead without bound. Unless closed, it drains its source."""
+        """A lazy, serial reader: threads would read ahead without bound.
+
+        Unless closed, it drains its source. Closing it when the plan could not start aborts the process, so read a
+        batch before.
+        """
         return self.declaration.to_reader(use_threads=False)
 
 
@@ -42,12 +48,12 @@ def compile_plan(plan: Plan, catalog: Catalog, materialize: Materialize) -> Comp
         case Join(left, right):
             return _join(plan, compile_plan(left, catalog, materialize), compile_plan(right, catalog, materialize))
         case Aggregate(child, keys, measures):
-            targets = [(column, f"hash_{function}", None, name) for column, function, name in measures]
+            grouped = "hash_" if keys else ""
+            targets = [(column, f"{grouped}{function}", None, name) for column, function, name in measures]
             options = acero.AggregateNodeOptions(targets, keys=list(keys))
             return _behind(compile_plan(child, catalog, materialize), "aggregate", options)
         case Sort(child, keys):
-            source = compile_plan(child, catalog, materialize)
-            return _behind(source, "order_by", acero.OrderByNodeOptions(list(keys)), source.schema)
+            return _behind(compile_plan(child, catalog, materialize), "order_by", acero.OrderByNodeOptions(list(keys)))
         case _:
             return table_source(materialize(plan))
 
@@ -62,8 +68,7 @@ def extend(source: Compiled, node: Filter | Project) -> Compiled:
     match node:
         case Filter(_, predicate):
             check_predicate(predicate, source.schema)
-            options = acero.FilterNodeOptions(to_arrow(predicate, source.schema))
-            return _behind(source, "filter", options, source.schema)
+            return _behind(source, "filter", acero.FilterNodeOptions(to_arrow(predicate, source.schema)))
         case Project(_, outputs):
             expressions = [to_arrow(expr, source.schema) for _, expr in outputs]
             options = acero.ProjectNodeOptions(expressions, [name for name, _ in outputs])
@@ -71,28 +76,42 @@ def extend(source: Compiled, node: Filter | Project) -> Compiled:
 
 
 def _scan(scan: Scan, catalog: Catalog) -> Compiled:
-    """The columns and rows that the scan names; the dataset takes both as hints only, so both are applied again."""
+    """The columns and rows that the scan names; a dataset takes both as hints only, so both are applied again."""
     source = catalog.source(scan.table)
     wanted = tuple(source.schema.names) if scan.columns is None else scan.columns
-    match source:
-        case DatasetSource(dataset):
-            read = dict.fromkeys((*wanted, *(columns(scan.predicate) if scan.predicate is not None else ())))
-            schema = columns_of(source.schema, read)
-            options = acero.ScanNodeOptions(
-                dataset,
-                columns=list(read),
-                filter=None if scan.predicate is None else to_arrow(scan.predicate, schema),
-                require_sequenced_output=True,
-                implicit_ordering=True,
-                batch_readahead=2,
-                fragment_readahead=1,
-            )
-            compiled = Compiled(acero.Declaration("scan", options), schema)
-        case _:
-            compiled = table_source(source)
+    read = tuple(dict.fromkeys((*wanted, *(columns(scan.predicate) if scan.predicate is not None else ()))))
+    opened = _scanned(source, read, scan.predicate) if isinstance(source, DatasetSource) else table_source(source)
+    compiled = _decoded(opened, read)
     if scan.predicate is not None:
         compiled = extend(compiled, Filter(scan, scan.predicate))
-    return extend(compiled, Project(scan, tuple((name, Column(name)) for name in wanted)))
+    return compiled if read == wanted else extend(compiled, Project(scan, tuple((n, Column(n)) for n in wanted)))
+
+
+def _scanned(source: DatasetSource, read: tuple[str, ...], predicate: Expr | None) -> Compiled:
+    schema = columns_of(source.dataset.schema, read)
+    encoded = {column.name for column in schema if pa.types.is_dictionary(column.type)}
+    hint = None if predicate is None or columns(predicate) & encoded else to_arrow(predicate, schema)
+    options = acero.ScanNodeOptions(
+        source.dataset,
+        columns=list(read),
+        filter=hint,
+        require_sequenced_output=True,
+        implicit_ordering=True,
+        batch_readahead=2,
+        fragment_readahead=1,
+    )
+    return Compiled(acero.Declaration("scan", options), schema)
+
+
+def _decoded(source: Compiled, names: tuple[str, ...]) -> Compiled:
+    """The named columns, with values in place of dictionaries, which joins and sorts can't take."""
+    chosen = columns_of(source.schema, names)
+    types = [column.type for column in chosen]
+    values = [
+        pc.field(name).cast(kind.value_type) if pa.types.is_dictionary(kind) else pc.field(name)
+        for name, kind in zip(names, types, strict=True)
+    ]
+    return _behind(source, "project", acero.ProjectNodeOptions(values, list(names)))
 
 
 def _join(join: Join, left: Compiled, right: Compiled) -> Compiled:
@@ -104,16 +123,16 @@ def _join(join: Join, left: Compiled, right: Compiled) -> Compiled:
         right_output=list(join.right_output),
         output_suffix_for_right=join.right_suffix,
     )
-    return _behind(left, "hashjoin", options, None, right)
+    return _behind(left, "hashjoin", options, right)
 
 
-def _behind(
-    source: Compiled, factory: str, options: acero.ExecNodeOptions, schema: pa.Schema | None = None, *others: Compiled
-) -> Compiled:
-    """A node behind ``source`` and ``others``; without a ``schema`` it is asked what it gives for no rows."""
+def _behind(source: Compiled, factory: str, options: acero.ExecNodeOptions, *others: Compiled) -> Compiled:
+    """A node behind ``source`` and ``others``, tried out on no rows: that tells its schema, and whether it can run."""
     sources = (source, *others)
-    if schema is None:
-        empties = [table_source(empty_table(each.schema)).declaration for each in sources]
-        with acero.Declaration(factory, options, inputs=empties).to_reader(use_threads=False) as reader:
-            schema = reader.schema
+    empties = [table_source(empty_table(each.schema)).declaration for each in sources]
+    try:
+        schema = acero.Declaration(factory, options, inputs=empties).to_table(use_threads=False).schema
+    except pa.ArrowException as error:
+        reason = str(error).partition("\n")[0]
+        raise SchemaMismatchError(f"a {factory} does not fit its input: {reason}") from error
     return Compiled(acero.Declaration(factory, options, inputs=[each.declaration for each in sources]), schema)

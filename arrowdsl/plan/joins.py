@@ -103,7 +103,8 @@ def _run(node: Join, left: Source, right: Source) -> pa.Table:
 
 
 def _numbered(table: pa.Table, column: str) -> pa.Table:
-    return table.append_column(column, pa.array(np.arange(table.num_rows)))
+    """The table with its row numbers; the engine wants one dictionary for all chunks of a column."""
+    return table.unify_dictionaries().append_column(column, pa.array(np.arange(table.num_rows)))
 
 
 def _check_joinable(side: str, schema: pa.Schema, names: Sequence[str]) -> None:

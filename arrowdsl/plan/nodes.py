@@ -151,7 +151,8 @@ class Explode(Plan):
 class KernelFunction:
     """A vectorised function from table to table, and what the planner must know of it.
 
-    It is called once for each run of equal ``group_by`` values (which must lie together), or once for all rows.
+    It is called once for all rows or, with ``group_by``, for some rows after others: never for a part only of a run of
+    equal ``group_by`` values, which must lie together.
     ``needs`` are the input columns that it reads, whichever are asked of it. A filter on a column of ``passes`` gives
     the same rows before the kernel as behind it. ``replaces_columns`` says that the output has none of the input's
     columns. ``version`` changes when the result does.
@@ -220,8 +221,8 @@ def bind_parameters(plan: Plan, values: Mapping[Expr, Expr]) -> Plan:
     """The plan with its parameters replaced by the values."""
     bound = with_inputs(plan, [bind_parameters(child, values) for child in inputs(plan)])
     match bound:
-        case Filter():
-            return replace(bound, predicate=expressions.substitute(bound.predicate, values))
+        case Filter(_, predicate) | Scan(predicate=predicate) if predicate is not None:
+            return replace(bound, predicate=expressions.substitute(predicate, values))
         case Project():
             columns = tuple((name, expressions.substitute(expr, values)) for name, expr in bound.columns)
             return replace(bound, columns=columns)

@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from functools import reduce
 
-from arrowdsl.compute.expr import Column, Expr, Literal, columns, conjunction, conjuncts, fold, substitute
+from arrowdsl.compute.expr import Column, Expr, Literal, columns, conjunction, conjuncts, substitute
+from arrowdsl.compute.fold import fold, is_constant
 from arrowdsl.plan.nodes import (
     Aggregate,
     Empty,
@@ -52,11 +53,11 @@ def drop_empty(plan: Plan, catalog: Catalog) -> Plan:
     """A branch whose filter is never true becomes ``Empty``, and leaves its union."""
     smaller = with_inputs(plan, [drop_empty(child, catalog) for child in inputs(plan)])
     match smaller:
-        case Filter(_, predicate) | Scan(predicate=predicate) if predicate == _NEVER:
+        case Filter(_, predicate) | Scan(predicate=predicate) if predicate is not None and _is_never(predicate):
             return Empty(schema_of(plan, catalog))
         case Filter(Empty(), _) | Sort(Empty(), _):
             return inputs(smaller)[0]
-        case Project(Empty()):
+        case Project(Empty()) | Explode(Empty()) | Aggregate(Empty(), (_, *_)) | Join(Empty()):
             return Empty(schema_of(smaller, catalog))
         case Union(branches):
             kept = tuple(branch for branch in branches if not isinstance(branch, Empty))
@@ -73,15 +74,20 @@ def prune_columns(plan: Plan, catalog: Catalog) -> Plan:
 RULES: tuple[Rule, ...] = (push_filters, drop_empty, prune_columns)
 
 
+def _is_never(term: Expr) -> bool:
+    """Whether a term of a filter is false or null for every row."""
+    return is_constant(term, value=False) or is_constant(term, value=None)
+
+
 def _push(plan: Plan, terms: tuple[Expr, ...]) -> Plan:
     """``plan`` with the terms applied below its top wherever that gives the same rows."""
     predicate = fold(conjunction(terms))
     terms = conjuncts(predicate)
     match plan:
-        case _ if predicate == Literal(value=True):
+        case _ if is_constant(predicate, value=True):
             return plan
-        case _ if predicate == _NEVER:
-            return Filter(plan, predicate)
+        case _ if any(map(_is_never, terms)):
+            return Filter(plan, _NEVER)
         case Filter(child, inner):
             return _push(child, (*conjuncts(inner), *terms))
         case Project(child, outputs):
@@ -95,9 +101,9 @@ def _push(plan: Plan, terms: tuple[Expr, ...]) -> Plan:
             made = {name for name, _ in outputs}
             return _push_some(plan, child, terms, lambda term: not columns(term) & made)
         case Aggregate(child, keys):
-            return _push_some(plan, child, terms, lambda term: columns(term) <= set(keys))
+            return _push_some(plan, child, terms, lambda term: frozenset() < columns(term) <= set(keys))
         case Kernel(child, function):
-            return _push_some(plan, child, terms, lambda term: columns(term) <= function.passes)
+            return _push_some(plan, child, terms, lambda term: frozenset() < columns(term) <= function.passes)
         case Join(left):
             return _push_some(plan, left, terms, lambda term: columns(term) <= set(plan.left_output))
         case Scan(predicate=known):
@@ -141,7 +147,7 @@ def _prune(plan: Plan, needed: Names, catalog: Catalog) -> Plan:
         case Join():
             return _prune_join(plan, needed, catalog)
         case Union(branches):
-            return Union(tuple(_prune(branch, needed, catalog) for branch in branches))
+            return Union(tuple(_narrowed(_prune(branch, needed, catalog), needed, catalog) for branch in branches))
         case Ref() | Empty():
             return _narrowed(plan, needed, catalog)
         case _:
@@ -149,6 +155,7 @@ def _prune(plan: Plan, needed: Names, catalog: Catalog) -> Plan:
 
 
 def _narrowed(plan: Plan, needed: Names, catalog: Catalog) -> Plan:
+    """The plan without the columns that only its own filters, sorts and kernels need: branches must stay alike."""
     names = schema_of(plan, catalog).names
     return plan if needed >= set(names) else plan.select(*(name for name in names if name in needed))
 

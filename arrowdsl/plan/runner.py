@@ -6,17 +6,19 @@ from another running plan: its sources are read on a small pool of I/O threads, 
 deadlock.
 """
 
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
 
 import pyarrow as pa
 
 from arrowdsl.compute.kernels import explode, whole_groups
+from arrowdsl.errors import SchemaMismatchError, one_of
 from arrowdsl.plan.compile import Compiled, compile_plan, extend, table_source
 from arrowdsl.plan.nodes import Explode, Filter, Kernel, Plan, Project, Ref, Union
 from arrowdsl.plan.source import Catalog
-from arrowdsl.schema.schema import empty_table
+from arrowdsl.schema.schema import empty_table, rebuilt
 
 BATCH_ROWS = 64 * 1024
 BATCH_BYTES = 4 * 1024 * 1024
@@ -61,10 +63,10 @@ def open_stream(plan: Plan, catalog: Catalog) -> Stream:
             return _chain((source.plan, source.catalog) for source in catalog.resolve(plan))
         case Explode(child):
             source = open_stream(child, catalog)
-            return Stream(_explode(plan, empty_table(source.schema)).schema, _exploded(plan, source))
+            return Stream(_schema_after(partial(_explode, plan), source.schema), _exploded(plan, source))
         case Kernel(child, function):
             source = open_stream(child, catalog)
-            return Stream(function.apply(empty_table(source.schema)).schema, _kernel(plan, source))
+            return Stream(_schema_after(function.apply, source.schema), _kernel(plan, source))
         case Filter(child) | Project(child) if _needs_runner(child):
             source = open_stream(child, catalog)
             schema = extend(table_source(empty_table(source.schema)), plan).schema
@@ -122,18 +124,30 @@ def _needs_runner(plan: Plan) -> bool:
 
 
 def _chain(plans: Iterable[tuple[Plan, Catalog]]) -> Stream:
-    """The rows of one plan after another's; the schema is that of the first."""
+    """The rows of one plan after another's, under the schema of the first; raises SchemaMismatchError on the way."""
     rest = iter(plans)
-    first = open_stream(*next(rest))
+    leading = next(rest, None)
+    if leading is None:
+        raise SchemaMismatchError("a union of no plans has no schema")
+    first = open_stream(*leading)
 
     def batches() -> Batches:
         with closing(first.batches):
             yield from first.batches
         for plan, catalog in rest:
-            with closing(open_stream(plan, catalog).batches) as following:
-                yield from following
+            following = open_stream(plan, catalog)
+            with closing(following.batches):
+                _check_alike(first.schema, following.schema)
+                for batch in following.batches:
+                    yield rebuilt(batch, first.schema)
 
     return Stream(first.schema, batches())
+
+
+def _check_alike(first: pa.Schema, following: pa.Schema) -> None:
+    expected, given = ([f"{column.name} {column.type}" for column in schema] for schema in (first, following))
+    if expected != given:
+        raise SchemaMismatchError(f"plans in a union differ: {one_of(expected)} and {one_of(given)}")
 
 
 def _compiled(plan: Plan, catalog: Catalog) -> Batches:
@@ -141,8 +155,12 @@ def _compiled(plan: Plan, catalog: Catalog) -> Batches:
 
 
 def _read(compiled: Compiled) -> Batches:
-    with compiled.open() as reader:
-        yield from reader
+    reader = compiled.open()
+    first = next(reader, None)  # raises if the plan can't start, and then the reader must not be closed
+    with reader:
+        if first is not None:
+            yield first
+            yield from reader
 
 
 def _exploded(node: Explode, source: Stream) -> Batches:
@@ -153,6 +171,14 @@ def _exploded(node: Explode, source: Stream) -> Batches:
 
 def _explode(node: Explode, table: pa.Table) -> pa.Table:
     return explode(table, node.column, dict(node.outputs))
+
+
+def _schema_after(kernel: Callable[[pa.Table], pa.Table], schema: pa.Schema) -> pa.Schema:
+    """The schema that a kernel gives, tried out on no rows."""
+    try:
+        return kernel(empty_table(schema)).schema
+    except (KeyError, pa.ArrowException) as error:
+        raise SchemaMismatchError(f"a kernel does not fit its input: {error}") from error
 
 
 def _kernel(node: Kernel, source: Stream) -> Batches:

@@ -9,7 +9,7 @@ import pyarrow.dataset as ds
 
 from arrowdsl.errors import UnknownSourceError, one_of
 from arrowdsl.plan.nodes import Plan, Ref
-from arrowdsl.schema.schema import TableSpec
+from arrowdsl.schema.schema import TableSpec, plain
 
 
 @dataclass(frozen=True)
@@ -21,8 +21,8 @@ class DatasetSource:
 
     @property
     def schema(self) -> pa.Schema:
-        """The schema that scans give."""
-        return self.dataset.schema if self.spec is None else self.spec.plain_schema
+        """The schema that scans give: values where the files have dictionaries."""
+        return plain(self.dataset.schema) if self.spec is None else self.spec.plain_schema
 
 
 @dataclass(frozen=True)

@@ -19,15 +19,15 @@ def infer_schema_or_registry(
 ) -> pa.Schema:
     """The registered schema of ``name``, if any, followed by the other columns of the tables as they appear.
 
-    Inferred types are promoted where that loses nothing. Raises SchemaMismatchError when the tables' types don't go
-    together, or when there is neither a table nor a registered schema to go by.
+    Inferred columns may be null; their types are promoted where that loses nothing. Raises SchemaMismatchError when
+    the tables' types don't go together, or when there is neither a table nor a registered schema to go by.
     """
     registered = registry.get(name)
-    inferred = [table.schema.remove_metadata() for table in tables if table.num_columns]
-    if registered is None and not inferred:
+    inferred = [pa.schema(column.with_nullable(nullable=True) for column in table.schema) for table in tables]
+    if registered is None and not any(inferred):
         raise SchemaMismatchError(f"no schema for {name}: no table to infer one from, and none is registered")
     try:
-        merged = pa.unify_schemas(inferred, promote_options="permissive") if inferred else pa.schema([])
+        merged = pa.unify_schemas([pa.schema([]), *inferred], promote_options="permissive")
     except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
         raise SchemaMismatchError(f"the tables of {name} have no common schema: {error}") from error
     if registered is None:

@@ -14,12 +14,13 @@ from typing import Literal
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from arrowdsl.errors import NullValueError, SchemaMismatchError, one_of
+from arrowdsl.errors import NullValueError, SchemaMismatchError, UnknownColumnError, one_of
 
 Direction = Literal["ascending", "descending"]
 SortKey = tuple[str, Direction]
 Vocabulary = tuple[str, ...]
 DICTIONARY = pa.dictionary(pa.int32(), pa.string())
+_TEXT = (pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view, pa.types.is_null)
 
 
 @dataclass(frozen=True)
@@ -143,7 +144,7 @@ class SchemaTransform:
             if pa.types.is_dictionary(column.type) and pa.types.is_nested(wanted.type):
                 column = column.cast(column.type.value_type)
             return column.cast(wanted.type, safe=self.safe_cast)
-        except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
+        except (pa.ArrowInvalid, pa.ArrowNotImplementedError, pa.ArrowTypeError) as error:
             raise SchemaMismatchError(
                 f"column {wanted.name}: {column.type} can't be cast to {wanted.type} ({_first_line(error)})"
             ) from error
@@ -182,8 +183,10 @@ def _encode(column: pa.ChunkedArray, spec: EncodingSpec) -> pa.ChunkedArray:
         column = column.cast(column.type.value_type)
     if spec.vocabulary is None:
         return column.dictionary_encode().unify_dictionaries()
+    if not any(is_type(column.type) for is_type in _TEXT):
+        raise SchemaMismatchError(f"column {spec.column}: {column.type} has no values of a vocabulary of strings")
     vocabulary = pa.array(spec.vocabulary, pa.string())
-    indices = pc.index_in(column, value_set=vocabulary)
+    indices = pc.index_in(column.cast(pa.string()), value_set=vocabulary)
     if indices.null_count != column.null_count:
         outside = pc.unique(column.filter(pc.and_(pc.is_null(indices), pc.is_valid(column)))).to_pylist()
         raise SchemaMismatchError(
@@ -194,12 +197,16 @@ def _encode(column: pa.ChunkedArray, spec: EncodingSpec) -> pa.ChunkedArray:
 
 
 def rebuilt(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
-    """The batch under a schema of the same types: engines drop metadata and nullability, this puts them back."""
-    return pa.RecordBatch.from_arrays(batch.columns, schema=schema)
+    """The batch under a schema of the same names and types; metadata and nullability may differ."""
+    return pa.RecordBatch.from_arrays(batch.columns, schema=schema) if schema.names else batch  # else it has no rows
 
 
 def columns_of(schema: pa.Schema, names: Iterable[str]) -> pa.Schema:
-    """The schema narrowed to the named columns, in the order named; metadata stays."""
+    """The schema narrowed to the named columns, in the order named; metadata stays. Raises UnknownColumnError."""
+    names = list(names)
+    unknown = [name for name in names if name not in schema.names]
+    if unknown:
+        raise UnknownColumnError(f"unknown columns: {one_of(unknown)}; columns: {one_of(schema.names)}")
     return pa.schema([schema.field(name) for name in names], metadata=schema.metadata)
 
 

@@ -3,7 +3,6 @@
 import os
 import signal
 import sys
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import reduce, wraps
@@ -42,14 +41,11 @@ def open_server(store: Path | None, host: str = "127.0.0.1", port: int = 0) -> F
 
 @contextmanager
 def serving(server: FlightServer) -> Iterator[None]:
-    """Serve in a thread of its own while the block runs, then stop in good order."""
-    thread = threading.Thread(target=server.serve, name="flight")
-    thread.start()
+    """Serve while the block runs, then stop in good order."""
     try:
         yield
     finally:
         server.stop()
-        thread.join()
 
 
 @contextmanager

@@ -80,7 +80,6 @@ def _serve(server: FlightServer, prepare: Callable[[str], None], repo: str | Non
             click.echo(f"listening on {server.uri}")
             if repo is not None:
                 click.echo(_how_to_read(server.uri, repo))
-            click.get_text_stream("stdout").flush()
             listening = True
             threading.Event().wait()
     except KeyboardInterrupt:

@@ -2,9 +2,7 @@
 
 import ipaddress
 import logging
-import signal
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import pyarrow as pa
 from pyarrow import flight
@@ -28,7 +26,10 @@ class BindError(DataError):
 
 
 class FlightServer(flight.FlightServerBase):
-    """Serves one ``Service``; it listens from construction on, ``port`` says where."""
+    """Serves one ``Service``, from construction until ``stop``; ``uri`` says where.
+
+    Its ``serve`` is not needed, and would take the signals of the process for itself.
+    """
 
     def __init__(self, service: Service, host: str = "127.0.0.1", port: int = 0) -> None:
         _check_loopback(host)
@@ -91,24 +92,6 @@ class FlightServer(flight.FlightServerBase):
             cut = self.calls.cancel(lambda _: True)
             LOG.warning("cut off %d calls that were still running", cut)
         self.shutdown()
-
-
-def serve_until_signalled(server: FlightServer, ready: Callable[[], None]) -> None:
-    """Serve until Ctrl-C or SIGTERM, then stop in good order. ``ready`` is called once calls are answered.
-
-    Signals reach Python handlers only in the main thread and between its instructions, so that thread waits here and
-    another one serves.
-    """
-    stopping = threading.Event()
-
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stopping.set())
-    serving = threading.Thread(target=server.serve, name="flight")
-    serving.start()
-    ready()
-    stopping.wait()
-    server.stop()
-    serving.join()
 
 
 def _check_loopback(host: str) -> None:

@@ -32,6 +32,7 @@ from flight_server.pipeline.driver import Output
 from flight_server.serving.catalog import PartCatalog, parts_with_rows
 from flight_server.serving.errors import BadRequestError, UnknownDatasetError
 from flight_server.serving.request import Part, Request
+from flight_server.storage.errors import reading
 from flight_server.storage.snapshots import Snapshot
 from flight_server.storage.store import Store
 
@@ -163,9 +164,10 @@ def _scope(part: Part) -> Scope:
 
 
 def _by_part(read: Read) -> Batches:
-    for part in read.parts:
-        with closing(open_stream(read.optimized(part), read.catalog(part)).batches) as batches:
-            yield from batches
+    with reading(f"{read.request.repo}/{read.output.name}"):
+        for part in read.parts:
+            with closing(open_stream(read.optimized(part), read.catalog(part)).batches) as batches:
+                yield from batches
 
 
 def _sorted(read: Read) -> Batches:

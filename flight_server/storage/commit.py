@@ -77,17 +77,25 @@ def publish(paths: RepoPaths, staging: Path, build: Callable[[Manifest | None], 
     either the link comes before it (and the files are named by a manifest), or it fails here and nothing is visible.
     """
     draft = staging / "manifest.json"
+    # Made before the head is read, and only overwritten after: so the folder's time of change is never later than the
+    # number was computed, and the sweep before a number is freed gets every transaction that could still take it.
+    try:
+        draft.touch()
+    except FileNotFoundError as error:
+        raise _ended() from error
     while True:
         manifest = build(newest(paths))
         try:
-            draft.write_bytes(encode(manifest))
+            with draft.open("r+b") as target:
+                target.write(encode(manifest))
+                target.truncate()
             sync([draft])
             paths.snapshots.mkdir(parents=True, exist_ok=True)
             os.link(draft, paths.manifest(manifest.number))
         except FileExistsError:
             continue  # another commit took the number since ``newest``
         except FileNotFoundError as error:
-            raise UnknownTransactionError("the transaction expired, or its repo was dropped") from error
+            raise _ended() from error
         sync([paths.snapshots, paths.folder])
         return manifest
 
@@ -122,6 +130,10 @@ def _sync(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def _ended() -> UnknownTransactionError:
+    return UnknownTransactionError("the transaction expired, or its repo was dropped")
 
 
 def _files(table: TableEntry | None) -> Mapping[Part, FileEntry]:

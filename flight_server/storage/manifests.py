@@ -8,6 +8,7 @@ import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import lru_cache
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -102,12 +103,13 @@ def decode(data: bytes) -> Manifest:
 
 def load(paths: RepoPaths, number: int) -> Manifest:
     """The manifest of a snapshot; raises UnknownSnapshotError if there is none, StoreCorruptError, StorageError."""
+    path = paths.manifest(number)
     with reading(f"the manifest of snapshot {number}"):
         try:
-            data = paths.manifest(number).read_bytes()
+            status = path.stat()
+            manifest = _read(path, status.st_ino, status.st_mtime_ns)
         except FileNotFoundError as error:
             raise UnknownSnapshotError(f"{paths.name} has no snapshot {number}") from error
-    manifest = decode(data)
     if manifest.number != number:
         raise StoreCorruptError(f"the manifest of snapshot {number} says that it is of {manifest.number}")
     return manifest
@@ -120,6 +122,12 @@ def newest(paths: RepoPaths) -> Manifest | None:
     """
     numbers = paths.visible_numbers()
     return load(paths, numbers[-1]) if numbers else None
+
+
+@lru_cache(maxsize=64)
+def _read(path: Path, _inode: int, _modified: int) -> Manifest:
+    """The manifest in a file. A name may stand for another file once its repo was dropped: so the key has more."""
+    return decode(path.read_bytes())
 
 
 def _table_to_json(table: TableEntry) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from arrowdsl.schema.schema import EncodingPolicy, EncodingSpec, TableSpec, plai
 from flight_server.storage.alignment import Batches, BatchStream
 from flight_server.storage.errors import reading
 from flight_server.storage.files import distinct_values
-from flight_server.storage.manifests import Extractor, TableEntry
+from flight_server.storage.manifests import Extractor, TableEntry, verify
 from flight_server.storage.parquet import write_dataset_parquet
 from flight_server.storage.part_writer import WrittenFile
 from flight_server.storage.partitioning import Partitioning, partitioning_of
@@ -48,8 +48,10 @@ def layout_of(spec: TableSpec, parts: int) -> Layout:
 
 def stored_layout(entry: TableEntry, repo_folder: Path, parts: int) -> Layout:
     """The layout of a table with rows that is carried on, of which only the stored files are known."""
+    file = next(iter(entry.files.values()))
+    verify(repo_folder / file.file, file)
     with reading(entry.contract):
-        schema = pq.read_schema(repo_folder / next(iter(entry.files.values())).file)
+        schema = pq.read_schema(repo_folder / file.file)
     encoded = [EncodingSpec(column.name) for column in schema if pa.types.is_dictionary(column.type)]
     return Layout(entry.contract, plain(schema), EncodingPolicy(tuple(encoded)), Partitioning(entry.column, parts))
 

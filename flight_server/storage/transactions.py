@@ -247,7 +247,8 @@ class Transaction:
             with self._lock:
                 self._busy.discard(table)
                 self._used = time.monotonic()
-            if not self._is_open:  # aborted meanwhile: what was written since then goes too
+                aborted = not self._is_open  # read under the lock: from here on a commit may begin, and need the folder
+            if aborted:  # what was written since then goes too
                 shutil.rmtree(self._folder, ignore_errors=True)
 
     def _stage(self, name: str, table: StagedTable) -> None:
@@ -256,7 +257,10 @@ class Transaction:
             self._tables[name] = table
 
     def _watched(self, check: Callable[[], None]) -> Callable[[], None]:
-        """The check, with two more: that the transaction is not aborted, and a sign of life for other processes."""
+        """The check, with two more: that the transaction is not aborted, and a sign of life for other processes.
+
+        A commit watches too, when nothing is busy any more and the transaction is closed to all others.
+        """
         beaten = time.monotonic()
 
         def watched() -> None:

@@ -1,7 +1,6 @@
 import pytest
-from wire_server import ROWS, WireServer
-
 from flight_client import connect
+from wire_server import ROWS, WireServer
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,4 @@
-"""A process that stops reading half way ends by itself: exit code 0, nothing on stderr, no stream left at the server."""
+"""A process that stops reading half way ends by itself: exit code 0, empty stderr, no stream left at the server."""
 
 import subprocess
 import sys

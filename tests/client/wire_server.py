@@ -227,4 +227,3 @@ class WireServer(flight.FlightServerBase):
                 return {"ok": True, **body}
             case _:
                 raise refusal("unknown_action", f"unknown action {name!r}")
-

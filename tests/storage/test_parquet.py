@@ -7,6 +7,7 @@ import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from stored_tables import ROWS, pairs_of, rows
 
 from arrowdsl.errors import NullValueError, SchemaMismatchError
 from arrowdsl.schema.schema import EncodingPolicy, EncodingSpec
@@ -18,8 +19,6 @@ from flight_server.storage.files import checksums
 from flight_server.storage.parquet import write_dataset_parquet
 from flight_server.storage.part_writer import ROW_GROUP_ROWS
 from flight_server.storage.partitioning import Partitioning
-
-from stored_tables import ROWS, pairs_of, rows
 
 PATHS = st.sampled_from(["a.py", "b/c.py", "ü.py", "b/d.py", "", "z"])
 
@@ -63,9 +62,7 @@ def test_rows_go_to_their_part_sorted_by_path_and_otherwise_as_they_came(tmp_pat
         batches += table.slice(start, size).combine_chunks().to_batches()
         start += size
     folder = tmp_path_factory.mktemp("parts")
-    files = write_dataset_parquet(
-        BatchStream(table.schema, batches), folder, partitioning=Partitioning("path", parts)
-    )
+    files = write_dataset_parquet(BatchStream(table.schema, batches), folder, partitioning=Partitioning("path", parts))
     written = {file.part: pairs_of(pq.read_table(file.path)) for file in files}
     expected = {
         part: sorted((pair for pair in pairs if part_of(pair[0], parts) == part), key=lambda pair: pair[0])
@@ -149,9 +146,9 @@ def test_a_wrong_schema_is_refused_before_the_first_batch(tmp_path: Path):
 
     with pytest.raises(SchemaMismatchError, match="path"):
         write_dataset_parquet(BatchStream(pa.schema([("value", pa.int64())]), batches()), tmp_path, schema=ROWS.schema)
+    lists = pa.schema([("path", pa.string()), ("value", pa.list_(pa.int64()))])
     with pytest.raises(SchemaMismatchError, match="value"):
-        schema = pa.schema([("path", pa.string()), ("value", pa.list_(pa.int64()))])
-        write_dataset_parquet(BatchStream(schema, batches()), tmp_path, schema=ROWS.schema)
+        write_dataset_parquet(BatchStream(lists, batches()), tmp_path, schema=ROWS.schema)
 
 
 def test_a_null_in_a_required_column_leaves_no_file(tmp_path: Path):

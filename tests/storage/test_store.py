@@ -2,12 +2,12 @@
 
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from stored_tables import BY_ID, LOOSE, OTHER, ROWS, pairs_of, rows
 
-import pyarrow as pa
 from arrowdsl.errors import DataError
 from flight_server.contracts.ids import file_id, part_of
 from flight_server.storage.errors import InvalidNameError, UnknownRepoError, UnknownSnapshotError

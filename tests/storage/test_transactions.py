@@ -55,7 +55,11 @@ def test_abort_leaves_no_file(store: Store):
     transaction.abort()
     transaction.abort()
     assert files_in(store) == []
-    for call in (lambda: transaction.put(ROWS, rows([])), transaction.commit, lambda: store.transaction(transaction.id)):
+    for call in (
+        lambda: transaction.put(ROWS, rows([])),
+        transaction.commit,
+        lambda: store.transaction(transaction.id),
+    ):
         with pytest.raises(UnknownTransactionError):
             call()
 
@@ -173,7 +177,10 @@ def test_a_full_disk_is_a_clear_error_and_leaves_nothing(store: Store):
         capture_output=True,
         text=True,
         check=True,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(path for path in [str(Path(__file__).parent), *sys.path] if path)},
+        env={
+            **os.environ,
+            "PYTHONPATH": os.pathsep.join(path for path in [str(Path(__file__).parent), *sys.path] if path),
+        },
     )
     assert run.stdout.startswith("storage_error ")
     assert str(store.root) not in run.stdout

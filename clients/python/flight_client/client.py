@@ -7,7 +7,6 @@ Every method raises FlightClientError when the server refuses, and UnreachableEr
 used from several threads; closing it, and the end of the interpreter, cancel the streams that are still open.
 """
 
-import json
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -100,8 +99,8 @@ class Client:
             info.schema,
             info.total_records if info.total_records >= 0 else None,
             info.total_bytes if info.total_bytes >= 0 else None,
-            tuple(map(decode, info.endpoints)),
-            json.loads(info.app_metadata or b"{}"),
+            tuple(decode(endpoint.ticket.ticket, "ticket") for endpoint in info.endpoints),
+            _metadata(info),
         )
 
     def schema(self, repo: str, dataset: str, *, snapshot: int | None = None) -> pa.Schema:
@@ -156,7 +155,7 @@ class Client:
         pushed = None if isinstance(where, pc.Expression) else where
         base = ticket(repo, name, where=pushed, order=order, snapshot=snapshot, kinds=kinds)
         info = self._info(base)
-        pinned = json.loads(info.app_metadata or b"{}").get("snapshot")
+        pinned = _metadata(info).get("snapshot")
         return FlightDataset(
             Source(
                 base if pinned is None else {**base, "snapshot": pinned},
@@ -218,9 +217,15 @@ class Client:
         """Open a transaction: ``{"txn", "parts"}``. ``files``, the number of files expected, sets the parts."""
         return self._act("begin", {"repo": repo} if files is None else {"repo": repo, "files": files})
 
-    def commit(self, txn: str, rows: Mapping[str, Json]) -> Mapping[str, Json]:
-        """Make a transaction's rows visible, if every table got as many as ``rows`` says: ``{"snapshot"}``."""
-        return self._act("commit", {"txn": txn, "rows": dict(rows)})
+    def commit(self, txn: str, rows: Mapping[str, int], *, removed: Sequence[str] = ()) -> Mapping[str, Json]:
+        """Make a transaction's rows visible, if every table got as many as ``rows`` says: ``{"snapshot"}``.
+
+        The rows of the files whose paths are in ``removed`` go from every table.
+        """
+        body: dict[str, Json] = {"txn": txn, "rows": dict(rows)}
+        if removed:
+            body["removed"] = list(removed)
+        return self._act("commit", body)
 
     def abort(self, txn: str) -> Mapping[str, Json]:
         """Forget a transaction and its rows."""
@@ -274,11 +279,9 @@ class Client:
         self._live.check()
         with translated(self.uri):
             results = list(self._flight.do_action(flight.Action(action, encode(body)), self._options))
-        match [json.loads(result.body.to_pybytes() or b"{}") for result in results]:
-            case [dict(document)]:
-                return document
-            case other:
-                raise FlightClientError("protocol", f"the server answered {action} with {len(other)} results")
+        if len(results) != 1:
+            raise FlightClientError("protocol", f"the server answered {action} with {len(results)} results")
+        return decode(results[0].body.to_pybytes(), f"answer to {action}")
 
     def _put_all(
         self, repo: str, table: str, batches: pa.RecordBatchReader, mode: str, txn: str, removed: Sequence[str]
@@ -307,7 +310,7 @@ class Client:
             return self._flight.get_flight_info(command(request), self._options)
 
     def _endpoints(self, request: Ticket) -> list[Ticket]:
-        return [decode(endpoint) for endpoint in self._info(request).endpoints]
+        return [decode(endpoint.ticket.ticket, "ticket") for endpoint in self._info(request).endpoints]
 
     def _open(self, request: Ticket, schema: pa.Schema | None = None) -> FlightStream:
         return self._stream([encode(request)], schema)
@@ -322,6 +325,10 @@ class Client:
 
     def _do_get(self, request: bytes) -> flight.FlightStreamReader:
         return self._flight.do_get(flight.Ticket(request), self._options)
+
+
+def _metadata(info: flight.FlightInfo) -> Mapping[str, Json]:
+    return decode(info.app_metadata or b"{}", "app_metadata")
 
 
 def _batches(data: ArrowStream) -> pa.RecordBatchReader:

@@ -56,7 +56,7 @@ def translated(uri: str) -> Iterator[None]:
     """Raise what Arrow and Flight raise within as a FlightClientError."""
     try:
         yield
-    except (pa.ArrowException, flight.FlightError) as error:
+    except (pa.ArrowException, flight.FlightError, OSError) as error:  # Arrow's IOError is Python's OSError
         # "from None": the transport's error carries its debug context, which says nothing to the caller
         raise _client_error(error, uri) from None
 

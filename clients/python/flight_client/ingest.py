@@ -10,7 +10,8 @@ import pyarrow as pa
 
 from flight_client.client import Client
 from flight_client.errors import FlightClientError
-from flight_client.extract import EXTRACTED, EXTRACTOR_VERSION, SCHEMAS, SourceFile, extract, scan
+from flight_client.extract import EXTRACTED, EXTRACTOR_VERSION, extract, scan
+from flight_client.extract.tables import SCHEMAS
 from flight_client.puts import PutStream
 
 Progress = Callable[[int, int], None]

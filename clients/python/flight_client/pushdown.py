@@ -9,7 +9,7 @@ which it is true count.
 """
 
 import json
-import struct
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -34,6 +34,19 @@ _FLIPPED: Mapping[str, str] = MappingProxyType({"=": "=", "<>": "<>", "<": ">", 
 _CONNECTIVES: Mapping[str, str] = MappingProxyType({"and_kleene": "and", "or_kleene": "or"})
 _PATTERNS: Mapping[str, str] = MappingProxyType(
     {"match_like": "{}", "starts_with": "{}%", "ends_with": "%{}", "match_substring": "%{}%"}
+)
+# A comparison with a double between two float32 values, said with the one nearest to it: by whether that lies below.
+_ROUNDED: Mapping[tuple[str, bool], str] = MappingProxyType(
+    {
+        ("<", True): "<=",
+        ("<=", True): "<=",
+        (">", True): ">",
+        (">=", True): ">",
+        ("<", False): "<",
+        ("<=", False): "<",
+        (">", False): ">=",
+        (">=", False): ">=",
+    }
 )
 _TRUE: Json = True
 _MATCH, _SKIP = 0, 1  # of Arrow's SetLookupOptions.null_matching_behavior
@@ -197,31 +210,27 @@ def _operand(op: str, constant: pa.Scalar, column: pa.DataType) -> tuple[str, Js
         case int() if pa.types.is_integer(constant.type) and _is_float(column) and abs(value) <= 2**24:
             return op, float(value)
         case float() if _is_float(column) and _is_float(constant.type):
-            return (op, value) if pa.types.is_float64(column) and abs(value) < float("inf") else _as_float32(op, value)
+            return _as_float32(op, value) if pa.types.is_float32(column) else (op, _finite(value))
         case str() if _is_text(column) and _is_text(constant.type):
             return op, value
         case _:
             raise _NotSayableError
 
 
+def _finite(value: float) -> float:
+    if not math.isfinite(value):  # JSON has neither NaN nor infinity
+        raise _NotSayableError
+    return value
+
+
 def _as_float32(op: str, value: float) -> tuple[str, float]:
     """The comparison of a float32 column with a double, said with a float32: Arrow compares the two as doubles."""
-    try:
-        (nearest,) = struct.unpack("f", struct.pack("f", value))
-    except OverflowError:
-        raise _NotSayableError from None
-    if nearest == value and abs(value) < float("inf"):
+    nearest = pa.scalar(value, pa.float32()).as_py()
+    if nearest == value and math.isfinite(value):
         return op, nearest
-    # no float32 equals the value, so those above it are those at or above the next one up
-    if op in {"<", "<="} and nearest < value:
-        return "<=", nearest
-    if op in {"<", "<="} and nearest > value:
-        return "<", nearest
-    if op in {">", ">="} and nearest < value:
-        return ">", nearest
-    if op in {">", ">="} and nearest > value:
-        return ">=", nearest
-    raise _NotSayableError
+    if not math.isfinite(nearest) or (op, nearest < value) not in _ROUNDED:
+        raise _NotSayableError
+    return _ROUNDED[op, nearest < value], nearest
 
 
 def _holds(column: pa.DataType, value: int) -> bool:

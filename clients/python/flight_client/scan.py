@@ -77,8 +77,10 @@ def plan_scan(
 ) -> Scan:
     """The read of ``columns`` (default: all) of the rows of ``base``, which have ``schema``, that ``where`` keeps.
 
-    Raises FlightClientError (``unknown_column``) for a name that the schema does not have.
+    Raises FlightClientError: ``unknown_column`` for a name that the schema does not have, ``invalid_limit``.
     """
+    if limit is not None and limit < 0:
+        raise FlightClientError("invalid_limit", f"a limit is 0 or more, given: {limit}")
     wanted = dict(columns) if isinstance(columns, Mapping) else list(schema.names if columns is None else columns)
     needed = _columns_of(wanted.values()) if isinstance(wanted, dict) else frozenset(wanted)
     residual, pushed = where, None

@@ -3,14 +3,16 @@
 A ``FlightStream`` reads one ticket after another from the server; closing it cancels the call on the wire, from any
 thread and also while a read is waiting. A ``FlightReader`` is what callers get: the batches, after what is left to do
 with them at the reader. pyarrow's own RecordBatchReader can't be that class: closing one over a Python source does
-nothing, and a reader that is closed the hard way turns every error into ``ArrowInvalid``.
+nothing, and the way round that, a C stream, turns every error into ``ArrowInvalid``.
 """
 
 import atexit
+import math
 import threading
 import time
 import weakref
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from types import TracebackType
 from typing import Self
 
@@ -48,19 +50,46 @@ class LiveStreams:
         for stream in self._open():
             stream.close()
 
-    def wait_for_other_threads(self, seconds: float) -> None:
-        """Wait until the threads of engines have dropped the streams that they read, or the time is over."""
-        end = time.monotonic() + seconds
-        while time.monotonic() < end and any(stream.read_elsewhere for stream in self._open()):
-            time.sleep(0.005)
-
     def _open(self) -> "list[FlightStream]":
         with self._lock:
             return list(self._streams)
 
 
+class EngineThreads:
+    """The threads other than the main one that read streams: those of a query engine, as a rule."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._reading = 0
+        self._last = -math.inf
+
+    @contextmanager
+    def reading(self) -> Iterator[None]:
+        """Around a read by any thread."""
+        if threading.current_thread() is threading.main_thread():
+            yield
+            return
+        self._count(1)
+        try:
+            yield
+        finally:
+            self._count(-1)
+
+    def wait(self) -> None:
+        """Wait until no thread reads, and none has for long enough to have dropped what it read."""
+        end = time.monotonic() + _LONGEST_WAIT
+        while time.monotonic() < end and (self._reading or time.monotonic() < self._last + _QUIET):
+            time.sleep(0.005)
+
+    def _count(self, change: int) -> None:
+        with self._lock:
+            self._reading += change
+            self._last = time.monotonic()
+
+
+_QUIET, _LONGEST_WAIT = 0.25, 5.0  # seconds
 _ALL = LiveStreams()
-_EXIT_SECONDS = 1.0
+_ENGINE_THREADS = EngineThreads()
 
 
 def _end_all() -> None:
@@ -68,7 +97,7 @@ def _end_all() -> None:
     # interpreter is gone takes the process down ("FATAL: exception not rethrown"): cancel what it waits for, and give
     # it the time to see that and let go.
     _ALL.close()
-    _ALL.wait_for_other_threads(_EXIT_SECONDS)
+    _ENGINE_THREADS.wait()
 
 
 atexit.register(_end_all)
@@ -89,7 +118,6 @@ class FlightStream(Iterator[pa.RecordBatch]):
         self._lock = threading.Lock()
         self._reader: flight.FlightStreamReader | None = None
         self._closed = False
-        self.read_elsewhere = False  # by a thread that is not the main one
         _ALL.add(self)
 
     @property
@@ -100,13 +128,13 @@ class FlightStream(Iterator[pa.RecordBatch]):
         return self._schema
 
     def __next__(self) -> pa.RecordBatch:
-        self.read_elsewhere |= threading.current_thread() is not threading.main_thread()
-        while self._reader is not None or self._open_next():
-            batch = self._read()
-            if batch is None:
-                self._reader = None
-            elif batch.num_rows:
-                return batch
+        with _ENGINE_THREADS.reading():
+            while self._reader is not None or self._open_next():
+                batch = self._read()
+                if batch is None:
+                    self._reader = None
+                elif batch.num_rows:
+                    return batch
         raise StopIteration
 
     def close(self) -> None:
@@ -170,9 +198,16 @@ class FlightReader(Iterator[pa.RecordBatch]):
         self.schema = schema
         self._stream = stream
         self._batches = _closing(stream, batches)
+        self._error: FlightClientError | None = None
 
     def __next__(self) -> pa.RecordBatch:
-        return next(self._batches)
+        if self._error is not None:  # a generator that has failed would look like one that is at its end
+            raise self._error
+        try:
+            return next(self._batches)
+        except FlightClientError as error:
+            self._error = error
+            raise
 
     def __enter__(self) -> Self:
         return self

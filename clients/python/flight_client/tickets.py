@@ -1,6 +1,7 @@
 """Tickets: the JSON object that says what a stream holds. Descriptors of the command form carry the same object."""
 
 import json
+import reprlib
 from collections.abc import Mapping, Sequence
 
 from pyarrow import flight
@@ -58,13 +59,15 @@ def encode(base: Ticket) -> bytes:
         raise FlightClientError("invalid_ticket", f"the request can't be written as JSON: {error}") from None
 
 
-def decode(endpoint: flight.FlightEndpoint) -> Ticket:
-    """The ticket of an endpoint."""
-    match json.loads(endpoint.ticket.ticket):
-        case dict(document):
-            return document
-        case other:
-            raise FlightClientError("protocol", f"the server's ticket is no JSON object: {other!r}")
+def decode(data: bytes, what: str) -> dict[str, Json]:
+    """The JSON object that the server sent as ``what``; raises FlightClientError (``protocol``) for anything else."""
+    try:
+        document = json.loads(data)
+    except ValueError:
+        document = None
+    if not isinstance(document, dict):
+        raise FlightClientError("protocol", f"the server's {what} is no JSON object: {reprlib.repr(data)}")
+    return document
 
 
 def command(base: Ticket) -> flight.FlightDescriptor:

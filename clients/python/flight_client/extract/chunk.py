@@ -9,8 +9,10 @@ import contextlib
 import gc
 import hashlib
 import sys
+import threading
 import warnings
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import pyarrow as pa
@@ -23,7 +25,10 @@ from flight_server.contracts.ids import file_id
 
 # What a hostile file can make the interpreter raise; a syntax error with offsets is one of them.
 SOURCE_ERRORS = (SyntaxError, ValueError, LookupError, RecursionError, MemoryError, OverflowError)
-WALK_DEPTH = 100_000  # Python frames only, which don't use the C stack
+# A thread of our own gives every file the same stack, whoever calls: so rows don't depend on the number of processes.
+STACK_BYTES = 256 << 20
+PARSE_DEPTH = 10_000  # the interpreter allows a syntax tree some multiple of it, and that fits into STACK_BYTES
+WALK_DEPTH = 200_000  # frames of Python code only, which don't use the C stack
 
 
 @dataclass(frozen=True)
@@ -62,10 +67,11 @@ class _FileRows:
         source = decode(data)
         self.tables["repo_files"] = [self._repo_file(data, source)]
         self.stage = "parse"
-        tree = ast.parse(source.text)
+        with _recursion(PARSE_DEPTH):
+            tree = ast.parse(source.text)
         self.stage = "walk"
         walk = Walk(source, Module(name=member.module, is_package=member.is_package), self.file_id)
-        with _deep_recursion():
+        with _recursion(WALK_DEPTH):
             walk.walk(tree)
         self.tables |= {
             "cst_parse_manifest": [_manifest(source, tree, walk.module)],
@@ -96,17 +102,25 @@ class _FileRows:
 
 def extract_chunk(chunk: Chunk) -> list[pa.RecordBatch]:
     """A batch for each of EXTRACTED, in that order, also those without rows."""
+    before = threading.stack_size(STACK_BYTES)
+    try:
+        with ThreadPoolExecutor(max_workers=1) as deep, _quiet_and_uncollected():
+            return deep.submit(_extract_chunk, chunk).result()
+    finally:
+        threading.stack_size(before)
+
+
+def _extract_chunk(chunk: Chunk) -> list[pa.RecordBatch]:
     tables = {name: Rows(name) for name in EXTRACTED}
-    with _quiet_and_uncollected():
-        for member in chunk.members:
-            found = _FileRows(member, file_id(chunk.repo, member.path))
-            try:
-                found.extract()
-            except (OSError, *SOURCE_ERRORS) as error:
-                found.tables["cst_parse_errors"] = [error_row(error, found.stage)]
-            for name, rows in found.tables.items():
-                tables[name].add(found.file_id, member.path, rows)
-        return [tables[name].batch() for name in EXTRACTED]
+    for member in chunk.members:
+        found = _FileRows(member, file_id(chunk.repo, member.path))
+        try:
+            found.extract()
+        except (OSError, *SOURCE_ERRORS) as error:
+            found.tables["cst_parse_errors"] = [error_row(error, found.stage)]
+        for name, rows in found.tables.items():
+            tables[name].add(found.file_id, member.path, rows)
+    return [tables[name].batch() for name in EXTRACTED]
 
 
 def lost_chunk(chunk: Chunk, message: str) -> list[pa.RecordBatch]:
@@ -127,6 +141,8 @@ def error_row(error: BaseException, stage: str) -> Row:
         message = error.msg or ""
     elif isinstance(error, OSError):
         message = error.strerror or message
+    elif isinstance(error, MemoryError | RecursionError):
+        message = message or "the source is too deep or too large for the parser"
     return (type(error).__name__, printable(message), line, column, [("stage", stage)])
 
 
@@ -175,9 +191,9 @@ def _quiet_and_uncollected() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _deep_recursion() -> Iterator[None]:
+def _recursion(depth: int) -> Iterator[None]:
     limit = sys.getrecursionlimit()
-    sys.setrecursionlimit(max(limit, WALK_DEPTH))
+    sys.setrecursionlimit(depth)
     try:
         yield
     finally:

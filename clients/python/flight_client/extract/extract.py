@@ -27,7 +27,7 @@ def extract(
     parts: int,
     jobs: int,
     progress: Callable[[int], None] | None = None,
-) -> Iterator[tuple[str, pa.RecordBatch]]:
+) -> Generator[tuple[str, pa.RecordBatch], None, None]:
     """Yield (table name, batch) for the tables in EXTRACTED, under SCHEMAS; tables without rows are left out.
 
     Files come in the order of (part, path), ``parts`` being a power of two; a file's rows are in source order. A batch

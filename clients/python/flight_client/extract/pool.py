@@ -87,6 +87,9 @@ class _Workers:
             return lost_chunk(file, "the interpreter died over this file; the other files were extracted without it")
 
     def _run_once(self, chunk: Chunk) -> Batches:
+        if self._stopped:
+            raise WorkerDiedError
+        # There are as many workers as threads, and only after ``stop`` is a dead one not replaced: one is idle.
         worker = self._idle.get()
         try:
             batches = worker.run(chunk)

@@ -122,9 +122,10 @@ def inner_scope(kind: ScopeKind, name: str, parent: Scope, start: int) -> Scope:
     )
 
 
-def type_params_scope(parent: Scope, start: int) -> Scope:
-    """The scope of type parameters (PEP 695), transparent for qualified names and paths."""
-    return Scope(kind="type_params", parent=parent, qualpath=parent.qualpath, prefix=parent.prefix, start=start)
+def type_params_scope(name: str, parent: Scope, start: int) -> Scope:
+    """The scope of the type parameters (PEP 695) of what is named; transparent for qualified names and paths."""
+    path = _qualpath(name, parent)
+    return Scope(kind="type_params", parent=parent, qualpath=path, prefix=parent.prefix, start=start)
 
 
 def settle(scopes: Iterable[Scope], file_id: str) -> None:
@@ -156,18 +157,24 @@ def _enclosing_function(name: str, scope: Scope) -> Scope | None:
 
 def _number(scopes: list[Scope], file_id: str) -> None:
     """Equal qualified paths are numbered from 1 in source order; a scope's id hangs below its definition's."""
-    ordinals: Counter[str] = Counter()
-    definitions = (scope for scope in scopes if scope.kind != "type_params")
-    for scope in sorted(definitions, key=lambda scope: scope.start):
-        ordinals[scope.qualpath] += 1
-        scope.def_id = f"def:{file_id}:{scope.qualpath}#{ordinals[scope.qualpath]}"
-        scope.scope_id = f"{scope.def_id}/scope"
-    for scope in sorted(scopes, key=lambda scope: scope.start):
+    ordinals: Counter[tuple[bool, str]] = Counter()
+    in_source_order = sorted(scopes, key=lambda scope: scope.start)
+    parametrised = {
+        scope.parent: scope
+        for scope in scopes
+        if scope.parent and scope.parent.kind == "type_params" and scope.parent.start == scope.start
+    }
+    for scope in in_source_order:
+        if scope not in parametrised:
+            is_alias = scope.kind == "type_params"
+            ordinals[is_alias, scope.qualpath] += 1
+            scope.def_id = f"def:{file_id}:{scope.qualpath}#{ordinals[is_alias, scope.qualpath]}"
+            scope.scope_id = f"{scope.def_id}/type_alias" if is_alias else f"{scope.def_id}/scope"
+    for scope in in_source_order:
         if scope.kind == "type_params" and scope.parent is not None:
-            owner = scope.parent.def_id
-            ordinals[owner] += 1
-            scope.def_id = owner
-            scope.scope_id = f"{owner}/type_params#{ordinals[owner]}"
+            if scope in parametrised:
+                scope.scope_id = f"{parametrised[scope].def_id}/type_params"
+            scope.def_id = scope.parent.def_id
 
 
 def _qualpath(name: str, parent: Scope) -> str:

@@ -24,6 +24,7 @@ from flight_client.extract.scopes import (
 from flight_client.extract.source import Source, printable
 
 CALLEE_TEXT_CHARACTERS = 200
+CHAIN_LINKS = 200
 
 Comprehension = ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp
 Function = ast.FunctionDef | ast.AsyncFunctionDef
@@ -158,7 +159,7 @@ class Walk(NameWalk):
         start, end = self.span(node)
         outer = scope
         if getattr(node, "type_params", ()):
-            outer = self.open(type_params_scope(scope, start))
+            outer = self.open(type_params_scope(node.name, scope, start))
         opened = self.open(inner_scope("class" if kind == "class" else "function", node.name, outer, start))
         name = positions.defined_name(self.utf8, start)
         self.bind(name, node.name, "def", scope)
@@ -236,7 +237,7 @@ class Walk(NameWalk):
     def _type_alias(self, node: TypeAliasNode, scope: Scope) -> None:
         """``type X[T] = …`` (3.12): its value runs in the scope of its type parameters, also when it has none."""
         self.numbered += 1
-        outer = self.open(type_params_scope(scope, self.span(node)[0]))
+        outer = self.open(type_params_scope(node.name.id, scope, self.span(node)[0]))
         self.visit(node.name, scope)
         self.visit_all(node.type_params, outer)
         self.visit(node.value, outer)
@@ -259,11 +260,17 @@ def _docstring(node: ast.Module | ast.ClassDef | Function) -> str | None:
 
 
 def _dotted_name(node: ast.expr) -> tuple[str | None, bool]:
-    """The name that a chain of attributes spells, seen through calls and subscripts, and whether there were none."""
+    """The name that a chain of attributes spells, seen through calls and subscripts, and whether there were none.
+
+    A chain of more than CHAIN_LINKS has none: names of names would make rows grow with the square of the source.
+    """
     parts = []
     is_pure = True
-    while not isinstance(node, ast.Name):
+    for _ in range(CHAIN_LINKS):
         match node:
+            case ast.Name():
+                parts.append(node.id)
+                return ".".join(reversed(parts)), is_pure
             case ast.Attribute():
                 parts.append(node.attr)
                 node = node.value
@@ -273,10 +280,7 @@ def _dotted_name(node: ast.expr) -> tuple[str | None, bool]:
                 is_pure, node = False, node.value
             case _:
                 return None, False
-    if not parts:
-        return node.id, is_pure
-    parts.append(node.id)
-    return ".".join(reversed(parts)), is_pure
+    return None, False
 
 
 def _method_of_literal(callee: ast.expr) -> str | None:

@@ -1,0 +1,56 @@
+"""What the extraction tests share: the demo repo, and rows of files and of snippets."""
+
+import ast
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import pyarrow as pa
+from flight_client.extract import EXTRACTED, SourceFile, extract, scan
+from flight_client.extract.chunk import Chunk, Member, extract_chunk
+from flight_client.extract.tables import SCHEMAS
+
+DEMO = Path(__file__).parents[2] / "flight_server" / "demo_repo"
+STANDARD_LIBRARY = Path(ast.__file__).parent
+Rows = list[dict[str, object]]
+
+
+def tables_of(
+    root: Path, files: Sequence[SourceFile] | None = None, *, parts: int = 1, jobs: int = 1
+) -> dict[str, Rows]:
+    batches: dict[str, list[pa.RecordBatch]] = {name: [] for name in EXTRACTED}
+    for name, batch in extract(files or scan(root), repo="demo", root=root, parts=parts, jobs=jobs):
+        batch.validate(full=True)
+        assert batch.schema.equals(SCHEMAS[name], check_metadata=True)
+        batches[name].append(batch)
+    return {name: pa.Table.from_batches(found, SCHEMAS[name]).to_pylist() for name, found in batches.items()}
+
+
+def rows_of(path: Path, module: str = "m", *, is_package: bool = False) -> dict[str, Rows]:
+    """The rows of one file, by table."""
+    member = Member(path=path.name, abs_path=str(path), module=module, is_package=is_package)
+    batches = extract_chunk(Chunk(repo="demo", members=(member,)))
+    return {name: batch.to_pylist() for name, batch in zip(EXTRACTED, batches, strict=True)}
+
+
+def rows_of_source(
+    folder: Path, source: str | bytes, module: str = "m", *, is_package: bool = False
+) -> dict[str, Rows]:
+    path = folder / "source.py"
+    path.write_bytes(source.encode() if isinstance(source, str) else source)
+    return rows_of(path, module, is_package=is_package)
+
+
+def cut(rows: dict[str, Rows], row: dict[str, object], start: str = "bstart", end: str = "bend") -> str:
+    """What a row's span cuts out of its file's text."""
+    texts = {file["path"]: file["text"] for file in rows["repo_files"]}
+    return texts[row["path"]].encode()[row[start] : row[end]].decode()
+
+
+def library_files(names: Iterable[str]) -> list[Path]:
+    return [STANDARD_LIBRARY / name for name in names]
+
+
+def candidates(rows: dict[str, Rows], callee: str) -> list[tuple[str, str]]:
+    """The candidates of the one call whose callee is spelled so."""
+    (call,) = (call for call in rows["cst_callsites"] if call["callee_text"] == callee)
+    return [(name["name"], name["source"]) for name in call["callee_qnames"]]

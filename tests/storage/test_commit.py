@@ -1,0 +1,175 @@
+"""Commits that meet: in one process, in several, and with processes that die."""
+
+from pathlib import Path
+
+import pytest
+from processes import finished, killed, start
+from stored_tables import OTHER, ROWS, pairs_of, rows
+
+from flight_server.contracts.ids import part_of
+from flight_server.storage import commit
+from flight_server.storage.errors import ConflictError, UnknownTransactionError
+from flight_server.storage.paths import RepoPaths
+from flight_server.storage.retention import sweep
+from flight_server.storage.store import Store
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    return Store(tmp_path)
+
+
+def put(store: Store, table, pairs, *, mode="replace", files=None):
+    transaction = store.begin("r", files=files)
+    transaction.put(table, rows(pairs), mode=mode)
+    return transaction
+
+
+def test_the_loser_is_rebased_when_it_touched_another_table(store: Store):
+    first, second = put(store, ROWS, [("a", 1)]), put(store, OTHER, [("a", 2)])
+    first.commit()
+    snapshot = second.commit()
+    assert snapshot.number == 2
+    assert (pairs_of(snapshot.read(ROWS)), pairs_of(snapshot.read(OTHER))) == ([("a", 1)], [("a", 2)])
+
+
+def test_the_loser_is_rebased_when_it_touched_another_part(store: Store):
+    put(store, ROWS, [("0", 0)], files=128).commit()
+    here, there = (next(str(n) for n in range(99) if part_of(str(n), 2) == part) for part in (0, 1))
+    first, second = (put(store, ROWS, [(path, 5)], mode="files") for path in (here, there))
+    first.commit()
+    assert (here, 5) in pairs_of(second.commit().read(ROWS))
+    assert (there, 5) in pairs_of(store.snapshot("r").read(ROWS))
+
+
+@pytest.mark.parametrize("mode", ["replace", "append", "files"])
+def test_the_same_part_of_the_same_table_is_a_conflict_and_the_winner_stays(store: Store, mode):
+    put(store, ROWS, [("a", 0)]).commit()
+    first, second = put(store, ROWS, [("a", 1)], mode="files"), put(store, ROWS, [("a", 2)], mode=mode)
+    first.commit()
+    with pytest.raises(ConflictError, match="begin again"):
+        second.commit()
+    assert pairs_of(store.snapshot("r").read(ROWS)) == [("a", 1)]
+    with pytest.raises(UnknownTransactionError):
+        second.commit()
+
+
+def test_growing_the_parts_conflicts_with_any_commit_between(store: Store):
+    put(store, ROWS, [("a", 0)]).commit()
+    growing, other = put(store, OTHER, [("b", 1)], files=1000), put(store, OTHER, [("c", 2)])
+    other.commit()
+    with pytest.raises(ConflictError, match="number of parts"):
+        growing.commit()
+
+
+def test_a_repo_that_was_dropped_and_made_anew_is_a_conflict(store: Store):
+    put(store, ROWS, [("a", 0)]).commit()
+    late = store.begin("r")
+    Store(store.root).drop("r")
+    put(store, ROWS, [("a", 1)]).commit()
+    late.put(ROWS, rows([("a", 2)]))
+    with pytest.raises(ConflictError):
+        late.commit()
+    assert pairs_of(store.snapshot("r").read(ROWS)) == [("a", 1)]
+
+
+def test_a_number_that_is_taken_at_the_last_moment_is_not_taken_twice(store: Store, monkeypatch):
+    put(store, ROWS, [("a", 0)]).commit()
+    late = put(store, ROWS, [("a", 1)], mode="files")
+    link = commit.os.link
+
+    def overtaken(source, target):
+        if target.suffix == ".json" and not store.snapshot("r").rows("other"):
+            monkeypatch.setattr(commit.os, "link", link)
+            put(store, OTHER, [("b", 2)]).commit()
+        link(source, target)
+
+    monkeypatch.setattr(commit.os, "link", overtaken)
+    snapshot = late.commit()
+    assert snapshot.number == 3
+    assert (pairs_of(snapshot.read(ROWS)), pairs_of(snapshot.read(OTHER))) == ([("a", 1)], [("b", 2)])
+
+
+def test_a_transaction_that_was_swept_cannot_publish(store: Store, monkeypatch):
+    late = put(store, ROWS, [("a", 1)])
+    link = commit.os.link
+
+    def swept(source, target):
+        if target.suffix == ".json":  # the process slept here for hours; another one swept its staging folder
+            sweep(RepoPaths(store.root / "repos" / "r"), 0)
+        link(source, target)
+
+    monkeypatch.setattr(commit.os, "link", swept)
+    with pytest.raises(UnknownTransactionError, match="expired"):
+        late.commit()
+    assert store.repos() == []
+
+
+def test_processes_that_commit_at_once_lose_nothing(store: Store):
+    script = """
+    for number in range(12):
+        while True:
+            transaction = store.begin("r", files=500)
+            transaction.put(ROWS, rows([(f"{sys.argv[2]}/{number}", number)]), mode="append")
+            try:
+                transaction.commit({"rows": 1})
+                break
+            except ConflictError:
+                pass
+    """
+    processes = [start(store.root, script, who) for who in "abc"]
+    assert [finished(process) for process in processes] == ["", "", ""]
+    assert store.snapshot("r").rows("rows") == 36
+    assert sorted(value for _, value in pairs_of(store.snapshot("r").read(ROWS))) == sorted(list(range(12)) * 3)
+
+
+def test_a_process_that_dies_in_a_put_leaves_what_is_stored(store: Store):
+    put(store, ROWS, [("a", 1)]).commit()
+    killed(
+        store.root,
+        """
+        def dying():
+            for number in range(200_000):
+                yield rows([("b", number)] * 10_000).to_batches()[0]
+                if number == 20:
+                    os.kill(os.getpid(), signal.SIGKILL)
+        transaction = store.begin("r")
+        transaction.put(ROWS, rows([("a", 2)]))
+        transaction.put(OTHER, BatchStream(ROWS.plain_schema, dying()))
+        """,
+    )
+    staging = store.root / "repos" / "r" / "staging"
+    assert list(staging.iterdir())
+    assert pairs_of(Store(store.root).snapshot("r").read(ROWS)) == [("a", 1)]
+    assert list(staging.iterdir())  # it might be another process at work
+    assert pairs_of(Store(store.root, idle=0.0).snapshot("r").read(ROWS)) == [("a", 1)]
+    assert not list(staging.iterdir())
+
+
+@pytest.mark.parametrize("at", [1, 2, 3])
+def test_a_process_that_dies_in_a_commit_leaves_what_is_stored(store: Store, at):
+    """It dies before its first file is linked, before the second, and before the manifest is."""
+    put(store, ROWS, [("a", 1)]).commit()
+    before = set(store.root.rglob("*.parquet"))
+    killed(
+        store.root,
+        f"""
+        link, calls = os.link, []
+        def dying(source, target):
+            calls.append(target)
+            if len(calls) == {at}:
+                os.kill(os.getpid(), signal.SIGKILL)
+            link(source, target)
+        os.link = dying
+        transaction = store.begin("r")
+        transaction.put(ROWS, rows([("a", 2)]))
+        transaction.put(OTHER, rows([("a", 2)]))
+        transaction.commit()
+        """,
+    )
+    assert store.snapshot("r").number == 1
+    assert pairs_of(put(store, ROWS, [("b", 2)], mode="append").commit().read(ROWS)) == [("a", 1), ("b", 2)]
+    cleaned = Store(store.root, keep=1, grace=0.0, idle=0.0)
+    cleaned.prune("r")
+    assert len(list(store.root.rglob("*.parquet"))) == 1
+    assert not before & set(store.root.rglob("*.parquet"))
