@@ -95,7 +95,7 @@ def _choice(value: object) -> bool | int | float | str:
 
 def _number(value: float) -> int | float:
     if isinstance(value, int) and not -(2**63) <= value < 2**63:
-        raise ExpressionError(f"{value} does not fit into 64 bits")
+        raise ExpressionError(f"{reprlib.repr(value)} does not fit into 64 bits")
     if not math.isfinite(value):
         raise ExpressionError(f"{value} is not a number")
     return value

@@ -192,7 +192,11 @@ def _check_operands(expr: Call, schema: pa.Schema) -> None:
     """Raise ExpressionError unless the operands are of one kind that the function can compare."""
     operands = list[Expr]()
     for argument in expr.arguments:
-        operands += map(Literal, argument.values) if isinstance(argument, Values) else [argument]
+        match argument:
+            case Values(values):
+                operands += map(Literal, {type(value): value for value in values}.values())
+            case _:
+                operands.append(argument)
     kinds = dict.fromkeys(_kind(operand, schema) for operand in operands)
     allowed = ("boolean", "number", "string") if expr.function in {"=", "<>", "in"} else ("number", "string")
     if len(kinds) > 1 or not kinds.keys() <= set(allowed):

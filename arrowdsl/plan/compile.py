@@ -11,8 +11,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import acero
 
-from arrowdsl.compute.expr import Column, Expr, check_predicate, columns, to_arrow
-from arrowdsl.errors import SchemaMismatchError
+from arrowdsl.compute.expr import Call, Column, Expr, check_predicate, columns, conjunction, conjuncts, to_arrow
+from arrowdsl.errors import SchemaMismatchError, one_of
 from arrowdsl.plan.nodes import Aggregate, Empty, Filter, Join, Plan, Project, Scan, Sort
 from arrowdsl.plan.source import Catalog, DatasetSource
 from arrowdsl.schema.schema import columns_of, empty_table
@@ -89,18 +89,35 @@ def _scan(scan: Scan, catalog: Catalog) -> Compiled:
 
 def _scanned(source: DatasetSource, read: tuple[str, ...], predicate: Expr | None) -> Compiled:
     schema = columns_of(source.dataset.schema, read)
-    encoded = {column.name for column in schema if pa.types.is_dictionary(column.type)}
-    hint = None if predicate is None or columns(predicate) & encoded else to_arrow(predicate, schema)
+    terms = [] if predicate is None else [term for term in conjuncts(predicate) if _may_skip(term, schema)]
     options = acero.ScanNodeOptions(
         source.dataset,
         columns=list(read),
-        filter=hint,
+        filter=to_arrow(conjunction(terms), schema) if terms else None,
         require_sequenced_output=True,
         implicit_ordering=True,
         batch_readahead=2,
         fragment_readahead=1,
     )
     return Compiled(acero.Declaration("scan", options), schema)
+
+
+def _may_skip(term: Expr, schema: pa.Schema) -> bool:
+    """Whether the dataset may skip row groups by a term of a filter.
+
+    Statistics leave NaN out: a row group of 1.0 and NaN looks like one of 1.0 alone. So a term that may hold for NaN
+    stays out of it. So does one about a column of dictionaries, which has other types in the files.
+    """
+    types = [schema.field(name).type for name in columns(term)]
+    if any(map(pa.types.is_dictionary, types)):
+        return False
+    match term:
+        case Call("and" | "or", terms):
+            return all(_may_skip(each, schema) for each in terms)
+        case Call("=" | "<" | "<=" | ">" | ">=" | "in" | "between", operands):
+            return not any(isinstance(operand, Call) for operand in operands)
+        case _:
+            return not any(map(pa.types.is_floating, types))
 
 
 def _decoded(source: Compiled, names: tuple[str, ...]) -> Compiled:
@@ -134,5 +151,8 @@ def _behind(source: Compiled, factory: str, options: acero.ExecNodeOptions, *oth
         schema = acero.Declaration(factory, options, inputs=empties).to_table(use_threads=False).schema
     except pa.ArrowException as error:
         reason = str(error).partition("\n")[0]
-        raise SchemaMismatchError(f"a {factory} does not fit its input: {reason}") from error
+        raise SchemaMismatchError(f"{factory} does not fit its input: {reason}") from error
+    repeated = {name for name in schema.names if schema.names.count(name) > 1}
+    if repeated:
+        raise SchemaMismatchError(f"columns come out of {factory} more than once: {one_of(sorted(repeated))}")
     return Compiled(acero.Declaration(factory, options, inputs=[each.declaration for each in sources]), schema)

@@ -161,10 +161,12 @@ def _narrowed(plan: Plan, needed: Names, catalog: Catalog) -> Plan:
 
 
 def _prune_join(join: Join, needed: Names, catalog: Catalog) -> Plan:
-    """A name that both sides have stays on both, since it decides what the right one is called."""
+    """A name that both sides have stays on both, since it decides what the right one is called; some column stays."""
     shared = set(join.left_output) & set(join.right_output)
     left_output = tuple(name for name in join.left_output if name in needed | shared)
     right_output = tuple(name for name in join.right_output if name in needed | shared)
+    if not left_output and not right_output:
+        left_output, right_output = join.left_output[:1], join.right_output[: not join.left_output]
     return replace(
         join,
         left=_prune(join.left, frozenset(left_output) | set(join.left_keys), catalog),

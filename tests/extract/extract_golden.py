@@ -1,8 +1,8 @@
 """Golden files: every table's rows over the demo repo, a line of JSON each.
 
 To write them anew after a wanted change, with an interpreter of 3.12 or newer (``generic.py`` has its syntax):
-``python tests/extract/extract_golden.py``; then review the difference. Nulls are left out, and so are the columns that a reader
-can't check or that differ by machine; a file's id is written as its path.
+``python tests/extract/extract_golden.py``; then review the difference. Nulls are left out, and so
+are the columns that a reader can't check or that differ by machine; a file's id is written as its path.
 """
 
 import json

@@ -1,4 +1,4 @@
-"""Files as they are found: encodings, newlines, odd layout. Offsets are into the UTF-8 of the text as it was decoded."""
+"""Files as they are found: encodings, newlines, odd layout. Offsets are into the decoded text's UTF-8."""
 
 import pytest
 from extract_rows import cut, rows_of_source
@@ -7,7 +7,7 @@ ENCODED = {
     "latin-1": ("iso-8859-1", "# coding: latin-1\nÄ = f('é')\n".encode("latin-1")),
     "utf-8-sig": ("utf-8-sig", "\ufeffÄ = f('é')\n".encode()),
     "shift_jis": ("shift_jis", "# -*- coding: shift_jis -*-\n名 = f('表')\n".encode("shift_jis")),
-    "cookie on the second line": ("iso-8859-1", b"#!python\r\n# vim: set fileencoding=latin1 :\r\nx = f('\xe9')\r\n"),
+    "cookie on the second line": ("latin1", b"#!python\r\n# vim: set fileencoding=latin1 :\r\nx = f('\xe9')\r\n"),
     "cookie after a lone CR": ("iso-8859-1", b"# \r# coding: latin-1\rx = f('\xe9')\r"),
     "utf-7": ("utf-7", b"# coding: utf-7\nx = f('+AOk-')\n"),
 }
@@ -51,8 +51,8 @@ LAYOUT = (
     "\x0cx = f(1)\n\x0c\x0c  \ndef a():\n\x0c    return b . \\\n  c (d)",
     "async \\\n def \\\n f(a, \\\n  *, b): pass\nclass\\\nK: pass\nglobal q, \\\n r\n",
     "import a . b \\\n . c as \\\n d, e . f\nfrom . \\\n . import (x\\\n as y, # c as z\n z)\n",
-    "try: pass\nexcept (A  # c as d\n ) as \\\n e: pass\nf(a = 1, *d, c = (2), ** b, e\\\n=1)\nx \\\n . y \\\n . z = 1\n",
-    "match (x):\n  case C((1), # z=3\n   a=(2), b \\\n = (3 as k)): pass\n  case {1: (2 # **r\n ), ** # x\n r,}: pass\n",
+    "try: pass\nexcept (A  # c as d\n ) as \\\n e: pass\nf(a = 1, *d, c = (2), ** b, e\\\n=1)\nx \\\n . y \\\n = 1\n",
+    "match (x):\n  case C((1), # z=3\n   a=(2), b \\\n = (3 as k)): pass\n  case {1: (2 # **r\n ), ** # x\n r}: 1\n",
     "match x:\n  case { ** r }: pass\n  case C(a=C(b=2), c=3,): pass\n  case [*_, * a]: pass\n",
 )
 
@@ -67,12 +67,12 @@ def test_names_are_found_in_any_layout(tmp_path, source):
 
 
 def test_an_identifier_is_normalised_and_its_span_is_as_spelled(tmp_path):
-    rows = rows_of_source(tmp_path, "class ﬁ:\n  ﬂ = ﬁ.ｗ(ﬁ=1)\n")
+    rows = rows_of_source(tmp_path, "class ﬁ:\n  ﬂ = ﬁ.\N{FULLWIDTH LATIN SMALL LETTER W}(ﬁ=1)\n")
     assert [(row["name"], cut(rows, row)) for row in rows["cst_name_refs"]] == [
         ("fi", "ﬁ"),
         ("fl", "ﬂ"),
         ("fi", "ﬁ"),
-        ("w", "ｗ"),
+        ("w", "\N{FULLWIDTH LATIN SMALL LETTER W}"),
         ("fi", "ﬁ"),
     ]
 

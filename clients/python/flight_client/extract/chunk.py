@@ -102,12 +102,13 @@ class _FileRows:
 
 def extract_chunk(chunk: Chunk) -> list[pa.RecordBatch]:
     """A batch for each of EXTRACTED, in that order, also those without rows."""
-    before = threading.stack_size(STACK_BYTES)
-    try:
-        with ThreadPoolExecutor(max_workers=1) as deep, _quiet_and_uncollected():
-            return deep.submit(_extract_chunk, chunk).result()
-    finally:
-        threading.stack_size(before)
+    with ThreadPoolExecutor(max_workers=1) as deep, _quiet_and_uncollected():
+        before = threading.stack_size(STACK_BYTES)
+        try:
+            future = deep.submit(_extract_chunk, chunk)
+        finally:
+            threading.stack_size(before)
+        return future.result()
 
 
 def _extract_chunk(chunk: Chunk) -> list[pa.RecordBatch]:

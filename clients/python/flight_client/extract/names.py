@@ -227,11 +227,11 @@ class NameWalk:
     def _global_(self, node: ast.Global, scope: Scope) -> None:
         self._declared(node, scope)
         if scope.kind != "module":
-            scope.globals.update(node.names)
+            scope.globals |= frozenset(node.names)
 
     def _nonlocal_(self, node: ast.Nonlocal, scope: Scope) -> None:
         self._declared(node, scope)
-        scope.nonlocals.update(node.names)
+        scope.nonlocals |= frozenset(node.names)
 
     def _declared(self, node: ast.Global | ast.Nonlocal, scope: Scope) -> None:
         self.numbered += 1

@@ -35,8 +35,8 @@ class Scope:
     prefix: str
     start: int
     bound: dict[str, list[str | None]] = field(default_factory=dict)
-    globals: set[str] = field(default_factory=set)
-    nonlocals: set[str] = field(default_factory=set)
+    globals: frozenset[str] = frozenset()
+    nonlocals: frozenset[str] = frozenset()
     has_dotted: bool = False
     is_generator: bool = False
     def_id: str = ""

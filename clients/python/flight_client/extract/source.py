@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import accumulate
 
-MAX_FILE_BYTES = 16 << 20
+MAX_FILE_BYTES = 8 << 20
 
 _FIRST_LINES = re.compile(rb"([^\r\n]*(?:\r\n|\r|\n)?)([^\r\n]*(?:\r\n|\r|\n)?)")
 _FIRST_NEWLINE = re.compile(r"\r\n|\r|\n")

@@ -48,6 +48,10 @@ class Worker:
         except (OSError, pa.ArrowInvalid) as error:
             raise WorkerDiedError from error
 
+    def is_alive(self) -> bool:
+        """Whether the process still runs."""
+        return self._process.poll() is None
+
     def kill(self) -> None:
         """End the process at once; a ``run`` in another thread then raises WorkerDiedError."""
         self._process.kill()

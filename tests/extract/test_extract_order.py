@@ -1,0 +1,71 @@
+"""The same rows in the same order and batches, whatever the number of processes; parts, progress, module names."""
+
+import importlib
+
+import pytest
+from extract_rows import DEMO, STANDARD_LIBRARY, tables_of
+from flight_client.extract import EXTRACTED, extract, scan
+
+from flight_server.contracts.ids import file_id, part_of
+
+STREAM = importlib.import_module("flight_client.extract.extract")  # the package has a function of that name
+ASYNCIO = STANDARD_LIBRARY / "asyncio"
+
+
+def batches_of(root, jobs, parts=4):
+    return list(extract(scan(root), repo="demo", root=root, parts=parts, jobs=jobs))
+
+
+@pytest.mark.parametrize("root", [DEMO, ASYNCIO], ids=["demo", "asyncio"])
+def test_two_processes_give_what_one_gives(root, monkeypatch):
+    here = batches_of(root, jobs=1)
+    monkeypatch.setattr(STREAM, "SMALL_BYTES", 0)
+    there = batches_of(root, jobs=2)
+    assert [name for name, _ in here] == [name for name, _ in there]
+    assert all(a.equals(b, check_metadata=True) for (_, a), (_, b) in zip(here, there, strict=True))
+
+
+def test_files_come_in_the_order_of_part_and_path():
+    order = [(part_of(path, 4), path) for name, b in batches_of(DEMO, 1) if name == "repo_files" for path in paths(b)]
+    assert order == sorted(order)
+    assert len(order) == len(scan(DEMO))
+
+
+def paths(batch):
+    return batch.column("path").to_pylist()
+
+
+def test_a_batch_holds_rows_of_one_part():
+    for _, batch in batches_of(DEMO, 1):
+        assert len({part_of(path, 4) for path in paths(batch)}) == 1
+
+
+def test_batches_are_cut_by_rows_and_chunks_by_bytes(monkeypatch):
+    monkeypatch.setattr(STREAM, "BATCH_ROWS", 10)
+    monkeypatch.setattr(STREAM, "CHUNK_BYTES", 1)
+    cut = batches_of(DEMO, 1)
+    assert max(batch.num_rows for _, batch in cut) == 10
+    assert all(len(set(paths(batch))) == 1 for _, batch in cut)
+
+
+def test_file_ids_are_those_of_the_contract():
+    for row in tables_of(DEMO)["repo_files"]:
+        assert row["file_id"] == file_id("demo", row["path"])
+
+
+def test_progress_counts_all_files():
+    done = []
+    list(extract(scan(DEMO), repo="demo", root=DEMO, parts=4, jobs=1, progress=done.append))
+    assert sum(done) == len(scan(DEMO))
+
+
+def test_a_file_extracted_alone_has_the_rows_that_it_has_among_all():
+    every = tables_of(DEMO)
+    (file,) = (file for file in scan(DEMO) if file.path == "shop/storage/files.py")
+    alone = tables_of(DEMO, [file])
+    for table in EXTRACTED:
+        assert alone[table] == [row for row in every[table] if row["path"] == file.path]
+
+
+def test_no_files_no_batches():
+    assert list(extract([], repo="demo", root=DEMO, parts=1, jobs=2)) == []
