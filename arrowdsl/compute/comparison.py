@@ -53,7 +53,8 @@ def is_any_of(value: pc.Expression, choices: Sequence[float | str], data_type: p
     """Whether the value is one of the choices, which are of its kind; null where the value is null."""
     numbers = [choice for choice in choices if isinstance(choice, int | float)]
     if pa.types.is_floating(data_type):
-        choices = [rounded.as_py() for rounded in (_as_float(n, data_type) for n in numbers) if rounded is not None]
+        floats = [rounded.as_py() for rounded in (_as_float(n, data_type) for n in numbers) if rounded is not None]
+        choices = [*floats, *(-number for number in floats if number == 0)]  # is_in tells the two zeros apart
     elif pa.types.is_integer(data_type):
         choices = list(_integers(numbers, data_type))
     # is_in gives false for null; SQL gives null, which a surrounding "not" must keep

@@ -8,6 +8,7 @@ Logic is SQL's: a comparison with null is null, and a filter keeps the rows for 
 (['path', 'score'], 'score >= 0.5 and isNull(path)')
 """
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
@@ -136,7 +137,7 @@ def to_arrow(expr: Expr, schema: pa.Schema) -> pc.Expression:
             _check_operands(expr, schema)
             return is_any_of(to_arrow(value, schema), choices, _type(value, schema))
         case Call("like", (value, Literal(str(pattern)))) if _kind(value, schema) == "string":
-            return pc.match_like(to_arrow(value, schema), pattern)
+            return _like(to_arrow(value, schema), pattern)
         case Call("like"):
             raise ExpressionError(f"like takes a string and a pattern, given: {describe(expr)}")
         case Call("coalesce", arguments):
@@ -154,6 +155,16 @@ def check_predicate(expr: Expr, schema: pa.Schema) -> None:
     """Raise ExpressionError unless the expression is true or false for each row of ``schema``."""
     if _kind(expr, schema) != "boolean":
         raise ExpressionError(f"a filter must be true or false, {describe(expr)} is a {_kind(expr, schema)}")
+
+
+def _like(value: pc.Expression, pattern: str) -> pc.Expression:
+    """SQL's like; the engine's own misreads an escaped backslash in a prefix, so escapes go by regular expression."""
+    if "\\" not in pattern:
+        return pc.match_like(value, pattern)
+    wildcards = {"%": ".*", "_": "."}
+    tokens = re.findall(r"\\.|.", pattern, re.DOTALL)
+    spelled = (wildcards.get(token) or re.escape(token[-1]) for token in tokens)
+    return pc.match_substring_regex(value, rf"\A(?s:{''.join(spelled)})\z")
 
 
 def _field(name: str, schema: pa.Schema) -> pa.Field:

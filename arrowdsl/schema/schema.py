@@ -140,6 +140,10 @@ class SchemaTransform:
     def _cast(self, column: pa.ChunkedArray, wanted: pa.Field) -> pa.ChunkedArray:
         if column.type == wanted.type:
             return column
+        if pa.types.is_list_view(column.type) or pa.types.is_large_list_view(column.type):
+            column = pa.chunked_array(map(_gathered, column.chunks), pa.large_list(column.type.value_type))
+        if "list_view<" in str(column.type):
+            raise SchemaMismatchError(f"column {wanted.name}: {column.type} has list views inside, which can't be cast")
         try:
             if pa.types.is_dictionary(column.type) and pa.types.is_nested(wanted.type):
                 column = column.cast(column.type.value_type)
@@ -194,6 +198,13 @@ def _encode(column: pa.ChunkedArray, spec: EncodingSpec) -> pa.ChunkedArray:
         )
     chunks = [pa.DictionaryArray.from_arrays(chunk, vocabulary) for chunk in indices.chunks]
     return pa.chunked_array(chunks, DICTIONARY)
+
+
+def _gathered(views: pa.Array) -> pa.Array:
+    """List views as lists. The engine's own cast makes lists that lack their last offset: reading these may crash."""
+    lengths = pc.fill_null(pc.list_value_length(views), 0).cast(pa.int64())
+    offsets = pa.concat_arrays([pa.array([0], pa.int64()), pc.cumulative_sum(lengths)])
+    return pa.LargeListArray.from_arrays(offsets, views.flatten(), mask=views.is_null())
 
 
 def rebuilt(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:

@@ -93,8 +93,6 @@ def _decoded(rows: pa.Table) -> pa.Table:
 def _decoder(kind: pa.DataType) -> Callable[[pa.Array], pa.Array] | None:
     if pa.types.is_run_end_encoded(kind):
         return _run_ends_decoded
-    if pa.types.is_list_view(kind) or pa.types.is_large_list_view(kind):
-        return _views_gathered
     if pa.types.is_dictionary(kind) and pa.types.is_string_view(kind.value_type):
         return _values_plain
     return None
@@ -102,13 +100,6 @@ def _decoder(kind: pa.DataType) -> Callable[[pa.Array], pa.Array] | None:
 
 def _run_ends_decoded(array: pa.Array) -> pa.Array:
     return pc.run_end_decode(array)
-
-
-def _views_gathered(array: pa.Array) -> pa.Array:
-    """List views as lists. Pyarrow 26 casts them to lists that lack their last offset: reading these may crash."""
-    lengths = pc.fill_null(pc.list_value_length(array), 0).cast(pa.int64())
-    offsets = pa.concat_arrays([pa.array([0], pa.int64()), pc.cumulative_sum(lengths)])
-    return pa.LargeListArray.from_arrays(offsets, array.flatten(), mask=array.is_null())
 
 
 def _values_plain(array: pa.Array) -> pa.Array:

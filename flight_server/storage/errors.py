@@ -15,6 +15,12 @@ class InvalidNameError(DataError):
     code = "invalid_name"
 
 
+class NotAllowedError(DataError):
+    """An argument that the store can't take: a mode that there is not, too many files, files of a table without any."""
+
+    code = "bad_request"
+
+
 class UnknownRepoError(DataError):
     """A repo that has no snapshot."""
 

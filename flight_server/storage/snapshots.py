@@ -18,7 +18,7 @@ CACHED_FILES = 1024
 
 _LOCAL = fs.LocalFileSystem()
 _FORMAT = ds.ParquetFileFormat(
-    default_fragment_scan_options=ds.ParquetFragmentScanOptions(page_checksum_verification=True)
+    default_fragment_scan_options=ds.ParquetFragmentScanOptions(page_checksum_verification=True, pre_buffer=False)
 )
 
 

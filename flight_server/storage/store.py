@@ -10,6 +10,7 @@ from arrowdsl.errors import DataError, one_of
 from flight_server.contracts.ids import FILES_PER_PART, parts_for
 from flight_server.storage import retention
 from flight_server.storage.errors import (
+    NotAllowedError,
     UnknownRepoError,
     UnknownSnapshotError,
     UnknownTransactionError,
@@ -77,7 +78,7 @@ class Store:
         """
         paths = self._paths(repo)
         if files is not None and not 0 <= files <= MAX_PARTS * FILES_PER_PART:
-            raise DataError(f"files is {files}; allowed: 0 to {MAX_PARTS * FILES_PER_PART}")
+            raise NotAllowedError(f"files is {files}; allowed: 0 to {MAX_PARTS * FILES_PER_PART}")
         base = newest(paths)
         parts = max(1 if base is None else base.parts, parts_for(files or 0))
 

@@ -13,12 +13,13 @@ from uuid import uuid4
 
 import pyarrow as pa
 
-from arrowdsl.errors import DataError, one_of
+from arrowdsl.errors import one_of
 from arrowdsl.schema.schema import TableSpec
 from flight_server.storage.alignment import Batches, batches_of, unchecked
 from flight_server.storage.commit import TableChange, link_files, publish, rebased
 from flight_server.storage.errors import (
     ConflictError,
+    NotAllowedError,
     RowCountError,
     SnapshotGoneError,
     UnknownTransactionError,
@@ -89,9 +90,9 @@ class Transaction:
         """
         column = partitioning_of(spec.schema, self.parts).column
         if mode not in get_args(Mode):
-            raise DataError(f"mode {mode!r} is unknown; allowed: {one_of(get_args(Mode))}")
+            raise NotAllowedError(f"mode {mode!r} is unknown; allowed: {one_of(get_args(Mode))}")
         if column is None and (mode == "files" or removed):
-            raise DataError(
+            raise NotAllowedError(
                 f"{spec.name} has neither path nor file_id: its rows belong to no file; allowed: replace, append"
             )
         data = batches_of(reader)

@@ -197,3 +197,9 @@ def test_the_largest_allowed_filters_run(tmp_path, document):
     pq.write_table(table, tmp_path / "t.parquet", row_group_size=2)
     where = from_cql2(document)
     assert rows_by_engine(where, DatasetSource(ds.dataset(tmp_path / "t.parquet"))) == rows_by_engine(where, table)
+
+
+def test_like_takes_an_escaped_backslash_for_one():
+    table = pa.table({"s": ["a\\b1", "a\\\\b", "ab", "a%", "a1"]})
+    plan = Scan("t").where(Call("like", (Column("s"), Literal("a\\\\b%"))))
+    assert run_plan(plan, PlanCatalog({"t": table})).column("s").to_pylist() == ["a\\b1"]

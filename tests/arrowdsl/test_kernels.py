@@ -1,3 +1,5 @@
+from itertools import pairwise
+
 import pyarrow as pa
 import pytest
 from hypothesis import given
@@ -129,4 +131,4 @@ def test_runs_are_never_spread_over_two_tables(runs, size):
     tables = [table["k"].to_pylist() for table in whole_groups(iter([*empty, *batches, *empty]), "k")]
     assert [value for table in tables for value in table] == values
     assert all(tables)
-    assert all(before[-1] != after[0] for before, after in zip(tables, tables[1:], strict=False))
+    assert all(before[-1] != after[0] for before, after in pairwise(tables))

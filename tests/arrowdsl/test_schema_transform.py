@@ -136,6 +136,12 @@ def test_other_libraries_strings_and_lists_are_taken(kind, wanted):
     assert aligned["x"].to_pylist() == values
 
 
+def test_list_views_inside_other_types_are_refused():
+    table = pa.table({"x": pa.array([{"a": [1]}], pa.struct([("a", pa.list_view(pa.int64()))]))})
+    with pytest.raises(SchemaMismatchError, match="has list views inside"):
+        SchemaTransform(schema=pa.schema([("x", pa.struct([("a", pa.list_(pa.int64()))]))])).apply(table)
+
+
 @given(st.permutations(["id", "name", "tags", "more"]), st.integers(0, 3))
 def test_alignment_does_not_depend_on_the_order_of_columns(order, rows):
     columns = {
