@@ -1,0 +1,54 @@
+"""The examples in the documents run: Python against a real server, tickets and commands through their parsers."""
+
+import json
+import shlex
+import subprocess
+import sys
+from importlib import resources
+from pathlib import Path
+
+import pytest
+from documents import Block, blocks
+from flight_client import connect
+from flight_client.ingest import ingest
+
+import flight_server
+from flight_server.cli.main import commands
+from flight_server.cli.session import DEFAULT_URI, open_server, serving
+from flight_server.serving.request import request_from_json
+
+
+@pytest.fixture(scope="module")
+def uri(tmp_path_factory):
+    """A server that has the example repo under the name that the documents use."""
+    server = open_server(tmp_path_factory.mktemp("store"))
+    with serving(server), resources.as_file(resources.files(flight_server) / "demo_repo") as source:
+        with connect(server.uri) as client:
+            ingest(client, source, repo="django", jobs=1)
+        yield server.uri
+
+
+@pytest.mark.parametrize("block", blocks("python"), ids=lambda block: block.where)
+def test_python_runs(block: Block, uri: str, tmp_path: Path) -> None:
+    script = tmp_path / "snippet.py"
+    script.write_text(block.code.replace(DEFAULT_URI, uri), encoding="utf-8")
+    assert DEFAULT_URI in block.code
+    command = [sys.executable, script]
+    run = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)
+    assert (run.returncode, run.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("block", blocks("json"), ids=lambda block: block.where)
+def test_tickets_are_understood(block: Block) -> None:
+    request_from_json(json.loads(block.code))
+
+
+@pytest.mark.parametrize("block", blocks("console"), ids=lambda block: block.where)
+def test_commands_are_understood(block: Block) -> None:
+    lines = [shlex.split(line.removeprefix("$ ")) for line in block.code.splitlines() if line.startswith("$ ")]
+    assert lines
+    for program, *arguments in lines:
+        assert program in {"pip", "pytest", "flight-server"}
+        if program == "flight-server":
+            name, *rest = arguments
+            commands.get_command(commands.make_context("", arguments), name).make_context(name, rest)
