@@ -2,6 +2,7 @@
 
 import json
 import sys
+from base64 import b64encode
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -88,7 +89,8 @@ def _open_ipc(path: Path) -> Iterator[pa.RecordBatchReader]:
 
 @contextmanager
 def _open_csv(path: Path) -> Iterator[pa.RecordBatchReader]:
-    with csv.open_csv(path) as reader:
+    empty = csv.ConvertOptions(null_values=[""], strings_can_be_null=True, quoted_strings_can_be_null=False)
+    with csv.open_csv(path, convert_options=empty) as reader:
         yield reader
 
 
@@ -111,17 +113,18 @@ def _write_csv(reader: FlightReader, sink: Path | BinaryIO) -> None:
 def _flat(data_type: pa.DataType) -> pa.DataType:
     if pa.types.is_dictionary(data_type):
         return data_type.value_type
-    return pa.string() if pa.types.is_nested(data_type) else data_type
+    return pa.string() if pa.types.is_nested(data_type) or pa.types.is_binary(data_type) else data_type
 
 
 def _in_csv(column: pa.Array) -> pa.Array:
-    """The column as CSV can hold it: lists, structs and maps become JSON."""
-    if pa.types.is_nested(column.type):
-        values = column.to_pylist()
-        return pa.array(
-            [None if value is None else json.dumps(value, ensure_ascii=False) for value in values], pa.string()
-        )
+    """The column as CSV can hold it: lists, structs and maps become JSON, bytes become base64."""
+    if pa.types.is_nested(column.type) or pa.types.is_binary(column.type):
+        return pa.array([None if value is None else _spelled(value) for value in column.to_pylist()], pa.string())
     return column.cast(_flat(column.type))
+
+
+def _spelled(value: object) -> str:
+    return b64encode(value).decode() if isinstance(value, bytes) else json.dumps(value, ensure_ascii=False)
 
 
 _READERS: Mapping[str, Callable[[Path], Any]] = MappingProxyType(

@@ -4,6 +4,7 @@ Exit codes: 0 done, 2 the user's error (one line on stderr), 130 interrupted bef
 """
 
 import importlib
+import os
 import sys
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -54,6 +55,7 @@ def commands() -> None:
 
 def main() -> None:
     """Run the command line."""
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # gRPC would write lines of its own to stderr
     try:
         commands.main(standalone_mode=False)
     except click.ClickException as error:
@@ -64,6 +66,8 @@ def main() -> None:
         sys.exit(INTERRUPTED)
     except BrokenPipeError:  # the reader of a pipe has seen enough
         sys.stderr.close()
+    except OSError as error:  # a path that the system refuses: too long, in a folder that may not be read
+        _fail(str(error))
 
 
 def _fail(message: str) -> None:

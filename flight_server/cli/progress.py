@@ -14,7 +14,8 @@ from flight_client.ingest import Ingested, ingest
 def ingest_with_progress(client: Client, path: Path, repo: str, jobs: int | None) -> str:
     """Bring a repo up to date with a folder; returns what was done, for people."""
     started = time.monotonic()
-    with click.progressbar(length=1, label="extracting", file=sys.stderr, hidden=not sys.stderr.isatty()) as bar:
+    hidden = not (sys.stdout.isatty() and sys.stderr.isatty())
+    with click.progressbar(length=1, label="extracting", file=sys.stderr, hidden=hidden) as bar:
 
         def show(done: int, total: int) -> None:
             bar.length = max(total, 1)

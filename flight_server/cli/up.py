@@ -77,10 +77,10 @@ def _serve(server: FlightServer, prepare: Callable[[str], None], repo: str | Non
     try:
         with interruptible(), serving(server):
             prepare(server.uri)
+            listening = True
             click.echo(f"listening on {server.uri}")
             if repo is not None:
                 click.echo(_how_to_read(server.uri, repo))
-            listening = True
             threading.Event().wait()
     except KeyboardInterrupt:
         if not listening:

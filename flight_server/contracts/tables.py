@@ -17,6 +17,6 @@ def partition_column(spec: TableSpec) -> str | None:
 
 
 def canonical_order(spec: TableSpec) -> tuple[SortKey, ...]:
-    """The contract's canonical order; raw tables are ordered by file, and inside a file as they were put in."""
+    """The contract's canonical order; raw tables are ordered by file, and otherwise stay as they were put in."""
     column = partition_column(spec)
     return spec.order or (((column, "ascending"),) if column else ())

@@ -34,7 +34,8 @@ def json_object(what: str, data: bytes) -> dict[str, Any]:
     if not data:
         return {}
     try:
-        document = json.loads(data, parse_constant=_refuse, object_pairs_hook=_unique)
+        document = json.loads(data.decode(), parse_constant=_refuse, object_pairs_hook=_unique)
+        json.dumps(document, ensure_ascii=False).encode()  # an escape may be half of a surrogate pair: no text
     except (ValueError, RecursionError) as error:
         raise BadRequestError(f"{what} is not UTF-8 JSON: {error}") from error
     if not isinstance(document, dict):

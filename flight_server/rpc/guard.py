@@ -6,7 +6,9 @@ traceback, the client a short message, since pyarrow would send it the traceback
 
 import functools
 import logging
+from bisect import bisect_right
 from collections.abc import Callable, Iterator
+from itertools import accumulate
 from typing import ParamSpec, TypeVar
 
 from pyarrow import flight
@@ -15,6 +17,7 @@ from arrowdsl.errors import DataError
 from flight_server.rpc.codec import json_bytes
 
 LOG = logging.getLogger("flight_server")
+HEADER_BYTES = 1800  # gRPC may lose an error with more than 8 KiB of headers, and the message is in them four times
 Item = TypeVar("Item")
 Arguments = ParamSpec("Arguments")
 Answer = TypeVar("Answer")
@@ -61,4 +64,12 @@ def guarded_iterator(items: Iterator[Item]) -> Iterator[Item]:
 
 
 def _answer(kind: type[flight.FlightError], code: str, message: str) -> flight.FlightError:
-    return kind(message, extra_info=json_bytes({"code": code, "message": message}))
+    shown = _shown(message)
+    return kind(shown, extra_info=json_bytes({"code": code, "message": shown}))
+
+
+def _shown(message: str) -> str:
+    """The message as it may stand in a header, on a terminal and in a log: what a client sent in it is escaped."""
+    printable = "".join(each if each.isprintable() else repr(each)[1:-1] for each in message)
+    sizes = accumulate(1 if each.isascii() else 3 * len(each.encode()) for each in printable)  # percent-encoded
+    return printable[: bisect_right(list(sizes), HEADER_BYTES)]

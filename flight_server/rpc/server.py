@@ -2,6 +2,7 @@
 
 import ipaddress
 import logging
+import threading
 from collections.abc import Iterator
 
 import pyarrow as pa
@@ -17,6 +18,7 @@ from flight_server.serving.service import Service
 
 LOG = logging.getLogger("flight_server")
 DRAIN_SECONDS = 5.0
+CUT_SECONDS = 1.0
 
 
 class BindError(DataError):
@@ -86,12 +88,19 @@ class FlightServer(flight.FlightServerBase):
         """The actions and what they do."""
         return [flight.ActionType(name, action.description) for name, action in ACTIONS.items()]
 
-    def stop(self) -> None:
-        """Refuse new calls, let the running ones end, cut them off after DRAIN_SECONDS, and stop listening."""
+    def stop(self) -> bool:
+        """Refuse new calls, let the running ones end, cut them off after DRAIN_SECONDS, and stop listening.
+
+        Whether all calls have ended: one whose client neither reads nor goes away waits in gRPC, which can't be told
+        to give it up, and would keep the process from ending.
+        """
         if not self.calls.drain(DRAIN_SECONDS):
             cut = self.calls.cancel(lambda _: True)
             LOG.warning("cut off %d calls that were still running", cut)
-        self.shutdown()
+        closing = threading.Thread(target=self.shutdown, daemon=True)
+        closing.start()
+        closing.join(CUT_SECONDS)
+        return not closing.is_alive()
 
 
 def _check_loopback(host: str) -> None:

@@ -3,7 +3,7 @@
 Parts are run one after another, each opened when the one before it is done, so memory is bounded by a part.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass, replace
 
@@ -92,8 +92,13 @@ def resolve(request: Request, store: Store, pipeline: Pipeline) -> Read:
 
 
 def open_read(read: Read, check: Callable[[], None]) -> Stream:
-    """The rows as they go out: aligned, cut to batch size, encoded. ``check`` is called between batches."""
-    batches = _sorted(read) if read.request.order == "canonical" else _by_part(read)
+    """The rows as they go out: aligned, cut to batch size, encoded.
+
+    ``check`` is called for each batch that the plan gives and for each that goes out; what it raises ends the stream.
+    """
+    batches = _by_part(read, check)
+    if read.request.order == "canonical" and canonical_order(read.spec):
+        batches = _sorted(read, batches)
     if read.request.limit is not None:
         batches = limited(batches, read.request.limit)
     return Stream(read.schema, _outgoing(read, batches, check))
@@ -163,16 +168,16 @@ def _scope(part: Part) -> Scope:
     return Scope.REPO if part == "global" else Scope.PART
 
 
-def _by_part(read: Read) -> Batches:
+def _by_part(read: Read, check: Callable[[], None]) -> Batches:
     with reading(f"{read.request.repo}/{read.output.name}"):
         for part in read.parts:
             with closing(open_stream(read.optimized(part), read.catalog(part)).batches) as batches:
-                yield from batches
+                yield from _checked(batches, check)
 
 
-def _sorted(read: Read) -> Batches:
+def _sorted(read: Read, batches: Batches) -> Batches:
     """All rows in the contract's canonical order; this holds them all at once."""
-    with closing(_by_part(read)) as batches:
+    with closing(batches):
         held = list(batches)
     if held:
         table = pa.Table.from_batches(held).sort_by(list(canonical_order(read.spec)))
@@ -182,12 +187,12 @@ def _sorted(read: Read) -> Batches:
 def _outgoing(read: Read, batches: Batches, check: Callable[[], None]) -> Batches:
     transform = SchemaTransform(schema=plain(read.schema))
     with closing(batches):
-        for batch in rebatch(_checked(batches, check)):
+        for batch in _checked(rebatch(batches), check):
             aligned = transform.apply(pa.Table.from_batches([batch]))
             yield from read.spec.encoding.apply(aligned).to_batches()
 
 
-def _checked(batches: Batches, check: Callable[[], None]) -> Iterator[pa.RecordBatch]:
+def _checked(batches: Iterable[pa.RecordBatch], check: Callable[[], None]) -> Iterator[pa.RecordBatch]:
     for batch in batches:
         check()
         yield batch

@@ -230,8 +230,8 @@ def test_put_into_a_transaction_is_not_committed(client, server):
 
 def test_actions(client):
     assert client.snapshots("r")[0]["snapshot"] >= 7
-    assert client.stats("r") == {"ok": True, "repo": "r"}
-    assert client.stats() == client.healthcheck() == {"ok": True}
+    assert client.stats("r")["repo"] == "r"
+    assert client.healthcheck() == {"ok": True}
     assert client.explain("r", "t", columns=["id"])["ticket"] == {"repo": "r", "dataset": "t", "columns": ["id"]}
 
 

@@ -223,7 +223,9 @@ class WireServer(flight.FlightServerBase):
                 return {"repo": body["repo"]}
             case "explain":
                 return {"text": "scan t", "ticket": body}
-            case "stats" | "healthcheck":
+            case "stats":
+                return {"repos": sorted({repo for repo, _ in self.tables}), **body}
+            case "healthcheck":
                 return {"ok": True, **body}
             case _:
                 raise refusal("unknown_action", f"unknown action {name!r}")

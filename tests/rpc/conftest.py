@@ -28,3 +28,14 @@ def peer(server):
 def repo(request):
     """A repo name of the test's own."""
     return "".join(c if c.isalnum() else "-" for c in request.node.name)[:90]
+
+
+@pytest.fixture
+def unharmed(peer):
+    """After whatever a test does, the server answers and the old rows are there."""
+    before = peer.get("seeded", "cst_name_refs")
+    stats = peer.act("stats", {"repo": "seeded"})
+    yield peer
+    assert peer.act("healthcheck") == {"status": "ok"}
+    assert peer.get("seeded", "cst_name_refs").equals(before)
+    assert peer.act("stats", {"repo": "seeded"}) == stats

@@ -104,7 +104,13 @@ def name_refs(rows: Iterable[tuple[str, int]]) -> pa.Table:
     """Rows of cst_name_refs: pairs of a path and a start offset."""
     return pa.Table.from_pylist(
         [
-            {"file_id": f"file:{path}", "path": path, "name_ref_id": f"ref:{path}:{start}", "name": "x", "bstart": start}
+            {
+                "file_id": f"file:{path}",
+                "path": path,
+                "name_ref_id": f"ref:{path}:{start}",
+                "name": "x",
+                "bstart": start,
+            }
             for path, start in rows
         ],
         schema=RAW_TABLES["cst_name_refs"].schema,

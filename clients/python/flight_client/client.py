@@ -84,24 +84,23 @@ class Client:
 
     def repos(self) -> list[str]:
         """The names of the repositories, sorted."""
-        return sorted({repo for repo, _ in self._listed({})})
+        listed = self.stats().get("repos")
+        return sorted(map(str, listed)) if isinstance(listed, list) else []
 
     def datasets(self, repo: str) -> list[str]:
         """The names of a repository's datasets, sorted."""
-        return sorted(dataset for _, dataset in self._listed({"repo": repo}))
+        return sorted(info.dataset for info in self.infos(repo))
+
+    def infos(self, repo: str) -> list[DatasetInfo]:
+        """What ``info`` says of each dataset of a repository, in the server's order."""
+        self._live.check()
+        with translated(self.uri):
+            found = list(self._flight.list_flights(encode({"repo": repo}), self._options))
+        return [_dataset_info(info) for info in found]
 
     def info(self, repo: str, dataset: str, *, snapshot: int | None = None) -> DatasetInfo:
         """A dataset's schema, size, endpoints and metadata; the endpoints' tickets name the snapshot."""
-        info = self._info(ticket(repo, dataset, snapshot=snapshot))
-        return DatasetInfo(
-            repo,
-            dataset,
-            info.schema,
-            info.total_records if info.total_records >= 0 else None,
-            info.total_bytes if info.total_bytes >= 0 else None,
-            tuple(decode(endpoint.ticket.ticket, "ticket") for endpoint in info.endpoints),
-            _metadata(info),
-        )
+        return _dataset_info(self._info(ticket(repo, dataset, snapshot=snapshot)))
 
     def schema(self, repo: str, dataset: str, *, snapshot: int | None = None) -> pa.Schema:
         """A dataset's columns and types."""
@@ -297,13 +296,6 @@ class Client:
             raise
         return stream.finish(), stream.rows
 
-    def _listed(self, criteria: Mapping[str, Json]) -> list[tuple[str, str]]:
-        self._live.check()
-        with translated(self.uri):
-            infos = list(self._flight.list_flights(encode(criteria), self._options))
-        paths = [[step.decode() for step in info.descriptor.path or ()] for info in infos]
-        return [(repo, dataset) for repo, dataset in paths]
-
     def _info(self, request: Ticket) -> flight.FlightInfo:
         self._live.check()
         with translated(self.uri):
@@ -325,6 +317,19 @@ class Client:
 
     def _do_get(self, request: bytes) -> flight.FlightStreamReader:
         return self._flight.do_get(flight.Ticket(request), self._options)
+
+
+def _dataset_info(info: flight.FlightInfo) -> DatasetInfo:
+    repo, dataset = (step.decode() for step in info.descriptor.path)
+    return DatasetInfo(
+        repo,
+        dataset,
+        info.schema,
+        info.total_records if info.total_records >= 0 else None,
+        info.total_bytes if info.total_bytes >= 0 else None,
+        tuple(decode(endpoint.ticket.ticket, "ticket") for endpoint in info.endpoints),
+        _metadata(info),
+    )
 
 
 def _metadata(info: flight.FlightInfo) -> Mapping[str, Json]:

@@ -1,0 +1,111 @@
+"""What a read is, without a server: rows against what is in the source, filters against Arrow's own."""
+
+import pyarrow.compute as pc
+import pytest
+from serving_store import DEMO, ingested, rows_of, service_over
+
+from arrowdsl.compute.cql2 import from_cql2
+from flight_server.serving.errors import BadRequestError
+from flight_server.serving.explain import explain
+from flight_server.serving.read import open_read
+from flight_server.serving.request import Request, request_from_json, request_to_json
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory):
+    service = service_over(tmp_path_factory.mktemp("store"))
+    ingested(service, DEMO)
+    return service
+
+
+def test_every_candidate_belongs_to_a_call_site(demo):
+    calls = rows_of(demo, "cst_callsites")["call_id"]
+    candidates = rows_of(demo, "callsite_qname_candidates")
+    assert candidates.num_rows > 0
+    assert pc.all(pc.is_in(candidates["call_id"], calls)).as_py()
+
+
+def test_the_dimension_has_every_name_of_calls_and_definitions_once_sorted(demo):
+    lists = [
+        *rows_of(demo, "cst_callsites")["callee_qnames"].to_pylist(),
+        *rows_of(demo, "cst_defs")["qnames"].to_pylist(),
+    ]
+    names = {name["name"] for each in lists for name in each or ()} - {None, ""}
+    assert rows_of(demo, "dim_qualified_names")["qname"].to_pylist() == sorted(names)
+
+
+def test_the_candidates_are_the_names_of_the_call_sites_in_their_order(demo):
+    pairs = [
+        (call["call_id"], name["name"])
+        for call in rows_of(demo, "cst_callsites").to_pylist()
+        for name in call["callee_qnames"] or ()
+    ]
+    found = rows_of(demo, "callsite_qname_candidates")
+    assert list(zip(found["call_id"].to_pylist(), found["qname"].to_pylist(), strict=True)) == pairs
+
+
+@pytest.mark.parametrize("dataset", ["cst_callsites", "callsite_qname_candidates"])
+def test_a_filter_on_an_output_equals_filtering_its_rows(demo, dataset):
+    where = {
+        "op": "or",
+        "args": [
+            {"op": "like", "args": [{"property": "path"}, "shop/m%"]},
+            {"op": "between", "args": [{"property": "call_bstart"}, 100, 500]},
+        ],
+    }
+    rows = rows_of(demo, dataset)
+    kept = pc.or_(
+        pc.match_like(rows["path"], "shop/m%"),
+        pc.and_(pc.greater_equal(rows["call_bstart"], 100), pc.less_equal(rows["call_bstart"], 500)),
+    )
+    wanted = rows.filter(kept)
+    assert 0 < wanted.num_rows < rows.num_rows
+    assert rows_of(demo, dataset, where=from_cql2(where)).equals(wanted)
+
+
+def test_explain_names_the_columns_that_are_read(demo):
+    account = explain(demo.read(Request("demo", "callsite_qname_candidates", columns=("qname",))))
+    [scan] = account["parts"][0]["scans"]
+    assert "callee_text" not in scan["columns"]
+    assert "callee_qnames" in scan["columns"]
+    assert account["request"] == {
+        "repo": "demo",
+        "dataset": "callsite_qname_candidates",
+        "snapshot": 1,
+        "columns": ["qname"],
+    }
+
+
+def test_check_is_asked_while_rows_are_gathered_to_be_sorted(demo):
+    asked = []
+
+    class StoppedError(Exception):
+        pass
+
+    def check():
+        asked.append(1)
+        raise StoppedError
+
+    read = demo.read(Request("demo", "cst_name_refs", order="canonical"))
+    with pytest.raises(StoppedError):
+        next(open_read(read, check).batches)
+    assert asked == [1]
+
+
+def test_a_request_comes_back_from_its_json():
+    document = {
+        "repo": "r",
+        "dataset": "d",
+        "snapshot": 7,
+        "columns": ["a", "b"],
+        "where": {"op": ">=", "args": [{"property": "x"}, 0.9]},
+        "limit": 0,
+        "order": "canonical",
+        "parts": [0, "global"],
+    }
+    assert request_to_json(request_from_json(document)) == document
+
+
+def test_a_request_is_an_object():
+    with pytest.raises(BadRequestError, match="a ticket is a JSON object"):
+        request_from_json(["repo"])
