@@ -9,6 +9,8 @@ import pyarrow.compute as pc
 
 from arrowdsl.schema.schema import SortKey
 
+GROUP_ROWS = 8 * 1024  # enough for what a call costs, little enough for the first rows to come at once
+
 Indices = npt.NDArray[np.int64]
 
 
@@ -85,24 +87,27 @@ def distinct_rows(table: pa.Table) -> int:
 
 
 def whole_groups(batches: Iterator[pa.RecordBatch], column: str) -> Iterator[pa.Table]:
-    """The rows regrouped so that a run of equal values of ``column`` is never spread over two tables.
+    """The rows in tables of about GROUP_ROWS, none of which ends within a run of equal values of ``column``.
 
-    Memory is bounded by the longest run and one batch.
+    Memory is bounded by the longest run and one table.
     """
-    held: list[pa.RecordBatch] = []
+    complete: list[pa.RecordBatch] = []
+    running: list[pa.RecordBatch] = []
     for batch in batches:
         if not batch.num_rows:
             continue
-        starts = _starts(pa.Table.from_batches([batch]).select([column]))
-        continues = bool(held) and held[-1].column(column)[-1] == batch.column(column)[0]
-        cut = int(starts[-1])
-        if cut == 0 and (continues or not held):
-            held.append(batch)
+        last_start = int(_starts(pa.Table.from_batches([batch]).select([column]))[-1])
+        continues = not running or running[-1].column(column)[-1] == batch.column(column)[0]
+        if last_start == 0 and continues:
+            running.append(batch)
             continue
-        yield pa.Table.from_batches([*held, batch.slice(0, cut)])
-        held = [batch.slice(cut)]
-    if held:
-        yield pa.Table.from_batches(held)
+        complete += [*running, batch.slice(0, last_start)]
+        running = [batch.slice(last_start)]
+        if sum(each.num_rows for each in complete) >= GROUP_ROWS:
+            yield pa.Table.from_batches(complete)
+            complete = []
+    if running:
+        yield pa.Table.from_batches([*complete, *running])
 
 
 def _starts(table: pa.Table) -> Indices:

@@ -1,17 +1,19 @@
 """FlightInfo: what a read will give and where to fetch it, an endpoint for each part."""
 
+import logging
 from collections.abc import Iterator
 from dataclasses import replace
 
 from pyarrow import flight
 
-from arrowdsl.errors import one_of
+from arrowdsl.errors import DataError, one_of
 from flight_server.rpc.codec import Arguments, json_bytes, ticket_of_request
 from flight_server.serving.errors import BadRequestError
 from flight_server.serving.read import Read
 from flight_server.serving.request import Request
 from flight_server.serving.service import Service
 
+LOG = logging.getLogger("flight_server")
 UNKNOWN = -1
 
 
@@ -48,14 +50,19 @@ def flights(service: Service, criteria: bytes) -> Iterator[flight.FlightInfo]:
     repo = wanted.optional_text("repo")
     tags = {key: value for key in ("layer", "kind") if (value := wanted.optional_text(key)) is not None}
     for key, value in tags.items():
-        known = sorted({output.tags[key] for output, _ in service.datasets()})
+        known = sorted({output.tags[key] for output in service.pipeline.values() if output.spec is not None})
         if value not in known:
             raise BadRequestError(f"unknown {key} {value!r}; allowed: {one_of(known)}")
-    for name in service.store.repos() if repo is None else [repo]:
-        snapshot = service.store.snapshot(name).number
-        for output, _ in service.datasets():
-            if tags.items() <= output.tags.items():
-                yield flight_info(service.read(Request(name, output.name, snapshot=snapshot)))
+    if repo is not None:
+        yield from map(flight_info, service.catalog(repo, tags))
+        return
+    for name in service.store.repos():
+        try:
+            reads = list(service.catalog(name, tags))
+        except DataError as error:  # dropped since it was listed, or damaged: the others can still be read
+            LOG.warning("list_flights leaves out %s: %s", name, error.message)
+        else:
+            yield from map(flight_info, reads)
 
 
 def _endpoint_requests(read: Read) -> list[Request]:

@@ -30,9 +30,9 @@ class PartCatalog:
     def resolve(self, ref: Ref) -> Iterator[PlanSource]:
         """An output's plan over each part of its scope."""
         output = self.pipeline[ref.output]
+        plan = optimize(output.plans[ref.scope], self)  # schemas are the same in every part
         for part in parts_with_rows(output, ref.scope, self.snapshot):
-            catalog = PartCatalog(self.snapshot, self.pipeline, part)
-            yield PlanSource(optimize(output.plans[ref.scope], catalog), catalog)
+            yield PlanSource(plan, PartCatalog(self.snapshot, self.pipeline, part))
 
 
 def parts_with_rows(output: Output, scope: Scope, snapshot: Snapshot) -> tuple[Part, ...]:

@@ -3,15 +3,15 @@
 from typing import Any
 
 from arrowdsl.compute.expr import describe as describe_expression
-from arrowdsl.plan.nodes import Ref, Scan, describe, walk
+from arrowdsl.plan.nodes import Plan, Ref, Scan, describe, walk
 from flight_server.serving.read import Read
 from flight_server.serving.request import Part, request_to_json
 
 
 def explain(read: Read) -> dict[str, Any]:
     """The account as JSON; its key ``text`` has the same for people to read."""
-    parts = [_touched(read, part) for part in read.parts]
-    shown = read.parts[0] if read.parts else None
+    plans = dict(read.optimized())
+    shown = next(iter(plans), None)
     account = {
         "request": request_to_json(read.request),
         "contract": read.spec.contract,
@@ -19,15 +19,15 @@ def explain(read: Read) -> dict[str, Any]:
         "lineage": list(read.output.lineage),
         "tags": dict(read.output.tags),
         "plan": "" if shown is None else describe(read.plan(shown)),
-        "optimized": "" if shown is None else describe(read.optimized(shown)),
-        "parts": parts,
+        "optimized": "" if shown is None else describe(plans[shown]),
+        "parts": [_touched(read, part, plan) for part, plan in plans.items()],
     }
     return {**account, "text": _text(read, account)}
 
 
-def _touched(read: Read, part: Part) -> dict[str, Any]:
+def _touched(read: Read, part: Part, plan: Plan) -> dict[str, Any]:
     """The scans of one part's plan: table, columns, filter, and the rows that the table has there."""
-    nodes = list(walk(read.optimized(part)))
+    nodes = list(walk(plan))
     return {
         "part": part,
         "scans": [

@@ -34,7 +34,6 @@ from flight_server.serving.errors import BadRequestError, UnknownDatasetError
 from flight_server.serving.request import Part, Request
 from flight_server.storage.errors import reading
 from flight_server.storage.snapshots import Snapshot
-from flight_server.storage.store import Store
 
 Pipeline = Mapping[str, Output]
 KIND_COLUMNS = ("node_kind", "edge_kind")
@@ -60,20 +59,29 @@ class Read:
         plan = self.output.plans[_scope(part)]
         if self.request.where is not None:
             plan = plan.where(self.request.where)
-        return bind_parameters(plan.select(*columns), {Parameter("part"): Literal(str(part))})
+        if list(columns) != self.spec.schema.names:
+            plan = plan.select(*columns)
+        return bind_parameters(plan, {Parameter("part"): Literal(str(part))})
 
     def catalog(self, part: Part) -> PartCatalog:
         """What the plan's names mean in one part."""
         return PartCatalog(self.snapshot, self.pipeline, part)
 
-    def optimized(self, part: Part) -> Plan:
-        """The plan over one part as it is run."""
-        return optimize(self.plan(part), self.catalog(part))
+    def optimized(self) -> Iterator[tuple[Part, Plan]]:
+        """The parts in order, each with its plan as it is run.
+
+        What the optimizer does depends on the plan and its tables' schemas, so equal plans go through it once.
+        """
+        done: dict[Plan, Plan] = {}
+        for part in self.parts:
+            asked = self.plan(part)
+            if asked not in done:
+                done[asked] = optimize(asked, self.catalog(part))
+            yield part, done[asked]
 
 
-def resolve(request: Request, store: Store, pipeline: Pipeline) -> Read:
-    """Check a request against the store and the contracts; every error about it is raised here, before any row."""
-    snapshot = store.snapshot(request.repo, request.snapshot)
+def resolve(request: Request, snapshot: Snapshot, pipeline: Pipeline) -> Read:
+    """Check a request against a snapshot and the contracts; every error about it is raised here, before any row."""
     output, spec = find_output(request.dataset, pipeline)
     where = _predicate(request, spec)
     if where is not None:
@@ -170,8 +178,8 @@ def _scope(part: Part) -> Scope:
 
 def _by_part(read: Read, check: Callable[[], None]) -> Batches:
     with reading(f"{read.request.repo}/{read.output.name}"):
-        for part in read.parts:
-            with closing(open_stream(read.optimized(part), read.catalog(part)).batches) as batches:
+        for part, plan in read.optimized():
+            with closing(open_stream(plan, read.catalog(part)).batches) as batches:
                 yield from _checked(batches, check)
 
 

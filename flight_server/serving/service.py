@@ -4,7 +4,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from arrowdsl.schema.schema import TableSpec
 from flight_server.pipeline.driver import Output
 from flight_server.serving.read import Read, resolve
 from flight_server.serving.request import Request
@@ -20,13 +19,14 @@ class Service:
 
     def read(self, request: Request) -> Read:
         """A request checked and resolved; raises DataError."""
-        return resolve(request, self.store, self.pipeline)
+        return resolve(request, self.store.snapshot(request.repo, request.snapshot), self.pipeline)
 
-    def datasets(self) -> Iterator[tuple[Output, TableSpec]]:
-        """What can be read from any repo."""
+    def catalog(self, repo: str, tags: Mapping[str, str]) -> Iterator[Read]:
+        """Every dataset of a repo that has these tags, as a read of all of it."""
+        snapshot = self.store.snapshot(repo)
         for output in self.pipeline.values():
-            if output.spec is not None:
-                yield output, output.spec
+            if output.spec is not None and tags.items() <= output.tags.items():
+                yield resolve(Request(repo, output.name), snapshot, self.pipeline)
 
     def stats(self, repo: str) -> dict[str, Any]:
         """The newest snapshot of a repo: number, parts, and rows and stored bytes of each table put so far."""
