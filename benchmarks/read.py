@@ -1,5 +1,7 @@
-"""Reads of one source folder's outputs, side by side in one run: this server, DuckDB's SQL over the same Parquet files,
-and a bare Flight server that streams the finished batches from memory. Prints seconds and ratios.
+"""Reads of one source folder's outputs, side by side in one run; prints seconds and ratios.
+
+Beside this server: DuckDB's SQL in this process over the same Parquet files, and a bare Flight server that streams the
+finished rows from memory.
 
     python benchmarks/read.py ~/src/django
 """
@@ -14,10 +16,10 @@ from pathlib import Path
 
 import duckdb
 import pyarrow as pa
-from pyarrow import flight
-
 from flight_client import connect
 from flight_client.ingest import ingest
+from pyarrow import flight
+
 from flight_server.cli.session import open_server
 
 RUNS = 7

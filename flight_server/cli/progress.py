@@ -3,15 +3,35 @@
 import re
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
 from flight_client import Client
-from flight_client.extract import NotAFolderError
+from flight_client.extract import LAYERS, NotAFolderError
+from flight_client.extract.layers import known_layers
 from flight_client.ingest import Ingested, ingest
 
 
-def ingest_with_progress(client: Client, path: Path, repo: str, jobs: int | None) -> str:
+class Layers(click.ParamType[tuple[str, ...]]):
+    """Layers by name, commas between them."""
+
+    name = "layers"
+
+    def convert(self, value: object, _param: click.Parameter | None, _ctx: click.Context | None) -> tuple[str, ...]:
+        """The layers; raises UnknownLayerError."""
+        return known_layers(name.strip() for name in str(value).split(","))
+
+
+EXTRACTION_OPTIONS = (
+    click.option("--jobs", type=click.IntRange(1), help="Processes that extract.  [default: one for each core]"),
+    click.option(
+        "--layers", type=Layers(), default=",".join(LAYERS), show_default=True, help="What is extracted of each file."
+    ),
+)
+
+
+def ingest_with_progress(client: Client, path: Path, repo: str, jobs: int | None, layers: Sequence[str]) -> str:
     """Bring a repo up to date with a folder; returns what was done, for people."""
     started = time.monotonic()
     hidden = not (sys.stdout.isatty() and sys.stderr.isatty())
@@ -21,7 +41,7 @@ def ingest_with_progress(client: Client, path: Path, repo: str, jobs: int | None
             bar.length = max(total, 1)
             bar.update(done - bar.pos)
 
-        result = ingest(client, path, repo=repo, jobs=jobs, progress=show)
+        result = ingest(client, path, repo=repo, jobs=jobs, layers=layers, progress=show)
     return _summary(result, time.monotonic() - started)
 
 

@@ -1,11 +1,10 @@
 """The commands that look: ``ls``, ``info``, ``get``, ``explain``."""
 
 import json
-from collections.abc import Mapping
 
 import click
-from flight_client import Client
-from flight_client.pushdown import Cql2, Json
+from flight_client import Client, DatasetInfo
+from flight_client.pushdown import Cql2
 
 from flight_server.cli.files import write_rows
 from flight_server.cli.session import options, with_client
@@ -21,9 +20,9 @@ def _cql2(_: click.Context, __: click.Parameter, text: str | None) -> Cql2 | Non
     return document
 
 
-def _rows(stats: Mapping[str, Json]) -> dict[str, Json]:
-    tables = stats["tables"] if isinstance(stats["tables"], dict) else {}
-    return {name: table["rows"] for name, table in tables.items() if isinstance(table, dict)}
+def _tag(found: DatasetInfo, key: str) -> str:
+    tags = found.metadata.get("tags")
+    return str(tags.get(key)) if isinstance(tags, dict) else ""
 
 
 def _names(_: click.Context, __: click.Parameter, text: str | None) -> list[str] | None:
@@ -43,7 +42,7 @@ _NARROWING = (
 @with_client
 @click.argument("repo", required=False)
 def ls(client: Client, repo: str | None) -> None:
-    """List the repos, or one repo's datasets.
+    """List the repos, or one repo's datasets: outputs first, then the raw tables, with their rows where known.
 
     Example: flight-server ls django
     """
@@ -51,9 +50,9 @@ def ls(client: Client, repo: str | None) -> None:
         for name in client.repos():
             click.echo(name)
         return
-    stored = _rows(client.stats(repo))
-    for name in client.datasets(repo):
-        click.echo(f"{name:<36} {stored.get(name, ''):>12}".rstrip())
+    for found in sorted(client.infos(repo), key=lambda each: _tag(each, "kind") == "raw"):
+        rows = "-" if found.rows is None else found.rows
+        click.echo(f"{found.dataset:<34} {rows:>12}  {_tag(found, 'kind'):<7} {_tag(found, 'layer')}")
 
 
 @click.command()

@@ -25,13 +25,9 @@ Command = Callable[..., Any]
 
 def default_store() -> Path:
     """The folder for a user's data by the platform's custom (XDG base directory specification on Linux)."""
-    if sys.platform == "win32":
-        base = os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local"
-    elif sys.platform == "darwin":
-        base = Path.home() / "Library" / "Application Support"
-    else:
-        base = os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share"
-    return Path(base) / "flight-server"
+    if sys.platform == "darwin":
+        return Path.home() / "Library" / "Application Support" / "flight-server"
+    return Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share") / "flight-server"
 
 
 def open_server(store: Path | None, host: str = "127.0.0.1", port: int = 0) -> FlightServer:

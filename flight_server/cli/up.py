@@ -10,9 +10,10 @@ from pathlib import Path
 
 import click
 from flight_client import connect
+from flight_client.extract import LAYERS
 
 import flight_server
-from flight_server.cli.progress import ingest_with_progress, repo_name
+from flight_server.cli.progress import EXTRACTION_OPTIONS, ingest_with_progress, repo_name
 from flight_server.cli.session import DEFAULT_PORT, interruptible, open_server, options, serving
 from flight_server.rpc.server import FlightServer
 
@@ -24,21 +25,22 @@ _SERVING = (
         "--port", default=DEFAULT_PORT, show_default=True, type=click.IntRange(0, 65535), help="0: any free one."
     ),
 )
-_JOBS = click.option("--jobs", type=click.IntRange(1), help="Processes that extract.  [default: one for each core]")
 
 
 @click.command()
 @click.argument("path", type=click.Path(path_type=Path))
 @click.option("--repo", help="The repo's name.  [default: the folder's name]")
-@options(*_SERVING, _JOBS)
-def up(path: Path, repo: str | None, store: Path | None, host: str, port: int, jobs: int | None) -> None:
+@options(*_SERVING, *EXTRACTION_OPTIONS)
+def up(
+    path: Path, repo: str | None, store: Path | None, host: str, port: int, jobs: int | None, layers: tuple[str, ...]
+) -> None:
     """Extract a folder of Python source, and serve it.
 
     What has not changed since the last time is not extracted again.
 
     Example: flight-server up ~/src/django
     """
-    _ingest_and_serve(path, repo or repo_name(path), open_server(store, host, port), jobs)
+    _ingest_and_serve(path, repo or repo_name(path), open_server(store, host, port), jobs, layers)
 
 
 @click.command()
@@ -49,7 +51,7 @@ def demo(store: Path | None, host: str, port: int) -> None:
     Example: flight-server demo --port 0
     """
     with resources.as_file(resources.files(flight_server) / "demo_repo") as path:
-        _ingest_and_serve(path, "demo", open_server(store, host, port), jobs=1)
+        _ingest_and_serve(path, "demo", open_server(store, host, port), 1, LAYERS)
 
 
 @click.command()
@@ -62,10 +64,10 @@ def serve(store: Path | None, host: str, port: int) -> None:
     _serve(open_server(store, host, port), lambda _: None)
 
 
-def _ingest_and_serve(path: Path, repo: str, server: FlightServer, jobs: int | None) -> None:
+def _ingest_and_serve(path: Path, repo: str, server: FlightServer, jobs: int | None, layers: tuple[str, ...]) -> None:
     def ingest(uri: str) -> None:
         with connect(uri) as client:
-            click.echo(ingest_with_progress(client, path, repo, jobs))
+            click.echo(ingest_with_progress(client, path, repo, jobs, layers))
 
     _serve(server, ingest, repo)
 
@@ -99,12 +101,12 @@ def _log_to_stderr() -> None:
 def _how_to_read(uri: str, repo: str) -> str:
     """A line each for pyarrow, DuckDB and Polars, to be pasted into a shell."""
     ticket = json.dumps(json.dumps({"repo": repo, "dataset": SHOWN_DATASET}))
-    dataset = f"from flight_client import connect; d = connect('{uri}').dataset('{repo}', '{SHOWN_DATASET}')"
+    dataset = f'from flight_client import connect; d = connect("{uri}").dataset("{repo}", "{SHOWN_DATASET}")'
     return "\n".join(
         f"  python -c {shlex.quote(code)}"
         for code in (
-            f"import pyarrow.flight as f; print(f.connect('{uri}').do_get(f.Ticket({ticket})).read_all())",
-            f"import duckdb; {dataset}; print(duckdb.sql('from d limit 10'))",
+            f'import pyarrow.flight as f; print(f.connect("{uri}").do_get(f.Ticket({ticket})).read_all())',
+            f'import duckdb; {dataset}; print(duckdb.sql("from d limit 10"))',
             f"import polars; {dataset}; print(polars.scan_pyarrow_dataset(d).head(10).collect())",
         )
     )

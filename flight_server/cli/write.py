@@ -6,8 +6,8 @@ import click
 from flight_client import Client
 
 from flight_server.cli.files import read_file
-from flight_server.cli.progress import ingest_with_progress, repo_name
-from flight_server.cli.session import client_of, interruptible, with_client
+from flight_server.cli.progress import EXTRACTION_OPTIONS, ingest_with_progress, repo_name
+from flight_server.cli.session import client_of, interruptible, options, with_client
 
 
 @click.command()
@@ -15,15 +15,17 @@ from flight_server.cli.session import client_of, interruptible, with_client
 @click.option("--to", "uri", metavar="URI", help="The server to put it into.")
 @click.option("--store", type=click.Path(path_type=Path, file_okay=False), help="A store folder, without a server.")
 @click.option("--repo", help="The repo's name.  [default: the folder's name]")
-@click.option("--jobs", type=click.IntRange(1), help="Processes that extract.  [default: one for each core]")
-def ingest(path: Path, uri: str | None, store: Path | None, repo: str | None, jobs: int | None) -> None:
+@options(*EXTRACTION_OPTIONS)
+def ingest(
+    path: Path, uri: str | None, store: Path | None, repo: str | None, jobs: int | None, layers: tuple[str, ...]
+) -> None:
     """Extract a folder of Python source into a server; what has not changed is left alone.
 
     Example: flight-server ingest ~/src/django --to grpc://127.0.0.1:8815
     """
     name = repo or repo_name(path)
     with interruptible(), client_of(uri, store) as client:
-        click.echo(ingest_with_progress(client, path, name, jobs))
+        click.echo(ingest_with_progress(client, path, name, jobs, layers))
 
 
 @click.command()
