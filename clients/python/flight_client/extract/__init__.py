@@ -1,21 +1,25 @@
 """Source code to raw tables, for any Python source that the running interpreter can parse.
 
 ``scan`` lists the files of a folder; ``extract`` reads, decodes and parses each of them once, walks its ``ast`` once,
-and yields record batches of ``repo_files`` and the ``cst_*`` tables (columns: ``flight_server.contracts.raw``).
+and yields record batches of ``repo_files`` and the tables of the chosen layers: ``cst_*``, ``ast_*``, ``sym_*``
+(columns: ``flight_server.contracts.raw``).
 Spans are byte offsets into the UTF-8 of the decoded text, which ``repo_files`` keeps unchanged, but for a byte order
 mark, which is no part of it.
 """
 
 from flight_client.extract.extract import extract
+from flight_client.extract.layers import LAYERS, UnknownLayerError
 from flight_client.extract.scan import NoSourceFilesError, NotAFolderError, SourceFile, scan
 from flight_client.extract.tables import EXTRACTED, EXTRACTOR_VERSION
 
 __all__ = [
     "EXTRACTED",
     "EXTRACTOR_VERSION",
+    "LAYERS",
     "NoSourceFilesError",
     "NotAFolderError",
     "SourceFile",
+    "UnknownLayerError",
     "extract",
     "scan",
 ]

@@ -1,7 +1,7 @@
 """A chunk: a few files, extracted one after another into a record batch per table.
 
-A file that can't be read, decoded, parsed or walked gives a row in ``cst_parse_errors`` and stops nothing; ``meta``
-there says at which ``stage`` it failed.
+A file that can't be read, decoded, parsed or walked gives a row in ``cst_parse_errors``, whose ``meta`` says at which
+``stage`` it failed, and one in ``ast_errors``; it stops nothing.
 """
 
 import ast
@@ -11,15 +11,17 @@ import hashlib
 import sys
 import threading
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import pyarrow as pa
 
+from flight_client.extract.failures import Failure
+from flight_client.extract.layers import LAYERS, layer_tables, tables_of
 from flight_client.extract.modules import Module
 from flight_client.extract.source import Source, decode, printable, read
-from flight_client.extract.tables import EXTRACTED, Row, Rows
+from flight_client.extract.tables import Columns, Row, Rows, columns_of
 from flight_client.extract.walk import Walk
 from flight_server.contracts.ids import file_id
 
@@ -43,29 +45,36 @@ class Member:
 
 @dataclass(frozen=True)
 class Chunk:
-    """Files of one part, in order of path."""
+    """Files of one part, in order of path, and the layers that are wanted of them."""
 
     repo: str
     members: tuple[Member, ...]
+    layers: tuple[str, ...] = LAYERS
+
+    @property
+    def tables(self) -> tuple[str, ...]:
+        """The tables that are extracted."""
+        return tables_of(self.layers)
 
 
 class _FileRows:
     """One file's rows by table; parts of it stand even where a later stage fails."""
 
-    def __init__(self, member: Member, identity: str) -> None:
+    def __init__(self, member: Member, repo: str, layers: tuple[str, ...]) -> None:
         self.member = member
-        self.file_id = identity
+        self.file_id = file_id(repo, member.path)
+        self.layers = layers
         self.stage = "read"
-        self.tables: dict[str, list[Row]] = {}
+        self.tables: dict[str, Columns] = {}
 
     def extract(self) -> None:
         """Fill in the tables as far as the file allows; raises what stopped it."""
         member = self.member
         data = read(member.abs_path)
         self.stage = "decode"
-        self.tables["repo_files"] = [self._repo_file(data, None)]
+        self.tables["repo_files"] = columns_of([self._repo_file(data, None)])
         source = decode(data)
-        self.tables["repo_files"] = [self._repo_file(data, source)]
+        self.tables["repo_files"] = columns_of([self._repo_file(data, source)])
         self.stage = "parse"
         with _recursion(PARSE_DEPTH):
             tree = ast.parse(source.text)
@@ -73,15 +82,7 @@ class _FileRows:
         walk = Walk(source, Module(name=member.module, is_package=member.is_package), self.file_id)
         with _recursion(WALK_DEPTH):
             walk.walk(tree)
-        self.tables |= {
-            "cst_parse_manifest": [_manifest(source, tree, walk.module)],
-            "cst_defs": walk.definitions,
-            "cst_params": walk.params,
-            "cst_imports": walk.imports,
-            "cst_name_refs": walk.refs,
-            "cst_callsites": walk.calls,
-            "cst_type_exprs": walk.type_exprs,
-        }
+            self.tables |= layer_tables(self.layers, tree, walk)
 
     def _repo_file(self, data: bytes, source: Source | None) -> Row:
         member = self.member
@@ -101,7 +102,7 @@ class _FileRows:
 
 
 def extract_chunk(chunk: Chunk) -> list[pa.RecordBatch]:
-    """A batch for each of EXTRACTED, in that order, also those without rows."""
+    """A batch for each of the chunk's tables, in that order, also those without rows."""
     with ThreadPoolExecutor(max_workers=1) as deep, _quiet_and_uncollected():
         before = threading.stack_size(STACK_BYTES)
         try:
@@ -112,69 +113,31 @@ def extract_chunk(chunk: Chunk) -> list[pa.RecordBatch]:
 
 
 def _extract_chunk(chunk: Chunk) -> list[pa.RecordBatch]:
-    tables = {name: Rows(name) for name in EXTRACTED}
+    files = []
     for member in chunk.members:
-        found = _FileRows(member, file_id(chunk.repo, member.path))
+        found = _FileRows(member, chunk.repo, chunk.layers)
         try:
             found.extract()
         except (OSError, *SOURCE_ERRORS) as error:
-            found.tables["cst_parse_errors"] = [error_row(error, found.stage)]
-        for name, rows in found.tables.items():
-            tables[name].add(found.file_id, member.path, rows)
-    return [tables[name].batch() for name in EXTRACTED]
+            found.tables |= Failure.of(found.stage, error).tables()
+        files.append(found)
+    return _batches(chunk, files)
 
 
 def lost_chunk(chunk: Chunk, message: str) -> list[pa.RecordBatch]:
     """The batches for files whose worker died: an error row for each."""
-    tables = {name: Rows(name) for name in EXTRACTED}
-    for member in chunk.members:
-        row = ("WorkerDied", message, None, None, [("stage", "worker")])
-        tables["cst_parse_errors"].add(file_id(chunk.repo, member.path), member.path, [row])
-    return [tables[name].batch() for name in EXTRACTED]
+    files = [_FileRows(member, chunk.repo, chunk.layers) for member in chunk.members]
+    for found in files:
+        found.tables |= Failure("worker", "WorkerDied", message).tables()
+    return _batches(chunk, files)
 
 
-def error_row(error: BaseException, stage: str) -> Row:
-    """A row of ``cst_parse_errors``: line from 1, column from 0, both null where unknown."""
-    line = column = None
-    message = str(error)
-    if isinstance(error, SyntaxError):
-        line, column = error.lineno, error.offset - 1 if error.offset else None
-        message = error.msg or ""
-    elif isinstance(error, OSError):
-        message = error.strerror or message
-    elif isinstance(error, MemoryError | RecursionError):
-        message = message or "the source is too deep or too large for the parser"
-    return (type(error).__name__, printable(message), line, column, [("stage", stage)])
-
-
-def _manifest(source: Source, tree: ast.Module, module: Module) -> Row:
-    future = [
-        alias.name
-        for node in tree.body
-        if isinstance(node, ast.ImportFrom) and node.module == "__future__" and not node.level
-        for alias in node.names
-    ]
-    return (
-        source.encoding,
-        _indent(source, tree),
-        source.newline,
-        source.has_trailing_newline,
-        list(dict.fromkeys(future)),
-        module.name,
-        module.package,
-    )
-
-
-def _indent(source: Source, tree: ast.Module) -> str:
-    """The indentation of the first block at the top level that has lines of its own; four spaces if none has."""
-    for node in tree.body:
-        body = getattr(node, "body", None)
-        if isinstance(body, list) and body and body[0].lineno > node.lineno:
-            start = source.line_starts[body[0].lineno - 1]
-            line = source.utf8[start : start + body[0].col_offset].decode()
-            if line and not line.strip(" \t\f"):
-                return line
-    return "    "
+def _batches(chunk: Chunk, files: Iterable[_FileRows]) -> list[pa.RecordBatch]:
+    tables = {name: Rows(name) for name in chunk.tables}
+    for found in files:
+        for name, rows in tables.items():
+            rows.add(found.file_id, found.member.path, found.tables.get(name, ()))
+    return [rows.batch() for rows in tables.values()]
 
 
 @contextlib.contextmanager

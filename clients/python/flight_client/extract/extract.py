@@ -1,16 +1,17 @@
 """Files in, record batches out: the same rows in the same order and batches, whatever the number of processes."""
 
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from dataclasses import replace
 from itertools import groupby
 from pathlib import Path
 
 import pyarrow as pa
 
 from flight_client.extract.chunk import Chunk, Member, extract_chunk
+from flight_client.extract.layers import LAYERS, known_layers
 from flight_client.extract.modules import ModuleNames
 from flight_client.extract.pool import Batches, run_chunks
 from flight_client.extract.scan import SourceFile
-from flight_client.extract.tables import EXTRACTED
 from flight_server.contracts.ids import part_of
 
 CHUNK_BYTES = 1 << 20
@@ -27,23 +28,25 @@ def extract(
     parts: int,
     jobs: int,
     progress: Callable[[int], None] | None = None,
+    layers: Sequence[str] = LAYERS,
 ) -> Generator[tuple[str, pa.RecordBatch], None, None]:
-    """Yield (table name, batch) for the tables in EXTRACTED, under SCHEMAS; tables without rows are left out.
+    """Yield (table name, batch) for the tables of ``layers``, under SCHEMAS; tables without rows are left out.
 
     Files come in the order of (part, path), ``parts`` being a power of two; a file's rows are in source order. A batch
     holds rows of one part and at most BATCH_ROWS of them. With ``jobs`` > 1 and enough to do, that many processes work,
     and memory is bounded by a few chunks each (a chunk: 64 files or 1 MiB of source, or one larger file). ``progress``
     is told how many more files are done. All of ``root`` counts for module names, also where ``files`` are only some.
 
-    Closing the iterator ends the processes. Raises NotAFolderError when ``root`` is gone.
+    Closing the iterator ends the processes. Raises UnknownLayerError, and NotAFolderError when ``root`` is gone.
     """
-    chunks = _chunks(files, repo, ModuleNames.under(root), parts)
+    empty = Chunk(repo=repo, members=(), layers=known_layers(layers))
+    chunks = _chunks(files, ModuleNames.under(root), parts, empty)
     is_small = sum(file.size for file in files) < SMALL_BYTES
     done = _run_here(chunks) if jobs <= 1 or is_small else run_chunks(chunks, jobs)
     try:
         for chunk, results in done:
             for batches in results:
-                yield from _cut(batches)
+                yield from _cut(chunk.tables, batches)
             if progress is not None:
                 progress(len(chunk.members))
     finally:
@@ -55,22 +58,22 @@ def _run_here(chunks: Iterable[Chunk]) -> Generator[tuple[Chunk, list[Batches]],
         yield chunk, [extract_chunk(chunk)]
 
 
-def _cut(batches: Batches) -> Iterator[tuple[str, pa.RecordBatch]]:
-    for name, batch in zip(EXTRACTED, batches, strict=True):
+def _cut(tables: Sequence[str], batches: Batches) -> Iterator[tuple[str, pa.RecordBatch]]:
+    for name, batch in zip(tables, batches, strict=True):
         for offset in range(0, batch.num_rows, BATCH_ROWS):
             yield name, batch.slice(offset, BATCH_ROWS)
 
 
-def _chunks(files: Sequence[SourceFile], repo: str, names: ModuleNames, parts: int) -> Iterator[Chunk]:
+def _chunks(files: Sequence[SourceFile], names: ModuleNames, parts: int, empty: Chunk) -> Iterator[Chunk]:
     placed = sorted((part_of(file.path, parts), file.path, file) for file in files)
     for _, of_part in groupby(placed, key=lambda placed: placed[0]):
         members: list[Member] = []
         size = 0
         for _, path, file in of_part:
             if members and (size + file.size > CHUNK_BYTES or len(members) == CHUNK_FILES):
-                yield Chunk(repo=repo, members=tuple(members))
+                yield replace(empty, members=tuple(members))
                 members, size = [], 0
             module = names.module(path)
             members.append(Member(path, file.abs_path, module.name, module.is_package))
             size += file.size
-        yield Chunk(repo=repo, members=tuple(members))
+        yield replace(empty, members=tuple(members))

@@ -47,7 +47,7 @@ class _Field:
 
 
 def place_fields(joined: ast.JoinedStr, source: Source, start: int, end: int) -> None:
-    """Give the expressions in an f-string (or several strings in a row, one an f-string) their true positions.
+    """Give the fields of an f-string (or several strings in a row, one an f-string) their true positions.
 
     ``start`` and ``end`` are its byte offsets. Raises UnplacedFieldError.
     """
@@ -57,6 +57,8 @@ def place_fields(joined: ast.JoinedStr, source: Source, start: int, end: int) ->
         raise UnplacedFieldError(f"an f-string has {len(nodes)} fields, {len(fields)} were found at byte {start}")
     for node, found in zip(nodes, fields, strict=True):
         node.value = _parsed(source, found.start, found.end)
+        node.lineno, node.col_offset = source.line_and_column(found.start - 1)
+        node.end_lineno, node.end_col_offset = source.line_and_column(found.field_end)
 
 
 def _formatted_values(joined: ast.JoinedStr) -> Iterator[ast.FormattedValue]:

@@ -7,7 +7,7 @@ operators don't count. A node class has a handler, named in a table; what has no
 import ast
 from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
-from typing import Protocol
+from typing import Literal, Protocol
 
 from flight_client.extract import positions
 from flight_client.extract.fstrings import FIELDS_HAVE_POSITIONS, place_fields
@@ -17,6 +17,8 @@ from flight_client.extract.scopes import Scope, module_scope
 from flight_client.extract.source import Source
 
 Row = tuple[object, ...]
+NameRef = tuple[int, int, str, str | None, str, Scope]
+Noted = tuple[str, Literal["annotated", "walrus"], Scope]
 Handler = Callable[..., None]
 
 UNNUMBERED = (ast.expr_context, ast.operator, ast.boolop, ast.unaryop, ast.cmpop, ast.type_ignore)
@@ -50,6 +52,11 @@ class NamedNode(Located, Protocol):
     @property
     def name(self) -> str:
         """Its name, normalised."""
+
+
+def start_of(row: Row) -> int:
+    """Where a row's span starts."""
+    return row[0] if isinstance(row[0], int) else 0
 
 
 def _node_classes() -> dict[str, type[ast.AST]]:
@@ -89,8 +96,9 @@ NAME_HANDLERS = MappingProxyType(
 class NameWalk:
     """Walks one file's names into rows of ``cst_name_refs`` and ``cst_imports``, and bindings into scopes.
 
-    A row starts with its span, ends with its scope, and has the columns of ``tables.ROWS`` between. A subclass adds
-    handlers. Raises ValueError for a name that can't be placed, RecursionError for a tree too deep.
+    A row starts with its span, ends with its scope, and has the columns of ``tables.ROWS`` between. Names in what is
+    never evaluated are ``unevaluated``, no ``refs``; ``noted`` is what these don't tell about names (``symbols``). A
+    subclass adds handlers. Raises ValueError for a name that can't be placed, RecursionError for a tree too deep.
     """
 
     handlers: Mapping[str, str] = NAME_HANDLERS
@@ -101,13 +109,22 @@ class NameWalk:
         self.utf8 = source.utf8
         self.lines = source.line_starts
         self.numbered = 0
-        self.scopes = [module_scope(module.name)]
-        self.refs: list[Row] = []
+        self.scopes = [module_scope(module.name, len(source.utf8))]
+        self.refs: list[NameRef] = []
+        self.unevaluated: list[NameRef] = []
+        self.noted: list[Noted] = []
+        self.defers_annotations = False
         self.imports: list[Row] = []
+        self.numbers: dict[object, int] = {}
+        self.bound_at: dict[object, Span] = {}
         self.dispatch: dict[type, Handler] = dict.fromkeys(NODE_CLASSES.values(), self.children)
         for name, method in self.handlers.items():
             if name in NODE_CLASSES:
                 self.dispatch[NODE_CLASSES[name]] = getattr(self, method)
+
+    def name_refs(self) -> list[NameRef]:
+        """All rows of ``cst_name_refs``, in source order."""
+        return sorted((*self.refs, *self.unevaluated), key=start_of)
 
     def span(self, node: Located) -> Span:
         """The byte offsets of a node."""
@@ -120,38 +137,49 @@ class NameWalk:
     def visit(self, node: ast.AST | None, scope: Scope) -> None:
         """Walk a node, if there is one, whose code runs in ``scope``."""
         if node is not None:
+            self.numbers[node] = self.numbered
             self.dispatch[node.__class__](node, scope)
 
     def visit_all(self, nodes: Iterable[ast.AST | None], scope: Scope) -> None:
         """Walk nodes in turn."""
         for node in nodes:
             if node is not None:
+                self.numbers[node] = self.numbered
                 self.dispatch[node.__class__](node, scope)
 
     def children(self, node: object, scope: Scope) -> None:
         """Number a node and walk what its fields hold."""
         self.numbered += 1
-        dispatch = self.dispatch
+        dispatch, numbers = self.dispatch, self.numbers
         for name in FIELDS[node.__class__]:
             value = getattr(node, name, None)
             if value.__class__ is list:
                 for item in value:
                     handler = dispatch.get(item.__class__)
                     if handler is not None:
+                        numbers[item] = self.numbered
                         handler(item, scope)
             else:
                 handler = dispatch.get(value.__class__)
                 if handler is not None:
+                    numbers[value] = self.numbered
                     handler(value, scope)
 
     def refer(self, span: Span, name: str, context: str | None, kind: str, scope: Scope) -> None:
         """Add a row of ``cst_name_refs``."""
         self.refs.append((*span, name, context, kind, scope))
 
-    def bind(self, span: Span, name: str, kind: str, scope: Scope) -> None:
-        """A name that a statement or pattern binds."""
+    def bind(self, node: object, span: Span, name: str, kind: str, scope: Scope) -> None:
+        """A name that a node binds, which is no ``ast.Name``."""
+        self.bound_at[node] = span
         self.refer(span, name, "STORE", kind, scope)
         scope.bind(name)
+
+    def visit_unevaluated(self, node: ast.AST, scope: Scope) -> None:
+        """Walk a node whose code never runs."""
+        refs, self.refs = self.refs, self.unevaluated
+        self.visit(node, scope)
+        self.refs = refs
 
     def _constant(self, _node: ast.Constant, _scope: Scope) -> None:
         self.numbered += 1
@@ -184,6 +212,8 @@ class NameWalk:
         while holder.kind == "comprehension" and holder.parent is not None:
             holder = holder.parent
         holder.bind(node.target.id)
+        if holder is not scope:
+            self.noted.append((node.target.id, "walrus", scope))
         self.visit(node.value, scope)
 
     def _import_(self, node: ast.Import, scope: Scope) -> None:
@@ -207,6 +237,7 @@ class NameWalk:
         for alias in node.names:
             bound = alias.asname or alias.name
             self._imported(node, alias, bound, scope)
+            self.defers_annotations |= origin == "__future__" and alias.name == "annotations"
             if bound != "*":
                 separator = "" if origin.endswith(".") else "."
                 scope.bind(bound, f"{origin}{separator}{alias.name}")
@@ -222,6 +253,7 @@ class NameWalk:
             return
         find_before = alias.asname is not None
         at = positions.name_before(self.utf8, span[1], bound) if find_before else positions.name_at(self.utf8, span[0])
+        self.bound_at[alias] = at
         self.refer(at, bound, "STORE", "import", scope)
 
     def _global_(self, node: ast.Global, scope: Scope) -> None:
@@ -242,25 +274,25 @@ class NameWalk:
     def _except_handler(self, node: ast.ExceptHandler, scope: Scope) -> None:
         if node.name is not None and node.type is not None:
             span = positions.as_name(self.utf8, self.span(node.type)[1])
-            self.bind(span, node.name, "except", scope)
+            self.bind(node, span, node.name, "except", scope)
         self.children(node, scope)
 
     def _match_as(self, node: ast.MatchAs, scope: Scope) -> None:
         if node.name is not None:
             span = positions.name_before(self.utf8, self.span(node)[1], node.name)
-            self.bind(span, node.name, "match", scope)
+            self.bind(node, span, node.name, "match", scope)
         self.children(node, scope)
 
     def _match_star(self, node: ast.MatchStar, scope: Scope) -> None:
         self.numbered += 1
         if node.name is not None:
             span = positions.name_before(self.utf8, self.span(node)[1], node.name)
-            self.bind(span, node.name, "match", scope)
+            self.bind(node, span, node.name, "match", scope)
 
     def _match_mapping(self, node: ast.MatchMapping, scope: Scope) -> None:
         if node.rest is not None:
             start = self.span(node.patterns[-1])[1] if node.patterns else self.span(node)[0]
-            self.bind(positions.rest_name(self.utf8, start), node.rest, "match", scope)
+            self.bind(node, positions.rest_name(self.utf8, start), node.rest, "match", scope)
         self.children(node, scope)
 
     def _match_class(self, node: ast.MatchClass, scope: Scope) -> None:
@@ -271,7 +303,7 @@ class NameWalk:
         self.children(node, scope)
 
     def _type_param(self, node: NamedNode, scope: Scope) -> None:
-        self.bind(positions.starred_name(self.utf8, self.span(node)[0]), node.name, "param", scope)
+        self.bind(node, positions.starred_name(self.utf8, self.span(node)[0]), node.name, "param", scope)
         self.children(node, scope)
 
     def _joined_str(self, node: ast.JoinedStr, scope: Scope) -> None:

@@ -10,6 +10,7 @@ import threading
 from collections import deque
 from collections.abc import Generator, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
 
 import pyarrow as pa
 
@@ -63,7 +64,7 @@ class _Workers:
         try:
             return [self._run_once(chunk)]
         except WorkerDiedError:
-            alone = [Chunk(repo=chunk.repo, members=(member,)) for member in chunk.members]
+            alone = [replace(chunk, members=(member,)) for member in chunk.members]
             return [self._run_alone(file) for file in alone]
 
     def stop(self) -> None:

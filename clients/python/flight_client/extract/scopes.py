@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from flight_client.extract.builtin_names import BUILTIN_NAMES
+from flight_client.extract.positions import Span
 
 ScopeKind = Literal["module", "class", "function", "lambda", "comprehension", "type_params"]
 Qnames = tuple[tuple[str, str], ...]
@@ -26,7 +27,8 @@ class Scope:
     """A scope. ``qualpath`` names it inside the module, ``prefix`` is what LibCST puts before names bound in it.
 
     ``bound`` has for each name what it was bound to: the qualified name that an import gives it, None for any other
-    binding. ``import a.b`` binds ``a`` and, for lookup only, ``a.b``. ``start`` is the definition's byte offset.
+    binding. ``import a.b`` binds ``a`` and, for lookup only, ``a.b``. ``start`` and ``end`` are the definition's byte
+    offsets. ``private`` is the class whose private names are meant here, empty where there is none.
     """
 
     kind: ScopeKind
@@ -34,6 +36,8 @@ class Scope:
     qualpath: str
     prefix: str
     start: int
+    end: int
+    private: str = ""
     bound: dict[str, list[str | None]] = field(default_factory=dict)
     globals: frozenset[str] = frozenset()
     nonlocals: frozenset[str] = frozenset()
@@ -42,6 +46,11 @@ class Scope:
     def_id: str = ""
     scope_id: str = ""
     resolved: dict[str, Qnames] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """The last step of its path: ``f``, ``<lambda>``, ``<module>``."""
+        return self.qualpath.rpartition(".")[2]
 
     def bind(self, name: str, target: str | None = None) -> None:
         """Record that this scope's code binds the name: ``target`` is an imported qualified name."""
@@ -110,22 +119,21 @@ def module_itself(name: str) -> Qnames:
     return ((name, "LOCAL"),)
 
 
-def module_scope(name: str) -> Scope:
+def module_scope(name: str, end: int) -> Scope:
     """The outermost scope of a file."""
-    return Scope(kind="module", parent=None, qualpath="<module>", prefix=name, start=0)
+    return Scope(kind="module", parent=None, qualpath="<module>", prefix=name, start=0, end=end)
 
 
-def inner_scope(kind: ScopeKind, name: str, parent: Scope, start: int) -> Scope:
+def inner_scope(kind: ScopeKind, name: str, parent: Scope, span: Span) -> Scope:
     """A definition's scope; ``name`` is its own, or ``<lambda>``, ``<listcomp>`` and so on."""
-    return Scope(
-        kind=kind, parent=parent, qualpath=_qualpath(name, parent), prefix=_prefix(kind, name, parent), start=start
-    )
+    path, prefix = _qualpath(name, parent), _prefix(kind, name, parent)
+    return Scope(kind, parent, path, prefix, *span, private=name if kind == "class" else parent.private)
 
 
-def type_params_scope(name: str, parent: Scope, start: int) -> Scope:
+def type_params_scope(name: str, parent: Scope, span: Span, *, of_class: bool = False) -> Scope:
     """The scope of the type parameters (PEP 695) of what is named; transparent for qualified names and paths."""
-    path = _qualpath(name, parent)
-    return Scope(kind="type_params", parent=parent, qualpath=path, prefix=parent.prefix, start=start)
+    private = name if of_class else parent.private
+    return Scope("type_params", parent, _qualpath(name, parent), parent.prefix, *span, private=private)
 
 
 def settle(scopes: Iterable[Scope], file_id: str) -> None:

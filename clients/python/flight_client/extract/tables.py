@@ -1,7 +1,8 @@
 """Rows of a walk to record batches: exactly the columns and types of the contracts, metadata included.
 
 A walk's row starts with its span. What is only known once the whole file was walked (ids of scopes, qualified names)
-is looked up here, ids made of spans are put together in Arrow, and the file's own columns are repeated by run length.
+is looked up here; ids made of spans or of other ids are put together in Arrow, flags taken apart there, and the file's
+own columns repeated by run length.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -12,12 +13,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from arrowdsl.schema.schema import SchemaMetadataSpec
+from flight_client.extract import symbols
+from flight_client.extract.decorators import known_as
 from flight_client.extract.scopes import Qnames, Scope
 from flight_server.contracts.raw import RAW_TABLES
 
 EXTRACTOR_VERSION = "1"
 
 Row = tuple[object, ...]
+Columns = Sequence[Sequence[object]]
 
 ROWS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
@@ -30,12 +34,26 @@ ROWS: Mapping[str, tuple[str, ...]] = MappingProxyType(
             "cst_defs": "def_bstart def_bend def_id container_def_id kind name name_bstart name_bend qnames scope_id"
             " ast_idx docstring is_generator",
             "cst_params": "bstart bend param_id def_id pos name kind place type_expr_id",
+            "cst_decorators": "bstart bend def_id pos known",
+            "cst_bases": "bstart bend def_id pos keyword",
+            "cst_exports": "bstart bend op name",
             "cst_imports": "alias_bstart alias_bend kind module relative_level name asname is_star stmt_bstart"
             " stmt_bend scope_id",
             "cst_name_refs": "bstart bend name expr_ctx ref_kind scope_id",
             "cst_callsites": "call_bstart call_bend callee_bstart callee_bend callee_shape callee_text arg_count"
             " callee_dotted callee_qnames owner_def_id scope_id ast_idx",
             "cst_type_exprs": "bstart bend owner_def_id param_name expr_kind expr_role expr_text",
+            "ast_nodes": "ast_idx parent_ast_idx field_name field_pos kind name value_repr lineno col_offset"
+            " end_lineno end_col_offset bstart bend",
+            "ast_errors": "error_type message lineno offset end_lineno end_offset",
+            "sym_scopes": "bstart bend scope_id table_id scope_type scope_name lineno is_nested is_optimized"
+            " has_children def_id",
+            "sym_symbols": "symbol_row_id scope_id name lookup_name flags",
+            "sym_scope_edges": "parent_scope_id child_scope_id",
+            "sym_namespace_edges": "scope_id symbol_row_id child_scope_id",
+            "cfg_points": "point_id owner_def_id kind ast_idx bstart bend",
+            "cfg_flow": "src dst kind",
+            "var_events": "point_id ordinal binding_id kind bstart bend",
         }.items()
     }
 )
@@ -58,6 +76,29 @@ SPAN_IDS: Mapping[str, tuple[str, str, str]] = MappingProxyType(
 )
 
 
+EDGE_IDS: Mapping[str, tuple[str, str, str]] = MappingProxyType(
+    {
+        "sym_scope_edges": ("SCOPE_PARENT", "child_scope_id", "parent_scope_id"),
+        "sym_namespace_edges": ("NAMESPACE", "symbol_row_id", "child_scope_id"),
+    }
+)
+FLAGS: Mapping[str, int] = MappingProxyType(
+    {
+        "is_referenced": symbols.REFERENCED,
+        "is_assigned": symbols.ASSIGNED,
+        "is_imported": symbols.IMPORTED,
+        "is_annotated": symbols.ANNOTATED,
+        "is_parameter": symbols.PARAMETER,
+        "is_global": symbols.GLOBAL,
+        "is_declared_global": symbols.DECLARED_GLOBAL,
+        "is_nonlocal": symbols.NONLOCAL,
+        "is_local": symbols.LOCAL,
+        "is_free": symbols.FREE,
+        "is_namespace": symbols.NAMESPACE,
+    }
+)
+
+
 def _def_ids(scopes: Iterable[Scope | None]) -> list[str | None]:
     return [None if scope is None else scope.def_id for scope in scopes]
 
@@ -68,6 +109,10 @@ def _scope_ids(scopes: Iterable[Scope]) -> list[str]:
 
 def _are_generators(scopes: Iterable[Scope]) -> list[bool]:
     return [scope.is_generator for scope in scopes]
+
+
+def _symbol_ids(found: Iterable[tuple[Scope, str]]) -> list[str]:
+    return [f"{scope.scope_id}/bind:{lookup}" for scope, lookup in found]
 
 
 def _param_ids(params: Iterable[tuple[Scope, int]]) -> list[str]:
@@ -100,6 +145,11 @@ LATE: Mapping[str, Callable[..., Sequence[object] | pa.Array]] = MappingProxyTyp
         "container_def_id": _def_ids,
         "owner_def_id": _def_ids,
         "scope_id": _scope_ids,
+        "parent_scope_id": _scope_ids,
+        "child_scope_id": _scope_ids,
+        "symbol_row_id": _symbol_ids,
+        "binding_id": _symbol_ids,
+        "known": known_as,
         "is_generator": _are_generators,
         "param_id": _param_ids,
         "place": _places,
@@ -109,39 +159,56 @@ LATE: Mapping[str, Callable[..., Sequence[object] | pa.Array]] = MappingProxyTyp
 )
 
 
+def columns_of(rows: Iterable[Row]) -> Columns:
+    """Rows turned into columns; none at all where there are no rows."""
+    return tuple(zip(*rows, strict=True))
+
+
 @dataclass
 class Rows:
-    """The rows of several files for one table, with how many each file has."""
+    """The rows of several files for one table, column by column, with how many each file has."""
 
     table: str
-    rows: list[Row] = field(default_factory=list)
+    columns: list[list[object]] = field(default_factory=list)
     file_ids: list[str] = field(default_factory=list)
     paths: list[str] = field(default_factory=list)
     ends: list[int] = field(default_factory=list)
 
-    def add(self, file_id: str, path: str, rows: Iterable[Row]) -> None:
+    def add(self, file_id: str, path: str, columns: Columns) -> None:
         """Append a file's rows."""
-        before = len(self.rows)
-        self.rows.extend(rows)
-        if len(self.rows) > before:
-            self.file_ids.append(file_id)
-            self.paths.append(path)
-            self.ends.append(len(self.rows))
+        if not columns:
+            return
+        if not self.columns:
+            self.columns = [[] for _ in columns]
+        for column, more in zip(self.columns, columns, strict=True):
+            column.extend(more)
+        self.file_ids.append(file_id)
+        self.paths.append(path)
+        self.ends.append(len(self.columns[0]))
 
     def batch(self) -> pa.RecordBatch:
         """The rows so far under SCHEMAS[table]."""
         schema = SCHEMAS[self.table]
-        if not self.rows:
+        if not self.columns:
             return pa.RecordBatch.from_pylist([], schema=schema)
-        values = dict(zip(ROWS[self.table], zip(*self.rows, strict=True), strict=True))
-        arrays = {name: _array(name, column, schema.field(name).type) for name, column in values.items()}
+        values = dict(zip(ROWS[self.table], self.columns, strict=True))
+        flags = values.pop("flags", None)
+        kinds = {column.name: column.type for column in schema}  # an offset is a column, or a part of an id
+        arrays = {name: _array(name, column, kinds.get(name, pa.int64())) for name, column in values.items()}
+        if flags is not None:
+            arrays |= _flags(flags)
         arrays["file_id"] = _repeated(self.file_ids, self.ends)
         arrays["path"] = _repeated(self.paths, self.ends)
         for name, (kind, start, end) in SPAN_IDS.items():
             if name in schema.names and name not in arrays:
                 arrays[name] = _span_ids(kind, arrays["file_id"], arrays[start], arrays[end])
+        if self.table == "var_events":
+            ordinals = arrays["ordinal"].cast(pa.string())
+            arrays["event_id"] = pc.binary_join_element_wise(arrays["point_id"], ordinals, "/event:")
+        if self.table in EDGE_IDS:
+            arrays["edge_id"] = _edge_ids(*EDGE_IDS[self.table], arrays)
         columns = [arrays.get(column.name) for column in schema]
-        filled = [pa.nulls(len(self.rows), c.type) if a is None else a for a, c in zip(columns, schema, strict=True)]
+        filled = [pa.nulls(self.ends[-1], c.type) if a is None else a for a, c in zip(columns, schema, strict=True)]
         return pa.RecordBatch.from_arrays(filled, schema=schema)
 
 
@@ -160,3 +227,13 @@ def _repeated(values: list[str], ends: list[int]) -> pa.Array:
 def _span_ids(kind: str, file_ids: pa.Array, starts: pa.Array, ends: pa.Array) -> pa.Array:
     spans = pc.binary_join_element_wise(starts.cast(pa.string()), ends.cast(pa.string()), "-")
     return pc.binary_join_element_wise(kind, file_ids, spans, ":")
+
+
+def _edge_ids(kind: str, source: str, target: str, arrays: Mapping[str, pa.Array]) -> pa.Array:
+    ends = pc.binary_join_element_wise(arrays[source], arrays[target], ">")
+    return pc.binary_join_element_wise(kind, ends, ":")
+
+
+def _flags(flags: Sequence[object]) -> dict[str, pa.Array]:
+    bits = pa.array(flags, pa.int32())
+    return {name: pc.not_equal(pc.bit_wise_and(bits, bit), 0) for name, bit in FLAGS.items()}

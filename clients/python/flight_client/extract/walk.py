@@ -12,7 +12,7 @@ from typing import Protocol
 
 from flight_client.extract import positions
 from flight_client.extract.modules import Module
-from flight_client.extract.names import NAME_HANDLERS, Located, NameWalk, Row
+from flight_client.extract.names import NAME_HANDLERS, Located, NameWalk, Row, start_of
 from flight_client.extract.scopes import (
     Scope,
     inner_scope,
@@ -22,9 +22,9 @@ from flight_client.extract.scopes import (
     type_params_scope,
 )
 from flight_client.extract.source import Source, printable
+from flight_client.extract.spelling import dotted_name, method_of_literal
 
 CALLEE_TEXT_CHARACTERS = 200
-CHAIN_LINKS = 200
 
 Comprehension = ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp
 Function = ast.FunctionDef | ast.AsyncFunctionDef
@@ -35,21 +35,6 @@ _ANNOTATION_KINDS: Mapping[type[ast.AST], str] = MappingProxyType(
 )
 _COMPREHENSIONS = MappingProxyType(
     {ast.ListComp: "<listcomp>", ast.SetComp: "<setcomp>", ast.DictComp: "<dictcomp>", ast.GeneratorExp: "<genexpr>"}
-)
-_LITERALS: Mapping[type[ast.AST], str] = MappingProxyType(
-    {
-        ast.JoinedStr: "str",
-        ast.List: "list",
-        ast.ListComp: "list",
-        ast.Dict: "dict",
-        ast.DictComp: "dict",
-        ast.Set: "set",
-        ast.SetComp: "set",
-        ast.Tuple: "tuple",
-    }
-)
-_CONSTANTS = MappingProxyType(
-    {str: "str", bytes: "bytes", int: "int", float: "float", complex: "complex", bool: "bool"}
 )
 
 
@@ -99,6 +84,9 @@ class Walk(NameWalk):
         self.definitions: list[Row] = []
         self.params: list[Row] = []
         self.type_exprs: list[Row] = []
+        self.decorators: list[Row] = []
+        self.bases: list[Row] = []
+        self.opened: dict[object, Scope] = {}
 
     def walk(self, tree: ast.Module) -> None:
         """Walk the file; its rows are complete afterwards, in source order."""
@@ -106,10 +94,19 @@ class Walk(NameWalk):
         name = self.module.name
         row = (scope, None, "module", name, None, None, (module_itself, name), scope, 0, _docstring(tree), scope)
         self.definitions.append((0, len(self.utf8), *row))
+        self.opened[tree], self.numbers[tree] = scope, 0
         self.children(tree, scope)
         settle(self.scopes, self.file_id)
-        for rows in (self.refs, self.imports, self.calls, self.definitions, self.params, self.type_exprs):
-            rows.sort(key=_start)
+        for rows in (
+            self.imports,
+            self.calls,
+            self.definitions,
+            self.params,
+            self.type_exprs,
+            self.decorators,
+            self.bases,
+        ):
+            rows.sort(key=start_of)
 
     def open(self, scope: Scope) -> Scope:
         """Remember a scope that was entered."""
@@ -124,8 +121,8 @@ class Walk(NameWalk):
         start, end = self.span(callee)
         text = self.source.cut(start, min(end, start + 4 * CALLEE_TEXT_CHARACTERS))[:CALLEE_TEXT_CHARACTERS]
         shape = _SHAPES.get(callee.__class__, "OTHER")
-        dotted, is_pure = _dotted_name(callee)
-        literal = _method_of_literal(callee) if dotted is None else None
+        dotted, is_pure = dotted_name(callee)
+        literal = method_of_literal(callee) if dotted is None else None
         names = (scope.candidates, dotted) if dotted else (literal_method, literal) if literal else None
         count = len(node.args) + len(node.keywords)
         row = (start, end, shape, text, count, dotted if is_pure else None, names, scope, scope, index)
@@ -140,7 +137,7 @@ class Walk(NameWalk):
         self.numbered += 1
         self.arguments(node.args, Signature(function=function, annotations=outer, defaults=scope))
         self.visit_all(node.body, function)
-        self.visit_all(node.decorator_list, scope)
+        self._decorated(node, function, scope)
         if node.returns is not None:
             self.annotation(node.returns, outer, "return", None, function)
         self.visit_all(getattr(node, "type_params", ()), outer)
@@ -148,28 +145,41 @@ class Walk(NameWalk):
     def _class_(self, node: ast.ClassDef, scope: Scope) -> None:
         body, outer = self._define(node, "class", scope)
         self.numbered += 1
+        for position, base in enumerate(node.bases):
+            self.bases.append((*self.span(base), body, position, None))
+        for position, keyword in enumerate(node.keywords, len(node.bases)):
+            self.bases.append((*self.span(keyword.value), body, position, keyword.arg or "**"))
         self.visit_all(node.bases, outer)
         self.visit_all(node.keywords, outer)
         self.visit_all(node.body, body)
-        self.visit_all(node.decorator_list, scope)
+        self._decorated(node, body, scope)
         self.visit_all(getattr(node, "type_params", ()), outer)
+
+    def _decorated(self, node: Function | ast.ClassDef, definition: Scope, scope: Scope) -> None:
+        for position, decorator in enumerate(node.decorator_list):
+            dotted, _ = dotted_name(decorator)
+            names = None if dotted is None else (scope.candidates, dotted)
+            self.decorators.append((*self.span(decorator), definition, position, names))
+            self.visit(decorator, scope)
 
     def _define(self, node: Function | ast.ClassDef, kind: str, scope: Scope) -> tuple[Scope, Scope]:
         """Bind the name and add the row of ``cst_defs``; gives the body's scope and that of the type parameters."""
         start, end = self.span(node)
         outer = scope
         if getattr(node, "type_params", ()):
-            outer = self.open(type_params_scope(node.name, scope, start))
-        opened = self.open(inner_scope("class" if kind == "class" else "function", node.name, outer, start))
+            outer = self.open(type_params_scope(node.name, scope, (start, end), of_class=kind == "class"))
+        opened = self.open(inner_scope("class" if kind == "class" else "function", node.name, outer, (start, end)))
         name = positions.defined_name(self.utf8, start)
-        self.bind(name, node.name, "def", scope)
+        self.opened[node] = opened
+        self.bind(node, name, node.name, "def", scope)
         row = (opened, scope, kind, node.name, *name, (scope.defined, node.name), opened, self.numbered)
         self.definitions.append((start, end, *row, _docstring(node), opened))
         return opened, outer
 
     def _define_unnamed(self, node: ast.expr, kind: str, name: str, scope: Scope) -> Scope:
         start, end = self.span(node)
-        opened = self.open(inner_scope("lambda" if kind == "lambda" else "comprehension", name, scope, start))
+        opened = self.open(inner_scope("lambda" if kind == "lambda" else "comprehension", name, scope, (start, end)))
+        self.opened[node] = opened
         row = (opened, scope, kind, name, None, None, None, opened, self.numbered, None, opened)
         self.definitions.append((start, end, *row))
         self.numbered += 1
@@ -197,7 +207,7 @@ class Walk(NameWalk):
         self.numbered += 1
         function = signature.function
         name = positions.name_at(self.utf8, self.span(node)[0])
-        self.bind(name, node.arg, "param", function)
+        self.bind(node, name, node.arg, "param", function)
         type_expr = None
         if node.annotation is not None:
             type_expr = "type_expr:{}:{}-{}".format(self.file_id, *self.span(node.annotation))
@@ -212,11 +222,19 @@ class Walk(NameWalk):
         if isinstance(node, ast.Constant):
             kind = "STRING" if isinstance(node.value, str) else "CONSTANT"
         self.type_exprs.append((*span, owner, param, kind, role, self.source.cut(*span)))
-        self.visit(node, scope)
+        if self.defers_annotations:
+            self.visit_unevaluated(node, scope)
+        else:
+            self.visit(node, scope)
 
     def _annotated(self, node: ast.AnnAssign, scope: Scope) -> None:
         self.numbered += 1
-        self.visit(node.target, scope)
+        if isinstance(node.target, ast.Name) and not node.simple and node.value is None:
+            self.visit_unevaluated(node.target, scope)
+        else:
+            self.visit(node.target, scope)
+        if isinstance(node.target, ast.Name) and node.simple:
+            self.noted.append((node.target.id, "annotated", scope))
         self.annotation(node.annotation, scope, "variable", None, scope)
         self.visit(node.value, scope)
 
@@ -237,7 +255,8 @@ class Walk(NameWalk):
     def _type_alias(self, node: TypeAliasNode, scope: Scope) -> None:
         """``type X[T] = …`` (3.12): its value runs in the scope of its type parameters, also when it has none."""
         self.numbered += 1
-        outer = self.open(type_params_scope(node.name.id, scope, self.span(node)[0]))
+        outer = self.open(type_params_scope(node.name.id, scope, self.span(node)))
+        self.opened[node] = outer
         self.visit(node.name, scope)
         self.visit_all(node.type_params, outer)
         self.visit(node.value, outer)
@@ -247,46 +266,9 @@ class Walk(NameWalk):
         self.children(node, scope)
 
 
-def _start(row: Row) -> int:
-    return row[0] if isinstance(row[0], int) else 0
-
-
 def _docstring(node: ast.Module | ast.ClassDef | Function) -> str | None:
     """The text as it stands in the source, indentation and all, whatever the interpreter makes of it."""
     first = node.body[0] if node.body else None
     if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant) and isinstance(first.value.value, str):
         return printable(first.value.value)
     return None
-
-
-def _dotted_name(node: ast.expr) -> tuple[str | None, bool]:
-    """The name that a chain of attributes spells, seen through calls and subscripts, and whether there were none.
-
-    A chain of more than CHAIN_LINKS has none: names of names would make rows grow with the square of the source.
-    """
-    parts = []
-    is_pure = True
-    for _ in range(CHAIN_LINKS):
-        match node:
-            case ast.Name():
-                parts.append(node.id)
-                return ".".join(reversed(parts)), is_pure
-            case ast.Attribute():
-                parts.append(node.attr)
-                node = node.value
-            case ast.Call():
-                is_pure, node = False, node.func
-            case ast.Subscript():
-                is_pure, node = False, node.value
-            case _:
-                return None, False
-    return None, False
-
-
-def _method_of_literal(callee: ast.expr) -> str | None:
-    """``str.join`` for ``"".join``; what a method of a literal returns is not known, so chains have no name."""
-    if not isinstance(callee, ast.Attribute):
-        return None
-    literal = callee.value
-    known = _CONSTANTS.get(type(literal.value)) if isinstance(literal, ast.Constant) else _LITERALS.get(type(literal))
-    return f"{known}.{callee.attr}" if known else None

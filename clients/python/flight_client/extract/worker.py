@@ -11,12 +11,32 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 from typing import IO
 
 import pyarrow as pa
 
 from flight_client.extract.chunk import Chunk, Member, extract_chunk
-from flight_client.extract.tables import EXTRACTED
+
+PIPE_BYTES = 1 << 20  # where the system lets a pipe be larger than it is, so that fewer turns empty it
+
+# What a worker does not need would be most of its start: so flight_client is put in place bare, without running its
+# __init__ (the client, with pyarrow.dataset), and pandas, which pyarrow looks for when it first makes an array, is said
+# not to be there.
+_PACKAGE = str(Path(__file__).parents[1])
+_START = """
+import sys, types
+package = types.ModuleType("flight_client")
+package.__path__ = [sys.argv[1]]
+sys.modules["flight_client"] = package
+class NoPandas:
+    def find_spec(self, name, path=None, target=None):
+        if name == "pandas":
+            raise ModuleNotFoundError(name)
+sys.meta_path.insert(0, NoPandas())
+from flight_client.extract.worker import main
+main()
+"""
 
 
 class WorkerDiedError(Exception):
@@ -29,22 +49,23 @@ class Worker:
     def __init__(self) -> None:
         environment = os.environ | {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
         self._process = subprocess.Popen(
-            [sys.executable, "-P", "-c", f"from {__name__} import main; main()"],  # -P: no code from the working folder
+            [sys.executable, "-P", "-c", _START, _PACKAGE],  # -P: no code from the working folder
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
+            pipesize=PIPE_BYTES,
             env=environment,
             start_new_session=True,  # Ctrl-C at a terminal is for the parent, which then ends its workers
         )
 
     def run(self, chunk: Chunk) -> list[pa.RecordBatch]:
-        """A batch for each of EXTRACTED; raises WorkerDiedError."""
+        """A batch for each of the chunk's tables; raises WorkerDiedError."""
         request, answer = self._process.stdin, self._process.stdout
         if request is None or answer is None:
             raise WorkerDiedError
         try:
             request.write(_encoded(chunk))
             request.flush()
-            return [_read_batch(answer) for _ in EXTRACTED]
+            return [_read_batch(answer) for _ in chunk.tables]
         except (OSError, pa.ArrowInvalid) as error:
             raise WorkerDiedError from error
 
@@ -67,12 +88,13 @@ class Worker:
 
 
 def _encoded(chunk: Chunk) -> bytes:
-    return json.dumps([chunk.repo, [dataclasses.astuple(member) for member in chunk.members]]).encode() + b"\n"
+    members = [dataclasses.astuple(member) for member in chunk.members]
+    return json.dumps([chunk.repo, members, chunk.layers]).encode() + b"\n"
 
 
 def _decoded(line: bytes) -> Chunk:
-    repo, members = json.loads(line)
-    return Chunk(repo=repo, members=tuple(Member(*member) for member in members))
+    repo, members, layers = json.loads(line)
+    return Chunk(repo=repo, members=tuple(Member(*member) for member in members), layers=tuple(layers))
 
 
 def _read_batch(answer: IO[bytes]) -> pa.RecordBatch:

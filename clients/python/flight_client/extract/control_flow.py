@@ -1,0 +1,122 @@
+"""Source-level control flow and variable events of one file: the rows of the ``cfg`` layer.
+
+The module, each class body, function, lambda and comprehension owns a graph with an entry and an exit, numbered in
+the order in which its code is met: source order, but that a comprehension's clauses come before its element. What
+happens elsewhere in the file changes no id. Edges:
+
+- ``true`` means that the condition in the source holds (``not x`` is a condition like any other), that an iteration
+  has an item, that a handler takes the exception; the target, and the handler's name, are defined on that edge only.
+- ``exc`` leaves its point at any moment: each of its definitions may have happened or not. Points that may raise have
+  one to what the owner does about it (a handler, a ``finally``, the exit of a ``with``). What nothing there takes has
+  no edge, but for ``raise``, ``assert``, handlers that don't match and cleanups, which lead to the exit.
+- ``next`` is any other. The end of a ``finally`` leads to all that its code was entered for.
+
+A point that can't be reached from its entry has no edges; any other but the entry has one that leads to it. A
+``finally`` point spans its ``try`` statement; an exit from ``with``, the item's expression; that where ``except … as
+e`` forgets ``e``, the handler. The rest span the node that they evaluate: a condition, not its ``if``.
+"""
+
+import ast
+from dataclasses import dataclass, field
+
+from flight_client.extract.control_graph import EdgeKind, PointKind, Ways
+from flight_client.extract.control_statements import PointNode, Statements
+from flight_client.extract.positions import Span
+from flight_client.extract.scopes import Scope
+from flight_client.extract.variable_events import Binding, EventKind, Owner, VariableEvents, WalkedFile, parameters
+from flight_client.extract.walk import Comprehension
+
+PointRow = tuple[str, Scope, PointKind, int, int, int]
+FlowRow = tuple[str, str, EdgeKind]
+EventRow = tuple[str, int, Binding, EventKind, int | None, int | None]
+
+
+@dataclass(frozen=True)
+class ControlFlow:
+    """Rows of the three tables: owners in source order, points in their order, edges by source and destination.
+
+    ``points``: point_id, the owner's scope, kind, ast_idx, bstart, bend. ``flow``: src, dst, kind. ``events``:
+    point_id, ordinal, binding, kind, and the span of the name ref, None and None where the source spells no name; an
+    event's id is ``<point_id>/event:<ordinal>``.
+    """
+
+    points: list[PointRow] = field(default_factory=list)
+    flow: list[FlowRow] = field(default_factory=list)
+    events: list[EventRow] = field(default_factory=list)
+
+
+def control_flow(tree: ast.Module, walked: WalkedFile) -> ControlFlow:
+    """The control flow of each owner in a file whose walk is finished, its scopes settled."""
+    events = VariableEvents(walked)
+    events.inner.append(tree)
+    owners: list[tuple[Owner, Scope, Statements]] = []
+    while events.inner:
+        owner = events.inner.pop()
+        events.scope = walked.opened[owner]
+        owners.append((owner, events.scope, _flow_of(owner, events)))
+    owners.sort(key=lambda found: (found[1].start, walked.numbers[found[0]]))
+    rows = ControlFlow()
+    for _, scope, statements in owners:
+        _add_rows(rows, statements, scope, walked)
+    return rows
+
+
+def _flow_of(owner: Owner, events: VariableEvents) -> Statements:
+    built = Statements(events)
+    bound = []
+    if isinstance(owner, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+        bound = [events.bound(parameter, parameter.arg, "param") for parameter in parameters(owner.args)]
+    built.points.append(("entry", owner, bound))
+    ways = _body(owner, built, [(0, "next")])
+    (region,) = built.graph.regions
+    built.point("exit", owner, [], ways + [way for taken in region.values() for way in taken])
+    return built
+
+
+def _body(owner: Owner, built: Statements, ways: Ways) -> Ways:
+    match owner:
+        case ast.Module() | ast.ClassDef() | ast.FunctionDef() | ast.AsyncFunctionDef():
+            return built.block(owner.body, ways)
+        case ast.Lambda():
+            return built.statement(owner.body, ways)
+        case ast.DictComp():
+            return _comprehension(owner, (owner.key, owner.value), built, ways)
+        case ast.ListComp() | ast.SetComp() | ast.GeneratorExp():
+            return _comprehension(owner, (owner.elt,), built, ways)
+
+
+def _comprehension(owner: Comprehension, elements: tuple[ast.expr, ...], built: Statements, ways: Ways) -> Ways:
+    """Loops within loops; the first iterable was evaluated outside, before the entry."""
+    graph = built.graph
+    heads: list[int] = []
+    out: Ways = []
+    for generator in owner.generators:
+        if heads:
+            ways = built.statement(generator.iter, ways)
+        heads.append(graph.size)
+        ways, done = built.iteration(generator.target, ways)
+        if len(heads) > 1:
+            graph.link(done, heads[-2])
+        else:
+            out = done
+        for condition in generator.ifs:
+            ways, failed = built.condition(condition, ways)
+            graph.link(failed, heads[-1])
+    for element in elements:
+        ways = built.statement(element, ways)
+    graph.link(ways, heads[-1])
+    return out
+
+
+def _add_rows(rows: ControlFlow, built: Statements, owner: Scope, walked: WalkedFile) -> None:
+    ids = [f"{owner.def_id}/point:{number}" for number in range(built.graph.size)]
+    numbers = walked.numbers
+    for point_id, (kind, node, events) in zip(ids, built.points, strict=True):
+        rows.points.append((point_id, owner, kind, numbers[node], *_span(node, walked)))
+        if events:
+            rows.events.extend([(point_id, ordinal, *event) for ordinal, event in enumerate(events)])
+    rows.flow.extend([(ids[source], ids[target], kind) for source, target, kind in sorted(built.graph.edges)])
+
+
+def _span(node: PointNode, walked: WalkedFile) -> Span:
+    return (0, len(walked.source.utf8)) if isinstance(node, ast.Module) else walked.span(node)
