@@ -12,8 +12,6 @@ from flight_client.extract import scan
 LIBRARY = ("argparse.py", "dataclasses.py", "typing.py", "enum.py", "asyncio/tasks.py", "smtplib.py", "datetime.py")
 PATHS = [file.path for file in scan(DEMO) if not file.path.endswith(("broken.py", "generic.py"))] + list(LIBRARY)
 QUESTIONS = (
-    ,
-)
     "is_referenced",
     "is_assigned",
     "is_imported",
@@ -25,7 +23,7 @@ QUESTIONS = (
     "is_local",
     "is_free",
     "is_namespace",
-]
+)
 UNNAMED = {"top": "<module>"} | {name: f"<{name}>" for name in ("lambda", "listcomp", "setcomp", "dictcomp", "genexpr")}
 SOURCES = {
     "closures": "def f(a):\n  b = a\n  def g():\n    nonlocal b\n    b = 1\n    def h(): return a, b\n",

@@ -1,8 +1,8 @@
 """The syntax tree as a table: a row for each node of ``ast``, in preorder over its fields.
 
-This is a pass of its own over the tree that the walk has walked: it needs no scopes, and so costs a third of what
-carrying parents and fields through the walk would. Both number the nodes alike (``ast_idx``): expression contexts and
-operators don't count, nor do empty constants in f-strings, which only some interpreters make.
+This is a pass of its own over the tree that the walk has walked: it needs no scopes, and the walk no parents and
+fields. Both number the nodes alike (``ast_idx``): expression contexts and operators don't count, nor do empty constants
+in f-strings, which only some interpreters make.
 
 Positions are those of ``ast``. Nodes without one have none here, nor have the literal texts and format specifications
 inside f-strings, which only interpreters since 3.12 know.
@@ -102,8 +102,10 @@ class _Preorder:
         nodes = self.nodes
         for name in holders:
             value = getattr(node, name, None)
-            is_list = value.__class__ is list
-            items = (value,) if not is_list else value if node.__class__ is not ast.JoinedStr else _nonempty(value)
+            is_list = isinstance(value, list)
+            items = value if isinstance(value, list) else (value,)
+            if node.__class__ is ast.JoinedStr:
+                items = _nonempty(items)
             for place, item in enumerate(items):
                 inner = HOLDERS.get(item.__class__)
                 if inner is not None:
@@ -116,7 +118,7 @@ class _Preorder:
                         self.descend(item, number, inner)
 
 
-def _nonempty(values: Iterable[ast.expr]) -> list[ast.expr]:
+def _nonempty(values: Iterable[object]) -> list[object]:
     return [value for value in values if not (isinstance(value, ast.Constant) and value.value == "")]
 
 
