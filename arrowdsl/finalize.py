@@ -31,14 +31,15 @@ def finalize(plan: Plan, spec: TableSpec, *, group_by: str | None = None) -> Pla
     """The rows of ``plan`` that hold the contract, in their order; columns that the contract lacks stay.
 
     Of rows of equal key the first by the contract's tie-breakers stays. ``group_by`` names a column whose equal values
-    lie together and which the key determines: rows are then held a run at a time instead of all at once.
+    lie together and which the key determines: rows are then held a run at a time instead of all at once, and the key
+    is unique within each run.
     """
     return Kernel(
         plan,
         KernelFunction(
             name=f"finalize {spec.name}",
             version=VERSION,
-            apply=partial(_holding, spec=spec),
+            apply=partial(_holding, spec=spec, key=_unique(spec, group_by)),
             needs=_columns_checked(spec, group_by),
             passes=frozenset(spec.key) | ({group_by} if group_by else set()),
             group_by=group_by,
@@ -53,7 +54,7 @@ def violations(plan: Plan, spec: TableSpec, *, group_by: str | None = None) -> P
         KernelFunction(
             name=f"violations of {spec.name}",
             version=VERSION,
-            apply=partial(_breaking, spec=spec),
+            apply=partial(_breaking, spec=spec, key=_unique(spec, group_by)),
             needs=_columns_checked(spec, group_by),
             group_by=group_by,
             replaces_columns=True,
@@ -61,21 +62,26 @@ def violations(plan: Plan, spec: TableSpec, *, group_by: str | None = None) -> P
     )
 
 
+def _unique(spec: TableSpec, group_by: str | None) -> tuple[str, ...]:
+    """The columns that are unique together: how the rows are cut into tables must make no difference."""
+    return tuple(dict.fromkeys((*spec.key, *((group_by,) if group_by and spec.key else ()))))
+
+
 def _columns_checked(spec: TableSpec, group_by: str | None) -> tuple[str, ...]:
     names = (*spec.required, *spec.key, *(name for name, _ in spec.tie_breakers), *((group_by,) if group_by else ()))
     return tuple(dict.fromkeys(names))
 
 
-def _holding(table: pa.Table, spec: TableSpec) -> pa.Table:
+def _holding(table: pa.Table, spec: TableSpec, key: tuple[str, ...]) -> pa.Table:
     complete = table.filter(_complete(table, spec))
-    return complete.filter(first_of_each(complete, spec.key, spec.tie_breakers)) if spec.key else complete
+    return complete.filter(first_of_each(complete, key, spec.tie_breakers)) if key else complete
 
 
-def _breaking(table: pa.Table, spec: TableSpec) -> pa.Table:
-    return pa.concat_tables([empty_table(VIOLATIONS), *_reports(table, spec)])
+def _breaking(table: pa.Table, spec: TableSpec, key: tuple[str, ...]) -> pa.Table:
+    return pa.concat_tables([empty_table(VIOLATIONS), *_reports(table, spec, key)])
 
 
-def _reports(table: pa.Table, spec: TableSpec) -> Iterator[pa.Table]:
+def _reports(table: pa.Table, spec: TableSpec, key: tuple[str, ...]) -> Iterator[pa.Table]:
     """Each row that does not stay is reported once, under the first check that it breaks."""
     complete = table
     for name in spec.required:
@@ -83,8 +89,8 @@ def _reports(table: pa.Table, spec: TableSpec) -> Iterator[pa.Table]:
         if pc.any(missing).as_py():
             yield _report(complete.filter(missing), spec, name, "required_non_null", "the value is null")
             complete = complete.filter(pc.invert(missing))
-    if spec.key:
-        extra = complete.filter(pc.invert(first_of_each(complete, spec.key, spec.tie_breakers)))
+    if key:
+        extra = complete.filter(pc.invert(first_of_each(complete, key, spec.tie_breakers)))
         if extra.num_rows:
             yield _report(extra, spec, ", ".join(spec.key), "key", "the key occurs more than once; one row stays")
 

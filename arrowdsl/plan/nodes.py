@@ -217,6 +217,20 @@ def in_scan_order(plan: Plan) -> bool:
             return isinstance(plan, Scan)
 
 
+def sorted_by(plan: Plan) -> str | None:
+    """The column that the rows are sorted by first, if the plan says so."""
+    match plan:
+        case Sort(_, keys):
+            return keys[0][0]
+        case Filter(child):
+            return sorted_by(child)
+        case Project(child, columns):
+            below = sorted_by(child)
+            return next((name for name, expr in columns if below is not None and expr == Column(below)), None)
+        case _:
+            return None
+
+
 def bind_parameters(plan: Plan, values: Mapping[Expr, Expr]) -> Plan:
     """The plan with its parameters replaced by the values."""
     bound = with_inputs(plan, [bind_parameters(child, values) for child in inputs(plan)])

@@ -2,7 +2,7 @@
 
 import json
 import sys
-from base64 import b64encode
+from base64 import b64decode, b64encode
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,13 +22,16 @@ from flight_server.storage.ipc import write_table_ipc_file
 
 
 @contextmanager
-def read_file(path: Path) -> Iterator[pa.RecordBatchReader]:
-    """The rows of a file, streamed; raises a usage error for a file that is no table."""
+def read_file(path: Path, schema: pa.Schema) -> Iterator[pa.RecordBatchReader]:
+    """The rows of a file, streamed; raises a usage error for a file that is no table.
+
+    Only CSV needs the ``schema``: its types are not guessed from the text.
+    """
     opened = _handler(path, _READERS)
     try:
-        with opened(path) as reader:
+        with opened(path, schema) as reader:
             yield reader
-    except (OSError, pa.ArrowInvalid) as error:
+    except (OSError, ValueError, pa.ArrowException) as error:
         raise click.UsageError(f"{path} can't be read: {error}") from error
 
 
@@ -51,11 +54,13 @@ def write_rows(reader: FlightReader, output: str | None) -> None:
         case _:
             path = Path(output)
             writes = _handler(path, _WRITERS)
+            if not path.parent.is_dir():
+                raise click.UsageError(f"{path} can't be written: {path.parent} is not a folder")
             draft = path.with_name(f".{path.name}.{uuid4().hex}")
             try:
                 writes(reader, draft)
                 draft.replace(path)
-            except OSError as error:
+            except (OSError, pa.ArrowException) as error:
                 raise click.UsageError(f"{path} can't be written: {error}") from error
             finally:
                 draft.unlink(missing_ok=True)
@@ -68,13 +73,13 @@ def _handler(path: Path, handlers: Mapping[str, Callable[..., Any]]) -> Callable
 
 
 @contextmanager
-def _open_parquet(path: Path) -> Iterator[pa.RecordBatchReader]:
+def _open_parquet(path: Path, _schema: pa.Schema) -> Iterator[pa.RecordBatchReader]:
     with pq.ParquetFile(path) as file:
         yield pa.RecordBatchReader.from_batches(file.schema_arrow, file.iter_batches())
 
 
 @contextmanager
-def _open_ipc(path: Path) -> Iterator[pa.RecordBatchReader]:
+def _open_ipc(path: Path, _schema: pa.Schema) -> Iterator[pa.RecordBatchReader]:
     """An IPC file, or an IPC stream in a file."""
     with pa.OSFile(str(path)) as source:
         try:
@@ -88,10 +93,25 @@ def _open_ipc(path: Path) -> Iterator[pa.RecordBatchReader]:
 
 
 @contextmanager
-def _open_csv(path: Path) -> Iterator[pa.RecordBatchReader]:
-    empty = csv.ConvertOptions(null_values=[""], strings_can_be_null=True, quoted_strings_can_be_null=False)
-    with csv.open_csv(path, convert_options=empty) as reader:
-        yield reader
+def _open_csv(path: Path, schema: pa.Schema) -> Iterator[pa.RecordBatchReader]:
+    """Lists, structs and maps are read from JSON and bytes from base64, as ``_write_csv`` spells them."""
+    with csv.open_csv(path) as probe:
+        names = probe.schema.names
+    options = csv.ConvertOptions(
+        column_types={name: _flat(schema.field(name).type) if name in schema.names else pa.string() for name in names},
+        null_values=[""],
+        strings_can_be_null=True,
+        quoted_strings_can_be_null=False,
+    )
+    types = {name: schema.field(name).type for name in names if name in schema.names}
+    with csv.open_csv(path, convert_options=options) as reader:
+        batches = (
+            pa.RecordBatch.from_arrays([_out_of_csv(batch.column(name), types.get(name)) for name in names], names)
+            for batch in reader
+        )
+        yield pa.RecordBatchReader.from_batches(
+            pa.schema([(name, types.get(name, pa.string())) for name in names]), batches
+        )
 
 
 def _write_parquet(reader: FlightReader, path: Path) -> None:
@@ -123,11 +143,19 @@ def _in_csv(column: pa.Array) -> pa.Array:
     return column.cast(_flat(column.type))
 
 
+def _out_of_csv(column: pa.Array, wanted: pa.DataType | None) -> pa.Array:
+    if wanted is not None and pa.types.is_nested(wanted):
+        return pa.array([None if text is None else json.loads(text) for text in column.to_pylist()], wanted)
+    if wanted is not None and pa.types.is_binary(wanted):
+        return pa.array([None if text is None else b64decode(text) for text in column.to_pylist()], wanted)
+    return column
+
+
 def _spelled(value: object) -> str:
     return b64encode(value).decode() if isinstance(value, bytes) else json.dumps(value, ensure_ascii=False)
 
 
-_READERS: Mapping[str, Callable[[Path], Any]] = MappingProxyType(
+_READERS: Mapping[str, Callable[[Path, pa.Schema], Any]] = MappingProxyType(
     {".parquet": _open_parquet, ".arrow": _open_ipc, ".csv": _open_csv}
 )
 _WRITERS: Mapping[str, Callable[[FlightReader, Path], object]] = MappingProxyType(

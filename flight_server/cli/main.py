@@ -1,7 +1,4 @@
-"""``flight-server``: finds the command, and turns what goes wrong into one line and an exit code.
-
-Exit codes: 0 done, 2 the user's error (one line on stderr), 130 interrupted before the work was done.
-"""
+"""``flight-server``: finds the command and runs it."""
 
 import importlib
 import os
@@ -10,11 +7,9 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 import click
-from flight_client.errors import FlightClientError
 
-from arrowdsl.errors import DataError
+from flight_server.cli.exits import EXPECTED, report
 
-USER_ERROR, INTERRUPTED = 2, 130
 COMMANDS: Mapping[str, str] = MappingProxyType(
     {
         "up": "flight_server.cli.up:up",
@@ -46,6 +41,13 @@ class LazyCommands(click.Group):
         command: click.Command = getattr(importlib.import_module(module), name)
         return command
 
+    def invoke(self, ctx: click.Context) -> None:
+        """Run the command; one whose output nobody reads any more (``| head``) is done."""
+        try:
+            super().invoke(ctx)
+        except BrokenPipeError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
 
 @click.group(cls=LazyCommands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(package_name="flight-server")
@@ -58,18 +60,5 @@ def main() -> None:
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # gRPC would write lines of its own to stderr
     try:
         commands.main(standalone_mode=False)
-    except click.ClickException as error:
-        _fail(error.format_message())
-    except (DataError, FlightClientError) as error:
-        _fail(error.message)
-    except (click.Abort, KeyboardInterrupt):
-        sys.exit(INTERRUPTED)
-    except BrokenPipeError:  # the reader of a pipe has seen enough
-        sys.stderr.close()
-    except OSError as error:  # a path that the system refuses: too long, in a folder that may not be read
-        _fail(str(error))
-
-
-def _fail(message: str) -> None:
-    click.echo(f"error: {' '.join(message.split())}", err=True)
-    sys.exit(USER_ERROR)
+    except EXPECTED as error:
+        sys.exit(report(error))

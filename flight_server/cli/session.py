@@ -12,6 +12,7 @@ from typing import Any, Concatenate, ParamSpec
 import click
 from flight_client import Client, connect
 
+from flight_server.cli.exits import EXPECTED, report
 from flight_server.pipeline.driver import load_pipeline
 from flight_server.rpc.server import FlightServer
 from flight_server.serving.service import Service
@@ -31,19 +32,29 @@ def default_store() -> Path:
 
 
 def open_server(store: Path | None, host: str = "127.0.0.1", port: int = 0) -> FlightServer:
-    """A server over a store folder (by default the user's own), listening but not serving yet."""
+    """A server over a store folder (by default the user's own); it answers calls from now on."""
     return FlightServer(Service(Store(store or default_store()), load_pipeline()), host, port)
 
 
 @contextmanager
 def serving(server: FlightServer) -> Iterator[None]:
-    """Serve while the block runs, then stop in good order; end the process here if a client's call can't be ended."""
+    """Serve while the block runs, then stop in good order.
+
+    A client that neither reads nor goes away would keep the process from ending: then it ends here.
+    """
     try:
         yield
-    finally:
+    except EXPECTED as error:
         if not server.stop():
-            sys.stdout.flush()
-            os._exit(0)
+            _leave(report(error))
+        raise
+    if not server.stop():
+        _leave(0)
+
+
+def _leave(code: int) -> None:
+    sys.stdout.flush()
+    os._exit(code)
 
 
 @contextmanager

@@ -31,7 +31,9 @@ def print_table(reader: FlightReader) -> None:
 
 
 def _text(value: object) -> str:
-    return "" if value is None else " ".join(str(value).split())
+    """The value on one line; what would control the terminal is escaped."""
+    text = "" if value is None else " ".join(str(value).split())
+    return "".join(each if each.isprintable() else repr(each)[1:-1] for each in text)
 
 
 def _widths(rows: Sequence[Sequence[str]], available: int) -> list[int]:

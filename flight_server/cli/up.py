@@ -5,6 +5,7 @@ import logging
 import shlex
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from importlib import resources
 from pathlib import Path
 
@@ -75,18 +76,13 @@ def _ingest_and_serve(path: Path, repo: str, server: FlightServer, jobs: int | N
 def _serve(server: FlightServer, prepare: Callable[[str], None], repo: str | None = None) -> None:
     """Serve until Ctrl-C or SIGTERM, which end it with exit code 0 once it listens."""
     _log_to_stderr()
-    listening = False
-    try:
-        with interruptible(), serving(server):
-            prepare(server.uri)
-            listening = True
+    with interruptible(), serving(server):
+        prepare(server.uri)
+        with suppress(KeyboardInterrupt):
             click.echo(f"listening on {server.uri}")
             if repo is not None:
                 click.echo(_how_to_read(server.uri, repo))
             threading.Event().wait()
-    except KeyboardInterrupt:
-        if not listening:
-            raise
 
 
 def _log_to_stderr() -> None:

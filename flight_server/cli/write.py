@@ -3,11 +3,14 @@
 from pathlib import Path
 
 import click
+import pyarrow as pa
 from flight_client import Client
 
 from flight_server.cli.files import read_file
 from flight_server.cli.progress import EXTRACTION_OPTIONS, ingest_with_progress, repo_name
 from flight_server.cli.session import client_of, interruptible, options, with_client
+from flight_server.contracts.raw import RAW_TABLES
+from flight_server.contracts.tables import BY_CONTRACT
 
 
 @click.command()
@@ -37,9 +40,12 @@ def ingest(
 def put(client: Client, repo: str, table: str, file: Path, mode: str) -> None:
     """Put a Parquet, Arrow IPC or CSV file into a raw table.
 
+    In CSV an empty field is null, lists and maps are JSON, bytes are base64.
+
     Example: flight-server put django rt_objects objects.parquet
     """
-    with read_file(file) as reader:
+    spec = RAW_TABLES.get(BY_CONTRACT.get(table, table))
+    with read_file(file, pa.schema([]) if spec is None else spec.plain_schema) as reader:
         reply = client.put(repo, table, reader, mode=mode)
     click.echo(f"{repo}/{table}: {reply['rows']} rows, snapshot {reply['snapshot']}")
 

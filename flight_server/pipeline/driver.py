@@ -9,7 +9,7 @@ from hamilton import base, driver, lifecycle
 
 from arrowdsl.compute.expr import Column, Literal, Parameter
 from arrowdsl.finalize import finalize, violations
-from arrowdsl.plan.nodes import Plan, Ref, Scope, Union, in_scan_order
+from arrowdsl.plan.nodes import Plan, Ref, Scope, Union, in_scan_order, sorted_by
 from arrowdsl.schema.schema import TableSpec
 from flight_server.contracts.raw import RAW_TABLES
 from flight_server.contracts.tables import TABLES
@@ -68,7 +68,7 @@ def load_pipeline() -> Mapping[str, Output]:
         scope = Scope(node.tags["scope"])
         spec, plan = TABLES.get(name), plans[name]
         if spec is not None and node.tags["kind"] == "output":
-            group_by = "path" if in_scan_order(plan) else None
+            group_by = "path" if in_scan_order(plan) else sorted_by(plan)
             reports[scope].append(_report(name, violations(plan, spec, group_by=group_by)))
             plan = finalize(plan, spec, group_by=group_by)
         outputs[name] = Output(

@@ -12,7 +12,7 @@ from flight_server.contracts.tables import partition_column
         name: {
             "layer": spec.layer,
             "kind": "raw",
-            "scope": Scope.REPO if partition_column(spec) is None else Scope.PART,
+            "scope": Scope.REPO if partition_column(spec.schema) is None else Scope.PART,
         }
         for name, spec in RAW_TABLES.items()
     }

@@ -39,7 +39,7 @@ def run_action(service: Service, calls: RunningCalls, action: flight.Action) -> 
 def _begin(service: Service, _: RunningCalls, body: bytes) -> bytes:
     arguments = Arguments.parse("begin", body, "repo", "files")
     transaction = service.store.begin(arguments.text("repo"), files=arguments.optional_count("files"))
-    return json_bytes({"txn": transaction.id, "parts": transaction.parts})
+    return json_bytes({"txn": transaction.id, "parts": transaction.parts, "snapshot": transaction.snapshot})
 
 
 def _commit(service: Service, _: RunningCalls, body: bytes) -> bytes:
@@ -79,7 +79,7 @@ def _explain(service: Service, _: RunningCalls, body: bytes) -> bytes:
 def _stats(service: Service, calls: RunningCalls, body: bytes) -> bytes:
     repo = Arguments.parse("stats", body, "repo").optional_text("repo")
     if repo is None:
-        return json_bytes({"repos": service.store.repos(), "running_calls": len(calls)})
+        return json_bytes({"repos": service.store.repos(), "running_calls": len(calls) - 1})
     return json_bytes(service.stats(repo))
 
 

@@ -3,28 +3,32 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, get_args
 
 from pyarrow import flight
 
 from arrowdsl.errors import one_of
 from flight_server.serving.errors import BadRequestError
-from flight_server.serving.request import Request, request_from_json, request_to_json
+from flight_server.serving.request import Request, is_count, request_from_json, request_to_json
+from flight_server.storage.staging import Mode
 
-Mode = Literal["replace", "append", "files"]
-MODES: tuple[Mode, ...] = ("replace", "append", "files")
+MODES: tuple[Mode, ...] = get_args(Mode)
 MAX_BYTES = 16 * 1024 * 1024
 
 
 @dataclass(frozen=True)
 class Put:
-    """Where a put goes: a table, how it joins what is there, and the transaction, if not one of its own."""
+    """Where a put goes: a table, how it joins what is there, and the transaction, if not one of its own.
+
+    ``rows`` is how many rows will come, if the client says so: a put that breaks off can look like a clean end.
+    """
 
     repo: str
     table: str
     mode: Mode = "replace"
     txn: str | None = None
     removed: tuple[str, ...] = ()
+    rows: int | None = None
 
 
 def json_object(what: str, data: bytes) -> dict[str, Any]:
@@ -66,10 +70,12 @@ def request_of_descriptor(descriptor: flight.FlightDescriptor) -> Request:
 
 
 def put_of_descriptor(descriptor: flight.FlightDescriptor) -> Put:
-    """The put in a descriptor: a path [repo, table], or a command with repo, table, mode, txn, removed."""
+    """The put in a descriptor: a path [repo, table], or a command with repo, table, mode, txn, removed, rows."""
     if descriptor.descriptor_type != flight.DescriptorType.CMD:
         return Put(*_path(descriptor, "table"))
-    command = Arguments.parse("the command of a put", descriptor.command, "repo", "table", "mode", "txn", "removed")
+    command = Arguments.parse(
+        "the command of a put", descriptor.command, "repo", "table", "mode", "txn", "removed", "rows"
+    )
     mode = command.optional_text("mode") or "replace"
     if mode not in MODES:
         raise BadRequestError(f"unknown mode {mode!r}; modes: {one_of(MODES)}")
@@ -79,6 +85,7 @@ def put_of_descriptor(descriptor: flight.FlightDescriptor) -> Put:
         mode=mode,
         txn=command.optional_text("txn"),
         removed=command.texts("removed"),
+        rows=command.optional_count("rows"),
     )
 
 
@@ -122,14 +129,14 @@ class Arguments:
     def optional_count(self, key: str) -> int | None:
         """A whole number of 0 or more, or null."""
         value = self.values.get(key)
-        if value is not None and not _is_count(value):
+        if value is not None and not is_count(value):
             raise BadRequestError(f"{self.what}: {key} must be a whole number, 0 or more")
         return value
 
     def counts(self, key: str) -> dict[str, int] | None:
         """An object of whole numbers, or null."""
         value = self.values.get(key)
-        if value is not None and not (isinstance(value, dict) and all(map(_is_count, value.values()))):
+        if value is not None and not (isinstance(value, dict) and all(map(is_count, value.values()))):
             raise BadRequestError(f"{self.what}: {key} must be an object of whole numbers, 0 or more")
         return value
 
@@ -147,10 +154,6 @@ def _decoded(element: bytes) -> str:
         return element.decode()
     except UnicodeDecodeError as error:
         raise BadRequestError("a descriptor's path is not UTF-8") from error
-
-
-def _is_count(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
 
 
 def _refuse(constant: str) -> float:

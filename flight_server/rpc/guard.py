@@ -65,7 +65,8 @@ def guarded_iterator(items: Iterator[Item]) -> Iterator[Item]:
 
 def _answer(kind: type[flight.FlightError], code: str, message: str) -> flight.FlightError:
     shown = _shown(message)
-    return kind(shown, extra_info=json_bytes({"code": code, "message": shown}))
+    # the code stands in the text too: what get_schema raises reaches the client as text alone
+    return kind(f"{shown} [{code}]", extra_info=json_bytes({"code": code, "message": shown}))
 
 
 def _shown(message: str) -> str:

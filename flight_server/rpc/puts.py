@@ -12,27 +12,33 @@ from flight_server.contracts.tables import BY_CONTRACT
 from flight_server.rpc.codec import Put
 from flight_server.serving.errors import BadRequestError, UnknownDatasetError
 from flight_server.serving.service import Service
+from flight_server.storage.errors import RowCountError
 
 LOG = logging.getLogger("flight_server")
 
 
 class Incoming:
-    """The batches of a put as they arrive; messages without rows are passed over."""
+    """The batches of a put as they arrive, ``expected`` rows in all if that is known."""
 
-    def __init__(self, reader: flight.MetadataRecordBatchReader) -> None:
+    def __init__(self, reader: flight.MetadataRecordBatchReader, expected: int | None) -> None:
         self._reader = reader
+        self._expected = expected
         self.schema: pa.Schema = reader.schema
 
     def __iter__(self) -> Iterator[pa.RecordBatch]:
-        """The batches; raises BadRequestError when the client's stream is damaged."""
+        """The batches; raises BadRequestError for a damaged stream, RowCountError for one of another length."""
+        rows = 0
         while True:
             try:
                 chunk = self._reader.read_chunk()
             except StopIteration:
+                if self._expected not in (None, rows):
+                    raise RowCountError(f"{rows} rows came, the put said {self._expected}; nothing was kept") from None
                 return
             except pa.ArrowInvalid as error:
                 raise BadRequestError(f"the stream of record batches is damaged: {error}") from error
-            if chunk.data is not None:
+            if chunk.data is not None:  # a message without rows
+                rows += chunk.data.num_rows
                 yield chunk.data
 
 
@@ -41,12 +47,12 @@ def put(
 ) -> dict[str, object]:
     """Store the batches; the reply has the rows taken in and, when they were committed, the snapshot.
 
-    A client that breaks off can look like a clean end, so ``check`` is asked once more before anything is committed.
+    A client that died can look like a clean end, so ``check`` is asked once more before anything is committed.
     """
     name = BY_CONTRACT.get(target.table, target.table)
     if name not in RAW_TABLES:
         raise UnknownDatasetError(f"unknown raw table {target.table!r}; raw tables: {one_of(RAW_TABLES)}")
-    spec, batches = RAW_TABLES[name], Incoming(reader)
+    spec, batches = RAW_TABLES[name], Incoming(reader, target.rows)
     if target.txn is not None:
         transaction = service.store.transaction(target.txn)
         if transaction.repo != target.repo:

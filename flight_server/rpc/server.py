@@ -82,7 +82,11 @@ class FlightServer(flight.FlightServerBase):
 
     def do_action(self, _context: flight.ServerCallContext, action: flight.Action) -> Iterator[flight.Result]:
         """The one result of an action."""
-        return guarded_iterator(flight.Result(run_action(self._service, self.calls, each)) for each in (action,))
+        return guarded_iterator(self._result(action))
+
+    def _result(self, action: flight.Action) -> Iterator[flight.Result]:
+        with self.calls.enter():
+            yield flight.Result(run_action(self._service, self.calls, action))
 
     def list_actions(self, _context: flight.ServerCallContext) -> list[flight.ActionType]:
         """The actions and what they do."""

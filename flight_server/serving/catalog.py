@@ -9,7 +9,7 @@ from arrowdsl.plan.source import DatasetSource, PlanSource, Source
 from arrowdsl.schema.schema import empty_table
 from flight_server.contracts.raw import RAW_TABLES
 from flight_server.pipeline.driver import Output
-from flight_server.serving.request import Part
+from flight_server.storage.paths import Part
 from flight_server.storage.snapshots import Snapshot
 
 

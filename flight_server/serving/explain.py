@@ -5,7 +5,8 @@ from typing import Any
 from arrowdsl.compute.expr import describe as describe_expression
 from arrowdsl.plan.nodes import Plan, Ref, Scan, describe, walk
 from flight_server.serving.read import Read
-from flight_server.serving.request import Part, request_to_json
+from flight_server.serving.request import request_to_json
+from flight_server.storage.paths import Part
 
 
 def explain(read: Read) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """The stages of a read: request → snapshot and output → plan for each part → one stream of batches.
 
-Parts are run one after another, each opened when the one before it is done, so memory is bounded by a part.
+Parts are run one after another, each opened when the one before it is done, so memory is bounded by a part. What is
+computed over the whole repo, and a canonical order, hold their rows.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -31,8 +32,9 @@ from flight_server.contracts.tables import BY_CONTRACT, canonical_order
 from flight_server.pipeline.driver import Output
 from flight_server.serving.catalog import PartCatalog, parts_with_rows
 from flight_server.serving.errors import BadRequestError, UnknownDatasetError
-from flight_server.serving.request import Part, Request
+from flight_server.serving.request import Request
 from flight_server.storage.errors import reading
+from flight_server.storage.paths import Part
 from flight_server.storage.snapshots import Snapshot
 
 Pipeline = Mapping[str, Output]

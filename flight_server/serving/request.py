@@ -3,14 +3,13 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from types import MappingProxyType
-from typing import Any, Literal, TypeAlias, TypeGuard
+from typing import Any, Literal, TypeGuard
 
 from arrowdsl.compute.cql2 import from_cql2, to_cql2
 from arrowdsl.compute.expr import Expr
 from arrowdsl.errors import one_of
 from flight_server.serving.errors import BadRequestError
-
-Part: TypeAlias = int | Literal["global"]
+from flight_server.storage.paths import Part
 
 
 @dataclass(frozen=True)
@@ -58,7 +57,7 @@ def _text(key: str, value: object) -> str:
 
 
 def _count(key: str, value: object) -> int:
-    if not _is_count(value):
+    if not is_count(value):
         raise BadRequestError(f"{key} must be a whole number, 0 or more and below 2^63")
     return value
 
@@ -78,12 +77,13 @@ def _order(key: str, value: object) -> str:
 
 
 def _parts(key: str, value: object) -> tuple[Part, ...]:
-    if not isinstance(value, list) or not value or not all(part == "global" or _is_count(part) for part in value):
+    if not isinstance(value, list) or not value or not all(part == "global" or is_count(part) for part in value):
         raise BadRequestError(f'{key} must be a list of one or more part numbers or "global"')
     return tuple(value)
 
 
-def _is_count(value: object) -> TypeGuard[int]:
+def is_count(value: object) -> TypeGuard[int]:
+    """Whether a JSON value is a whole number of 0 or more that fits into 64 bits."""
     return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**63
 
 

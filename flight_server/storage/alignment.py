@@ -51,7 +51,7 @@ def aligned(
 ) -> Iterator[pa.Table]:
     """The batches, cut to 64 Ki rows, with the columns and types of the schema and encoded.
 
-    ``check`` is called before each and stops the stream by raising. Raises MalformedDataError for a batch that is
+    ``check`` is called before each cut and stops the stream by raising. Raises MalformedDataError for a batch that is
     not valid Arrow (nothing else may look into it: wrong offsets crash the process), and what SchemaTransform raises.
     """
     transform = SchemaTransform(schema=schema)
@@ -63,6 +63,7 @@ def aligned(
         except pa.ArrowInvalid as error:
             raise MalformedDataError(f"a batch is not valid Arrow data: {error}") from error
         for start in range(0, batch.num_rows, BATCH_ROWS):
+            check()
             rows = pa.Table.from_batches([batch.slice(start, BATCH_ROWS)])
             yield encoding.apply(transform.apply(_decoded(rows)))
 
@@ -73,6 +74,10 @@ def encoded_schema(schema: pa.Schema, encoding: EncodingPolicy) -> pa.Schema:
 
 
 def _decoded_schema_check(transform: SchemaTransform, schema: pa.Schema) -> None:
+    try:
+        _ = schema.names
+    except UnicodeDecodeError as error:
+        raise MalformedDataError("a column's name is not UTF-8") from error
     try:
         transform.check(_decoded(schema.empty_table()).schema)
     except pa.ArrowNotImplementedError as error:

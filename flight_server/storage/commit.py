@@ -54,8 +54,13 @@ class TableChange:
         return any(before.get(part) != now.get(part) for part in self.files)
 
 
-def rebased(base: Manifest | None, head: Manifest | None, parts: int, changes: Mapping[str, TableChange]) -> Manifest:
-    """The changes, made on ``base``, as a manifest on ``head``; raises ConflictError if they touch the same."""
+def rebased(
+    base: Manifest | None, head: Manifest | None, parts: int, changes: Mapping[str, TableChange], *, taken: int = 0
+) -> Manifest:
+    """The changes, made on ``base``, as a manifest on ``head``; raises ConflictError if they touch the same.
+
+    ``taken`` is the last number of a repo of the same name that was dropped: a reader may still ask for it.
+    """
     if head is not None and (base is None or head.created != base.created):
         if head.parts != (parts if base is None else base.parts) or head.parts != parts:
             raise ConflictError("another commit changed the number of parts; begin again")
@@ -66,8 +71,8 @@ def rebased(base: Manifest | None, head: Manifest | None, parts: int, changes: M
         raise ConflictError("the repo was dropped; begin again")
     tables = {} if head is None else dict(head.tables)
     tables.update({name: change.apply(tables.get(name)) for name, change in changes.items()})
-    number = 0 if head is None else head.number
-    return new_manifest(number + 1, number or None, parts, tables)
+    parent = None if head is None else head.number
+    return new_manifest((taken if parent is None else parent) + 1, parent, parts, tables)
 
 
 def publish(paths: RepoPaths, staging: Path, build: Callable[[Manifest | None], Manifest]) -> Manifest:

@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from flight_server.contracts.ids import file_id, part_of
+from flight_server.contracts.tables import partition_column
 from flight_server.storage.paths import GLOBAL, Part
 
 
@@ -66,8 +67,7 @@ class Partitioning:
 
 def partitioning_of(schema: pa.Schema, parts: int) -> Partitioning:
     """How a table of this schema is cut."""
-    column = next((name for name in ("path", "file_id") if name in schema.names), None)
-    return Partitioning(column, parts)
+    return Partitioning(partition_column(schema), parts)
 
 
 def keys_of(rows: pa.Table, column: str) -> pa.ChunkedArray:

@@ -4,6 +4,7 @@ repos/<repo>/snapshots/00000000000000000007.json     a snapshot's manifest
 repos/<repo>/snapshots/00000000000000000007.retired  says that no new reader may resolve it
 repos/<repo>/raw/<table>/<part>/<uuid>.parquet       immutable
 repos/<repo>/staging/<transaction>/…                 not yet committed
+dropped/<repo>                                       the last number of a repo of this name that was dropped
 """
 
 import re
@@ -59,6 +60,11 @@ class RepoPaths:
     def staging(self) -> Path:
         """The folder of running transactions."""
         return self.folder / "staging"
+
+    @property
+    def dropped(self) -> Path:
+        """Where the last snapshot number of a dropped repo of this name is kept."""
+        return self.folder.parent.parent / "dropped" / self.name
 
     def manifest(self, number: int) -> Path:
         """The manifest of a snapshot."""

@@ -64,9 +64,30 @@ def prune(paths: RepoPaths, *, grace: float, age: float, held: Collection[int]) 
 
 
 def drop(paths: RepoPaths) -> None:
-    """Make a repo invisible in one step, then delete it. Raises FileNotFoundError if there is none."""
-    away = paths.folder.rename(paths.folder.with_name(f"{_AWAY}{uuid4().hex}"))
-    shutil.rmtree(away, ignore_errors=True)
+    """Make a repo invisible in one step, then delete it. Raises FileNotFoundError if there is none.
+
+    Its last number is noted before, for whoever makes a repo of this name at once, and after, when no commit can add
+    another: a reader that holds a number must never be given another repo's rows under it.
+    """
+    _note_dropped(paths, max(paths.numbers(), default=0))
+    away = RepoPaths(paths.folder.rename(paths.folder.with_name(f"{_AWAY}{uuid4().hex}")))
+    _note_dropped(paths, max(away.numbers(), default=0))
+    shutil.rmtree(away.folder, ignore_errors=True)
+
+
+def last_dropped(paths: RepoPaths) -> int:
+    """The highest snapshot number that a dropped repo of this name had; 0 if none was dropped."""
+    try:
+        return int(paths.dropped.read_text())
+    except (FileNotFoundError, ValueError):
+        return 0
+
+
+def _note_dropped(paths: RepoPaths, number: int) -> None:
+    paths.dropped.parent.mkdir(exist_ok=True)
+    draft = paths.dropped.with_name(f".{uuid4().hex}")
+    draft.write_text(str(max(number, last_dropped(paths))))
+    draft.replace(paths.dropped)
 
 
 def finish_drops(repos: Path) -> None:

@@ -30,6 +30,7 @@ from flight_server.storage.manifests import Extractor, FileEntry, Manifest, Tabl
 from flight_server.storage.parquet import write_dataset_parquet
 from flight_server.storage.partitioning import partitioning_of
 from flight_server.storage.paths import Part, RepoPaths, checked_name
+from flight_server.storage.retention import last_dropped
 from flight_server.storage.snapshots import Snapshot
 from flight_server.storage.staging import Layout, Mode, StagedTable, carried, layout_of, one_file, stored_layout
 
@@ -65,6 +66,11 @@ class Transaction:
         self._lock = Lock()
         self._is_open = True
         self._used = time.monotonic()
+
+    @property
+    def snapshot(self) -> int | None:
+        """The number of the snapshot that it is based on; null for a new repo."""
+        return None if self._base is None else self._base.number
 
     @property
     def idle_seconds(self) -> float:
@@ -168,7 +174,12 @@ class Transaction:
                 if (manifest.parts, manifest.tables) == (head.parts, head.tables):
                     return head
             link_files(self._paths, staged)
-            return publish(self._paths, self._folder, lambda head: rebased(self._base, head, self.parts, changes))
+            taken = last_dropped(self._paths)
+            return publish(
+                self._paths,
+                self._folder,
+                lambda head: rebased(self._base, head, self.parts, changes, taken=taken),
+            )
         except FileNotFoundError as error:
             raise UnknownTransactionError("the transaction expired, or its repo was dropped") from error
         except SnapshotGoneError as error:

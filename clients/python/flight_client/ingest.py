@@ -19,6 +19,8 @@ INCOMPLETE = "incomplete"  # the extractor version of a table that lacks files
 
 Progress = Callable[[int, int], None]
 
+ATTEMPTS = 3
+
 
 @dataclass(frozen=True)
 class Ingested:
@@ -34,10 +36,14 @@ class Ingested:
 
 @dataclass(frozen=True)
 class _Served:
-    """What the server has: each file's sha256 by path, and by table the version of the extractor that made its rows."""
+    """What the server has: each file's sha256 by path, and by table the version of the extractor that made its rows.
+
+    ``snapshot`` is null for a repo that there is not.
+    """
 
     files: Mapping[str, str]
     versions: Mapping[str, str]
+    snapshot: int | None
 
 
 @dataclass(frozen=True)
@@ -67,8 +73,21 @@ def ingest(
     Files whose sha256 the server already has are left alone, unless a table of the ``layers`` has not been put yet, or
     another version of the extractor made its rows. Other layers lose the rows of files that have changed, and are
     extracted anew when they are chosen again. ``jobs`` is the number of processes (the machine's cores by default).
-    ``progress`` is told files done and files to do. Raises the errors of ``scan`` and ``extract``, FlightClientError.
+    ``progress`` is told files done and files to do. When another ingest of the repo is faster, this one looks again at
+    what is left to do. Raises the errors of ``scan`` and ``extract``, FlightClientError.
     """
+    for _ in range(ATTEMPTS - 1):
+        try:
+            return _ingest(client, root, repo, jobs, layers, progress)
+        except FlightClientError as error:
+            if error.code != "conflict":
+                raise
+    return _ingest(client, root, repo, jobs, layers, progress)
+
+
+def _ingest(
+    client: Client, root: Path, repo: str, jobs: int | None, layers: Sequence[str], progress: Progress | None
+) -> Ingested:
     files, tables = scan(root), tables_of(known_layers(layers))
     served = _served(client, repo)
     work = _work(files, served, tables)
@@ -76,6 +95,9 @@ def ingest(
         return Ingested(repo, len(files), 0, 0, {}, None)
     begun = client.begin(repo, files=len(files))
     txn, parts = str(begun["txn"]), _whole(begun["parts"])
+    if begun.get("snapshot") != served.snapshot:
+        client.abort(txn)
+        raise FlightClientError("conflict", f"{repo} was changed by another commit meanwhile")
     batches = extract(
         work.extracted,
         repo=repo,
@@ -99,13 +121,15 @@ def ingest(
 
 def _served(client: Client, repo: str) -> _Served:
     if repo not in client.repos():
-        return _Served({}, {})
-    schemas = {table: client.dataset(repo, table).schema for table in EXTRACTED}
+        return _Served({}, {}, None)
+    snapshot = _whole(client.info(repo, "repo_files").metadata.get("snapshot"))
+    schemas = {table: client.schema(repo, table, snapshot=snapshot) for table in EXTRACTED}
     made_by = {table: (schema.metadata or {}).get(b"extractor_version") for table, schema in schemas.items()}
-    with client.read(repo, "repo_files", columns=["path", "file_sha256"]) as reader:
+    with client.read(repo, "repo_files", columns=["path", "file_sha256"], snapshot=snapshot) as reader:
         files = reader.read_all()
     sums = dict(zip(files.column("path").to_pylist(), files.column("file_sha256").to_pylist(), strict=True))
-    return _Served(sums, {table: version.decode() for table, version in made_by.items() if version is not None})
+    versions = {table: version.decode() for table, version in made_by.items() if version is not None}
+    return _Served(sums, versions, snapshot)
 
 
 def _work(files: Sequence[SourceFile], served: _Served, tables: Iterable[str]) -> _Work:
