@@ -16,10 +16,10 @@ from pathlib import Path
 
 import duckdb
 import pyarrow as pa
-from flight_client import connect
-from flight_client.ingest import ingest
 from pyarrow import flight
 
+from flight_client import connect
+from flight_client.ingest import ingest
 from flight_server.cli.session import open_server
 
 RUNS = 7

@@ -6,9 +6,9 @@
 import sys
 
 import click
-from flight_client.errors import FlightClientError
 
 from arrowdsl.errors import DataError
+from flight_client.errors import FlightClientError
 
 USER_ERROR, INTERRUPTED = 2, 130
 EXPECTED = (click.ClickException, click.Abort, DataError, FlightClientError, OSError, KeyboardInterrupt)

@@ -13,9 +13,9 @@ from uuid import uuid4
 import click
 import pyarrow as pa
 import pyarrow.parquet as pq
-from flight_client import FlightReader
 from pyarrow import csv, ipc
 
+from flight_client import FlightReader
 from flight_server.cli.table import print_table
 from flight_server.storage.files import RowGroupWriter
 from flight_server.storage.ipc import write_table_ipc_file

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import click
+
 from flight_client import Client
 from flight_client.extract import LAYERS, NotAFolderError
 from flight_client.extract.layers import known_layers

@@ -3,9 +3,9 @@
 import json
 
 import click
+
 from flight_client import Client, DatasetInfo
 from flight_client.pushdown import Cql2
-
 from flight_server.cli.files import write_rows
 from flight_server.cli.session import options, with_client
 

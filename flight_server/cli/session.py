@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any, Concatenate, ParamSpec
 
 import click
-from flight_client import Client, connect
 
+from flight_client import Client, connect
 from flight_server.cli.exits import EXPECTED, report
 from flight_server.pipeline.driver import load_pipeline
 from flight_server.rpc.server import FlightServer

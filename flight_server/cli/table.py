@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 import click
 import pyarrow as pa
+
 from flight_client import FlightReader
 
 SHOWN_ROWS = 40

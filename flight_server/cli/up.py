@@ -10,10 +10,10 @@ from importlib import resources
 from pathlib import Path
 
 import click
-from flight_client import connect
-from flight_client.extract import LAYERS
 
 import flight_server
+from flight_client import connect
+from flight_client.extract import LAYERS
 from flight_server.cli.progress import EXTRACTION_OPTIONS, ingest_with_progress, repo_name
 from flight_server.cli.session import DEFAULT_PORT, interruptible, open_server, options, serving
 from flight_server.rpc.server import FlightServer

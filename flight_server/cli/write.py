@@ -4,8 +4,8 @@ from pathlib import Path
 
 import click
 import pyarrow as pa
-from flight_client import Client
 
+from flight_client import Client
 from flight_server.cli.files import read_file
 from flight_server.cli.progress import EXTRACTION_OPTIONS, ingest_with_progress, repo_name
 from flight_server.cli.session import client_of, interruptible, options, with_client

@@ -101,6 +101,36 @@ def test_csv_goes_out_and_comes_in(demo, tmp_path):
     assert pq.read_table(found[1]).equals(pq.read_table(found[0]))
 
 
+def test_lists_go_through_csv(demo, tmp_path):
+    file = tmp_path / "defs.csv"
+    succeed("get", "demo", "cst_defs", "-o", file, "--server", demo.uri)
+    succeed("put", "again", "cst_defs", file, "--store", tmp_path / "store")
+    found = [tmp_path / "1.parquet", tmp_path / "2.parquet"]
+    succeed("get", "demo", "cst_defs", "-o", found[0], "--server", demo.uri)
+    succeed("get", "again", "cst_defs", "-o", found[1], "--store", tmp_path / "store")
+    assert pq.read_table(found[1]).equals(pq.read_table(found[0]))
+
+
+def test_text_in_csv_stays_as_it_is(tmp_path):
+    file = tmp_path / "objects.csv"
+    file.write_text("rt_id,module,qualname,name,source_line,unknown\nrt:1,007,1.0,True,12,x\n")
+    succeed("put", "r", "rt_objects", file, "--store", tmp_path / "store")
+    columns = "module,qualname,name,source_line"
+    shown = succeed("get", "r", "rt_objects", "--columns", columns, "--store", tmp_path / "store")
+    assert shown.splitlines()[1] == '"007","1.0","True",12'
+
+
+def test_a_terminal_is_not_controlled_by_what_a_file_says(demo, tmp_path):
+    (tmp_path / "evil.py").write_text("x = '\033]0;title\007'\n")
+    succeed("ingest", tmp_path, "--repo", "evil", "--to", demo.uri)
+    _, shown = in_terminal(
+        (*COMMAND, "get", "evil", "repo_files", "--columns", "text", "--server", demo.uri), os.environ
+    )
+    succeed("drop", "evil", "--server", demo.uri)
+    assert "\\x1b]0;title\\x07" in shown
+    assert "\033]" not in shown
+
+
 def test_get_to_a_pipe_is_csv_with_lists_as_json(demo):
     shown = succeed("get", "demo", "cst_defs", "--columns", "qnames", "--limit", 1, "--server", demo.uri)
     assert shown == '"qnames"\n"[{""name"": ""report"", ""source"": ""LOCAL""}]"\n'

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 from cli_process import COMMAND, environment, in_terminal, serving, succeed
-from flight_client import FlightClientError, connect
 
 import flight_server
+from flight_client import FlightClientError, connect
 
 DEMO = Path(flight_server.__file__).parent / "demo_repo"
 SIGNALS = [signal.SIGINT, signal.SIGTERM]

@@ -1,6 +1,7 @@
 import pytest
-from flight_client import connect
 from wire_server import ROWS, WireServer
+
+from flight_client import connect
 
 
 @pytest.fixture(scope="module")

@@ -7,9 +7,10 @@ from concurrent.futures import ThreadPoolExecutor
 import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
-from flight_client import FlightClientError, StreamClosedError, UnreachableError, connect
 from pyarrow import flight
 from wire_server import ROWS, same
+
+from flight_client import FlightClientError, StreamClosedError, UnreachableError, connect
 
 
 def code_of(call, *arguments, **options):

@@ -7,8 +7,9 @@ import pyarrow.compute as pc
 import pyarrow.dataset as ds
 import pytest
 from datafusion import SessionContext
-from flight_client import FlightClientError
 from wire_server import ROWS, same
+
+from flight_client import FlightClientError
 
 field = pc.field
 LOCAL = ds.dataset(ROWS)

@@ -3,6 +3,7 @@
 import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
+
 from flight_client.expressions import Call, ExpressionTree, Field, Literal, UnreadableExpressionError
 
 x, s = pc.field("x"), pc.field("s")

@@ -6,10 +6,11 @@ from functools import reduce
 import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
-from flight_client.pushdown import MAX_BYTES, MAX_VALUES, split_filter
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from wire_server import ROWS, truth
+
+from flight_client.pushdown import MAX_BYTES, MAX_VALUES, split_filter
 
 i, i8, u64, f, f32, s, d, b = (pc.field(name) for name in ("i", "i8", "u64", "f", "f32", "s", "d", "b"))
 NAN = float("nan")

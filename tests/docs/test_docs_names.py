@@ -5,13 +5,13 @@ import tomllib
 from dataclasses import fields
 from importlib import import_module
 
-import flight_client
 import pytest
 from documents import ROOT, blocks, document, documents
-from flight_client.extract import EXTRACTED
 from source_names import client_codes, defined_in, exists, guard_codes, trees, words
 
+import flight_client
 from arrowdsl.errors import DataError
+from flight_client.extract import EXTRACTED
 from flight_server.cli.main import COMMANDS, commands
 from flight_server.contracts.tables import TABLES
 from flight_server.pipeline.driver import load_pipeline

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 from documents import Block, blocks
-from flight_client import connect
-from flight_client.ingest import ingest
 
 import flight_server
+from flight_client import connect
+from flight_client.ingest import ingest
 from flight_server.cli.main import commands
 from flight_server.cli.session import DEFAULT_URI, open_server, serving
 from flight_server.serving.request import request_from_json

@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 
 import libcst as cst
-from flight_client.extract.modules import Module
 from libcst.metadata import (
     ByteSpanPositionProvider,
     ExpressionContext,
@@ -12,6 +11,8 @@ from libcst.metadata import (
     QualifiedNameProvider,
     QualifiedNameSource,
 )
+
+from flight_client.extract.modules import Module
 
 Span = tuple[int, int]
 Names = frozenset[tuple[str, str]]

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import pyarrow as pa
+
 from flight_client.extract import EXTRACTED, SourceFile, extract, scan
 from flight_client.extract.chunk import Chunk, Member, extract_chunk
 from flight_client.extract.tables import SCHEMAS

@@ -12,6 +12,7 @@ import pytest
 from extract_control_flow import flow_of, owners_of
 from extract_reaching import bytecode_pairs, source_pairs
 from extract_rows import DEMO, library_files
+
 from flight_client.extract import scan
 from flight_client.extract.chunk import PARSE_DEPTH, STACK_BYTES
 from flight_client.extract.symbols import symbol_tables

@@ -2,6 +2,7 @@
 
 import pytest
 from extract_rows import DEMO, cut, rows_of, rows_of_source
+
 from flight_client.extract import scan
 
 EXPORTS = {

@@ -4,11 +4,12 @@ import ast
 
 import pytest
 from extract_rows import cut, rows_of_source
+from hypothesis import given
+from hypothesis import strategies as st
+
 from flight_client.extract.modules import Module
 from flight_client.extract.source import decode
 from flight_client.extract.walk import Walk
-from hypothesis import given
-from hypothesis import strategies as st
 
 SOURCES = (
     r"""f"{a}{{}}{b!r:>{w}.{x}}{ c }{d = !r}{d=}{a==b}{a!=b}{a<=b}{a>b:>3}" """,

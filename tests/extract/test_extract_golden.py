@@ -5,6 +5,7 @@ import functools
 
 import pytest
 from extract_golden import GOLDEN, golden_lines, lines_that_all_parse
+
 from flight_client.extract import EXTRACTED
 
 HAS_TYPE_PARAMS = hasattr(ast, "TypeAlias")

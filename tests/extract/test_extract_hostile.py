@@ -6,6 +6,7 @@ import sys
 
 import pytest
 from extract_rows import DEMO, rows_of, rows_of_source, tables_of
+
 from flight_client.extract import extract, scan
 from flight_client.extract.chunk import Chunk, Member
 from flight_client.extract.pool import run_chunks

@@ -6,6 +6,7 @@ from unicodedata import normalize
 
 import pytest
 from extract_rows import DEMO, STANDARD_LIBRARY, cut, rows_of, rows_of_source
+
 from flight_client.extract import scan
 
 LIBRARY = ("argparse.py", "typing.py", "asyncio/tasks.py", "turtle.py")

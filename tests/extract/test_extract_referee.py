@@ -6,6 +6,7 @@ import unicodedata
 import pytest
 from extract_referee import account_of
 from extract_rows import DEMO, STANDARD_LIBRARY, rows_of
+
 from flight_client.extract import scan
 from flight_client.extract.modules import Module
 

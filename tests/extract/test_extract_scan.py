@@ -4,10 +4,10 @@ import hashlib
 import os
 
 import pytest
-from flight_client.extract import NoSourceFilesError, NotAFolderError, scan
-from flight_client.extract.modules import Module, ModuleNames
 
 from arrowdsl.errors import DataError
+from flight_client.extract import NoSourceFilesError, NotAFolderError, scan
+from flight_client.extract.modules import Module, ModuleNames
 
 
 def make(root, *paths):

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from extract_rows import DEMO, STANDARD_LIBRARY, cut, rows_of
+
 from flight_client.extract import scan
 
 LIBRARY = ("argparse.py", "dataclasses.py", "typing.py", "enum.py", "asyncio/tasks.py", "json/decoder.py", "turtle.py")

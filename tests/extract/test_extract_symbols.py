@@ -7,6 +7,7 @@ import sys
 
 import pytest
 from extract_rows import DEMO, STANDARD_LIBRARY, rows_of, rows_of_source
+
 from flight_client.extract import scan
 
 LIBRARY = ("argparse.py", "dataclasses.py", "typing.py", "enum.py", "asyncio/tasks.py", "smtplib.py", "datetime.py")

@@ -13,7 +13,6 @@ from pathlib import Path
 
 from flight_client import Client, connect
 from flight_client.ingest import ingest
-
 from flight_server.pipeline.driver import load_pipeline
 from flight_server.rpc.server import FlightServer
 from flight_server.serving.service import Service

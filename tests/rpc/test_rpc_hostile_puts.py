@@ -4,10 +4,11 @@ import signal
 import subprocess
 import sys
 import time
+from io import BytesIO
 
 import pyarrow as pa
 import pytest
-from pyarrow import flight
+from pyarrow import csv, flight
 from rpc_errors import assert_clean
 from rpc_server import command, name_refs, path, sample
 
@@ -48,6 +49,13 @@ BAD_PUTS = {
         path("seeded", "cst_name_refs"),
         ONE.set_column(ONE.schema.get_field_index("path"), "path", pa.array([None], pa.string())),
         "null_in_required_column",
+    ),
+    "fewer rows than said": (command(repo="seeded", table="cst_name_refs", rows=2), ONE, "row_count_mismatch"),
+    "rows no number": (command(repo="seeded", table="cst_name_refs", rows="1"), ONE, "bad_request"),
+    "a column name that is no UTF-8": (
+        path("seeded", "cst_name_refs"),
+        csv.read_csv(BytesIO(b"path,\xff\na,b\n")),
+        "malformed_data",
     ),
     "column twice": (
         path("seeded", "cst_name_refs"),

@@ -4,9 +4,9 @@ from contextlib import closing
 from pathlib import Path
 
 import pyarrow as pa
+
 from flight_client import connect
 from flight_client.ingest import Ingested, ingest
-
 from flight_server.pipeline.driver import load_pipeline
 from flight_server.rpc.server import FlightServer
 from flight_server.serving.read import open_read

@@ -2,9 +2,9 @@
 
 import pyarrow as pa
 import pytest
-from flight_client import FlightClientError, connect
 from serving_store import service_over
 
+from flight_client import FlightClientError, connect
 from flight_server.contracts.raw import RAW_TABLES
 from flight_server.rpc.server import FlightServer
 

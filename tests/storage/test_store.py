@@ -209,3 +209,14 @@ def test_a_dropped_repo_is_gone_and_may_be_made_anew(tmp_path: Path):
         with pytest.raises(DataError, match="has ended"):
             running.commit()
     assert not list((tmp_path / "repos").iterdir())
+
+
+def test_a_number_is_never_given_to_another_repo_of_the_same_name(tmp_path: Path):
+    numbers = []
+    for value in (1, 2, 3):
+        store = Store(tmp_path)
+        transaction = store.begin("r")
+        transaction.put(ROWS, rows([("a", value)]))
+        numbers.append(transaction.commit().number)
+        store.drop("r")
+    assert numbers == [1, 2, 3]
