@@ -1,11 +1,13 @@
 """The commands that look: ``ls``, ``info``, ``get``, ``explain``."""
 
 import json
+from typing import Unpack
 
 import click
 
 from flight_client import Client, DatasetInfo
 from flight_client.pushdown import Cql2
+from flight_client.tickets import Narrowing
 from flight_server.cli.files import write_rows
 from flight_server.cli.session import options, with_client
 
@@ -79,24 +81,12 @@ def info(client: Client, repo: str, dataset: str) -> None:
 @click.argument("dataset")
 @options(*_NARROWING)
 @click.option("-o", "--output", metavar="FILE", help="FILE.parquet, .arrow or .csv; - is Arrow IPC to stdout.")
-def get(
-    client: Client,
-    repo: str,
-    dataset: str,
-    columns: list[str] | None,
-    where: Cql2 | None,
-    limit: int | None,
-    order: str | None,
-    snapshot: int | None,
-    output: str | None,
-) -> None:
+def get(client: Client, repo: str, dataset: str, output: str | None, **narrowing: Unpack[Narrowing]) -> None:
     """Read a dataset: as a table on the terminal, or into a file.
 
     Example: flight-server get django dim_qualified_names --limit 10
     """
-    with client.read(
-        repo, dataset, columns=columns, where=where, limit=limit, order=order, snapshot=snapshot
-    ) as reader:
+    with client.read(repo, dataset, **narrowing) as reader:
         write_rows(reader, output)
 
 
@@ -105,20 +95,9 @@ def get(
 @click.argument("repo")
 @click.argument("dataset")
 @options(*_NARROWING)
-def explain(
-    client: Client,
-    repo: str,
-    dataset: str,
-    columns: list[str] | None,
-    where: Cql2 | None,
-    limit: int | None,
-    order: str | None,
-    snapshot: int | None,
-) -> None:
+def explain(client: Client, repo: str, dataset: str, **narrowing: Unpack[Narrowing]) -> None:
     """Show what a read would do: its plan before and after the optimizer, and what it scans in each part.
 
     Example: flight-server explain django callsite_qname_candidates --columns qname
     """
-    click.echo(
-        client.explain(repo, dataset, columns=columns, where=where, limit=limit, order=order, snapshot=snapshot)["text"]
-    )
+    click.echo(client.explain(repo, dataset, **narrowing)["text"])

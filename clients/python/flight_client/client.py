@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Protocol, Self, TypeAlias
+from typing import Protocol, Self, TypeAlias, Unpack
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -23,7 +23,7 @@ from flight_client.pushdown import Cql2, Json
 from flight_client.puts import PutStream
 from flight_client.scan import FlightScanner
 from flight_client.streams import FlightReader, FlightStream, LiveStreams
-from flight_client.tickets import Ticket, command, decode, encode, ticket
+from flight_client.tickets import Narrowing, Ticket, command, decode, encode, ticket
 
 Where: TypeAlias = Cql2 | pc.Expression
 
@@ -123,20 +123,10 @@ class Client:
 
         ``where`` is a filter as CQL2-JSON or as a pyarrow Expression, of which the server does what it can.
         """
+        base = ticket(repo, dataset, order=order, snapshot=snapshot, kinds=kinds, parts=parts)
         if isinstance(where, pc.Expression):
-            base = ticket(repo, dataset, order=order, snapshot=snapshot, kinds=kinds, parts=parts)
             return FlightScanner(base, self._info(base).schema, self._open, columns, where).reader(limit)
-        request = ticket(
-            repo,
-            dataset,
-            columns=columns,
-            where=where,
-            limit=limit,
-            order=order,
-            snapshot=snapshot,
-            kinds=kinds,
-            parts=parts,
-        )
+        request = {**base, **ticket(repo, dataset, columns=columns, where=where, limit=limit)}
         stream = self._open(request)
         return FlightReader(stream.schema, stream, stream)
 
@@ -239,32 +229,9 @@ class Client:
         listed = self._act("snapshots", {"repo": repo}).get("snapshots")
         return listed if isinstance(listed, list) else []
 
-    def explain(
-        self,
-        repo: str,
-        dataset: str,
-        *,
-        columns: Sequence[str] | None = None,
-        where: Cql2 | None = None,
-        limit: int | None = None,
-        order: str | None = None,
-        snapshot: int | None = None,
-        kinds: Sequence[str] | None = None,
-        parts: Sequence[int | str] | None = None,
-    ) -> Mapping[str, Json]:
-        """How the server would run a read: ``{"text", …}``."""
-        request = ticket(
-            repo,
-            dataset,
-            columns=columns,
-            where=where,
-            limit=limit,
-            order=order,
-            snapshot=snapshot,
-            kinds=kinds,
-            parts=parts,
-        )
-        return self._act("explain", request)
+    def explain(self, repo: str, dataset: str, **narrowing: Unpack[Narrowing]) -> Mapping[str, Json]:
+        """How the server would run a read: ``{"text", …}``. Takes the keys that ``read`` takes."""
+        return self._act("explain", ticket(repo, dataset, **narrowing))
 
     def stats(self, repo: str | None = None) -> Mapping[str, Json]:
         """Figures of a repository, or of the server."""

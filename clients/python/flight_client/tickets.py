@@ -3,6 +3,7 @@
 import json
 import reprlib
 from collections.abc import Mapping, Sequence
+from typing import TypedDict, Unpack
 
 from pyarrow import flight
 
@@ -12,28 +13,30 @@ from flight_client.pushdown import Cql2, Json, both
 Ticket = Mapping[str, Json]
 
 
-def ticket(
-    repo: str,
-    dataset: str,
-    *,
-    columns: Sequence[str] | None = None,
-    where: Cql2 | None = None,
-    limit: int | None = None,
-    order: str | None = None,
-    snapshot: int | None = None,
-    kinds: Sequence[str] | None = None,
-    parts: Sequence[int | str] | None = None,
-) -> Ticket:
-    """The ticket of a request; what is null is left out, and the server's default holds."""
+class Narrowing(TypedDict, total=False):
+    """What a request may be narrowed to; docs/wire.md says what each key means. Null leaves the server's default."""
+
+    columns: Sequence[str] | None
+    where: Cql2 | None
+    limit: int | None
+    order: str | None
+    snapshot: int | None
+    kinds: Sequence[str] | None
+    parts: Sequence[int | str] | None
+
+
+def ticket(repo: str, dataset: str, **narrowing: Unpack[Narrowing]) -> Ticket:
+    """The ticket of a request."""
+    parts = narrowing.get("parts")
     keys: dict[str, Json] = {
         "repo": repo,
         "dataset": dataset,
-        "snapshot": snapshot,
-        "columns": _names("columns", columns),
-        "kinds": _names("kinds", kinds),
-        "where": where,
-        "limit": limit,
-        "order": order,
+        "snapshot": narrowing.get("snapshot"),
+        "columns": _names("columns", narrowing.get("columns")),
+        "kinds": _names("kinds", narrowing.get("kinds")),
+        "where": narrowing.get("where"),
+        "limit": narrowing.get("limit"),
+        "order": narrowing.get("order"),
         "parts": None if parts is None else list(parts),
     }
     return {key: value for key, value in keys.items() if value is not None}
