@@ -2,6 +2,7 @@
 
 import importlib
 import os
+import shutil
 import sys
 
 import pytest
@@ -9,7 +10,7 @@ from extract_rows import DEMO, rows_of, rows_of_source, tables_of
 
 from flight_client.extract import extract, scan
 from flight_client.extract.chunk import Chunk, Member
-from flight_client.extract.pool import run_chunks
+from flight_client.extract.pool import WorkersFailedError, run_chunks
 from flight_client.extract.source import MAX_FILE_BYTES
 from flight_client.extract.tables import EXTRACTED
 from flight_client.extract.worker import Worker
@@ -156,3 +157,10 @@ def test_workers_run_no_code_from_the_working_folder(tmp_path, monkeypatch):
     chunk = Chunk(repo="r", members=(member(tmp_path, "a.py"),))
     (results,) = [results for _, results in run_chunks([chunk], 1)]
     assert results[0][EXTRACTED.index("cst_callsites")].num_rows == 1
+
+
+def test_workers_that_cannot_run_at_all_are_one_error(tmp_path, monkeypatch):
+    monkeypatch.setattr(sys, "executable", shutil.which("false"))
+    chunks = [Chunk(repo="r", members=(member(tmp_path, f"{name}.py"),)) for name in "abcd"]
+    with pytest.raises(WorkersFailedError, match="--jobs 1"):
+        list(run_chunks(chunks, 2))

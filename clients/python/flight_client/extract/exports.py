@@ -4,7 +4,7 @@ import ast
 from collections.abc import Iterable, Iterator
 from types import MappingProxyType
 
-from flight_client.extract.names import Located
+from flight_client.extract.node_classes import Located
 from flight_client.extract.source import printable
 
 Export = tuple[Located, str, str | None]

@@ -7,11 +7,12 @@ operators don't count. A node class has a handler, named in a table; what has no
 import ast
 from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
-from typing import Literal, Protocol
+from typing import Literal
 
 from flight_client.extract import positions
 from flight_client.extract.fstrings import FIELDS_HAVE_POSITIONS, place_fields
 from flight_client.extract.modules import Module
+from flight_client.extract.node_classes import FIELDS, NODE_CLASSES, Located, NamedNode
 from flight_client.extract.positions import Span
 from flight_client.extract.scopes import Scope, module_scope
 from flight_client.extract.source import Source
@@ -21,37 +22,7 @@ NameRef = tuple[int, int, str, str | None, str, Scope]
 Noted = tuple[str, Literal["annotated", "walrus"], Scope]
 Handler = Callable[..., None]
 
-UNNUMBERED = (ast.expr_context, ast.operator, ast.boolop, ast.unaryop, ast.cmpop, ast.type_ignore)
 CONTEXTS: Mapping[type[ast.AST], str] = MappingProxyType({ast.Load: "LOAD", ast.Store: "STORE", ast.Del: "DEL"})
-_NO_NODES = frozenset({"ctx", "op", "ops", "type_comment", "type_ignores", "kind", "level", "conversion", "is_async"})
-
-
-class Located(Protocol):
-    """A node with a position: lines from 1, columns in bytes."""
-
-    @property
-    def lineno(self) -> int:
-        """The line of its first byte."""
-
-    @property
-    def col_offset(self) -> int:
-        """The column of its first byte."""
-
-    @property
-    def end_lineno(self) -> int | None:
-        """The line of its last byte."""
-
-    @property
-    def end_col_offset(self) -> int | None:
-        """The column after its last byte."""
-
-
-class NamedNode(Located, Protocol):
-    """A node with a name: a definition, a type parameter (``ast.TypeVar``… of 3.12)."""
-
-    @property
-    def name(self) -> str:
-        """Its name, normalised."""
 
 
 def start_of(row: Row) -> int:
@@ -59,15 +30,6 @@ def start_of(row: Row) -> int:
     return row[0] if isinstance(row[0], int) else 0
 
 
-def _node_classes() -> dict[str, type[ast.AST]]:
-    found = (value for value in vars(ast).values() if isinstance(value, type) and issubclass(value, ast.AST))
-    return {found.__name__: found for found in found if not issubclass(found, UNNUMBERED)}
-
-
-NODE_CLASSES = _node_classes()
-FIELDS: dict[type, tuple[str, ...]] = {
-    found: tuple(name for name in found._fields if name not in _NO_NODES) for found in NODE_CLASSES.values()
-}
 NAME_HANDLERS = MappingProxyType(
     {
         "Name": "_name",

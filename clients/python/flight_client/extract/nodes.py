@@ -15,7 +15,7 @@ from operator import attrgetter
 from types import MappingProxyType
 from unicodedata import ucd_3_2_0
 
-from flight_client.extract.names import FIELDS, NODE_CLASSES
+from flight_client.extract.node_classes import FIELDS, NODE_CLASSES
 
 TEXT_CHARACTERS = 200
 HEX_BITS = (

@@ -6,6 +6,7 @@ lose nothing.
 """
 
 import queue
+import sys
 import threading
 from collections import deque
 from collections.abc import Generator, Iterable
@@ -14,6 +15,7 @@ from dataclasses import replace
 
 import pyarrow as pa
 
+from arrowdsl.errors import DataError
 from flight_client.extract.chunk import Chunk, lost_chunk
 from flight_client.extract.worker import Worker, WorkerDiedError
 
@@ -48,6 +50,12 @@ def _finished(waiting: deque[tuple[Chunk, Future[list[Batches]]]]) -> tuple[Chun
     return chunk, future.result()
 
 
+class WorkersFailedError(DataError):
+    """No worker process answers, whatever it is given."""
+
+    code = "workers_failed"
+
+
 class _Workers:
     """A set of workers that threads borrow; a dead one is replaced."""
 
@@ -56,11 +64,12 @@ class _Workers:
         self._alive: set[Worker] = set()
         self._lock = threading.Lock()
         self._stopped = False
+        self._answered = False
         for _ in range(jobs):
             self._idle.put(self._start())
 
     def run(self, chunk: Chunk) -> list[Batches]:
-        """Extract a chunk; raises WorkerDiedError only after ``stop``."""
+        """Extract a chunk; raises WorkerDiedError only after ``stop``, and WorkersFailedError."""
         try:
             return [self._run_once(chunk)]
         except WorkerDiedError:
@@ -95,16 +104,25 @@ class _Workers:
         try:
             batches = worker.run(chunk)
         except WorkerDiedError:
-            self._replace(worker)
+            self._replace(worker, chunk)
             raise
+        self._answered = True
         self._idle.put(worker)
         return batches
 
-    def _replace(self, worker: Worker) -> None:
+    def _replace(self, worker: Worker, chunk: Chunk) -> None:
         worker.close()
         with self._lock:
             self._alive.discard(worker)
-        self._idle.put(self._start())
+        fresh = self._start()
+        try:
+            if not self._answered:  # is it the files, or can no worker run here?
+                fresh.run(replace(chunk, members=()))
+        except WorkerDiedError:
+            message = f"no process of {sys.executable} that extracts can be run; --jobs 1 needs none"
+            raise WorkersFailedError(message) from None
+        finally:
+            self._idle.put(fresh)  # whoever waits for a worker must not wait for ever
 
     def _start(self) -> Worker:
         with self._lock:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
 from typing import Literal, Protocol
 
-from flight_client.extract.names import FIELDS, NODE_CLASSES, Located, NamedNode
+from flight_client.extract.node_classes import FIELDS, NODE_CLASSES, Located, NamedNode
 from flight_client.extract.positions import Span
 from flight_client.extract.scopes import Scope
 from flight_client.extract.source import Source

@@ -12,7 +12,8 @@ from typing import Protocol
 
 from flight_client.extract import positions
 from flight_client.extract.modules import Module
-from flight_client.extract.names import NAME_HANDLERS, Located, NameWalk, Row, start_of
+from flight_client.extract.names import NAME_HANDLERS, NameWalk, Row, start_of
+from flight_client.extract.node_classes import Located
 from flight_client.extract.scopes import (
     Scope,
     inner_scope,
