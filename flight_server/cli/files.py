@@ -106,7 +106,7 @@ def _open_csv(path: Path, schema: pa.Schema) -> Iterator[pa.RecordBatchReader]:
     types = {name: schema.field(name).type for name in names if name in schema.names}
     with csv.open_csv(path, convert_options=options) as reader:
         batches = (
-            pa.RecordBatch.from_arrays([_out_of_csv(batch.column(name), types.get(name)) for name in names], names)
+            pa.RecordBatch.from_arrays(list(map(_out_of_csv, batch.columns, map(types.get, names))), names)
             for batch in reader
         )
         yield pa.RecordBatchReader.from_batches(

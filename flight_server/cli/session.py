@@ -44,8 +44,8 @@ def serving(server: FlightServer) -> Iterator[None]:
     """
     try:
         yield
-    except EXPECTED as error:
-        if not server.stop():
+    except BaseException as error:
+        if not server.stop() and isinstance(error, EXPECTED):
             _leave(report(error))
         raise
     if not server.stop():

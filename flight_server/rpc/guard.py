@@ -29,17 +29,17 @@ def flight_error(error: Exception) -> flight.FlightError:
         case flight.FlightError():
             return error
         case DataError(code=code, message=message):
-            return _answer(flight.FlightServerError, code, message)
+            return answer(flight.FlightServerError, code, message)
         case OSError():
             LOG.error("a file of the store could not be used", exc_info=error)
             message = "a file of the store can't be read or written; the repo may have been dropped meanwhile"
-            return _answer(flight.FlightServerError, "storage_error", message)
+            return answer(flight.FlightServerError, "storage_error", message)
         case MemoryError():
             LOG.error("out of memory", exc_info=error)
-            return _answer(flight.FlightServerError, "out_of_memory", "the server has not enough memory for this")
+            return answer(flight.FlightServerError, "out_of_memory", "the server has not enough memory for this")
         case _:
             LOG.error("internal error", exc_info=error)
-            return _answer(flight.FlightInternalError, "internal", "internal error; the server's log has the details")
+            return answer(flight.FlightInternalError, "internal", "internal error; the server's log has the details")
 
 
 def guarded(handler: Callable[Arguments, Answer]) -> Callable[Arguments, Answer]:
@@ -63,7 +63,8 @@ def guarded_iterator(items: Iterator[Item]) -> Iterator[Item]:
         raise flight_error(error) from None
 
 
-def _answer(kind: type[flight.FlightError], code: str, message: str) -> flight.FlightError:
+def answer(kind: type[flight.FlightError], code: str, message: str) -> flight.FlightError:
+    """The Flight error of a code: the message ends in it, and ``extra_info`` has both as JSON."""
     shown = _shown(message)
     # the code stands in the text too: what get_schema raises reaches the client as text alone
     return kind(f"{shown} [{code}]", extra_info=json_bytes({"code": code, "message": shown}))

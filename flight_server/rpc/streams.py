@@ -11,7 +11,7 @@ import pyarrow as pa
 from pyarrow import flight
 
 from flight_server.rpc.codec import json_bytes
-from flight_server.rpc.guard import guarded_iterator
+from flight_server.rpc.guard import answer, guarded_iterator
 from flight_server.serving.read import Read, open_read
 from flight_server.serving.request import Request, request_to_json
 
@@ -27,7 +27,7 @@ class Running:
 
 
 class RunningCalls:
-    """The calls that hold the server open: streams and puts."""
+    """The calls that hold the server open: streams, puts and actions."""
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
@@ -40,10 +40,7 @@ class RunningCalls:
         call = Running(request)
         with self._changed:
             if self._refusing:
-                raise flight.FlightUnavailableError(
-                    "the server is stopping",
-                    extra_info=json_bytes({"code": "stopping", "message": "the server is stopping"}),
-                )
+                raise answer(flight.FlightUnavailableError, "stopping", "the server is stopping")
             self._calls.add(call)
         try:
             yield call
@@ -81,10 +78,7 @@ def stop_check(context: flight.ServerCallContext, call: Running) -> Callable[[],
 
     def check() -> None:
         if call.cancelled.is_set() or context.is_cancelled():
-            raise flight.FlightCancelledError(
-                "the call was cancelled",
-                extra_info=json_bytes({"code": "cancelled", "message": "the call was cancelled"}),
-            )
+            raise answer(flight.FlightCancelledError, "cancelled", "the call was cancelled")
 
     return check
 

@@ -203,3 +203,12 @@ def test_a_table_in_a_narrow_terminal_is_cut_to_fit(demo):
     _, shown = in_terminal(["env", "COLUMNS=60", *words], os.environ)
     assert shown.splitlines()[-1] == "2 rows"
     assert all(len(line) <= 60 for line in shown.splitlines())
+
+
+def test_a_column_that_stands_twice_in_csv_is_an_error(tmp_path):
+    file = tmp_path / "objects.csv"
+    file.write_text("rt_id,name,name\nrt:1,a,b\n")
+    done = run("put", "r", "rt_objects", file, "--store", tmp_path / "store")
+    assert done.returncode == 2
+    assert done.stderr.count("\n") == 1
+    assert "more than once" in done.stderr

@@ -90,9 +90,7 @@ def guard_codes() -> set[str]:
     for tree in trees_under("flight_server/rpc"):
         for node in ast.walk(tree):
             match node:
-                case ast.Dict([ast.Constant("code"), *_], [ast.Constant(str(code)), *_]):
-                    codes.add(code)
-                case ast.Call(ast.Name("_answer"), [_, ast.Constant(str(code)), *_]):
+                case ast.Call(ast.Name("answer"), [_, ast.Constant(str(code)), *_]):
                     codes.add(code)
     return codes
 

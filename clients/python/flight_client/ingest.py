@@ -17,9 +17,9 @@ from flight_client.puts import PutStream
 
 INCOMPLETE = "incomplete"  # the extractor version of a table that lacks files
 
-Progress = Callable[[int, int], None]
-
 ATTEMPTS = 3
+
+Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
@@ -122,9 +122,9 @@ def _ingest(
 def _served(client: Client, repo: str) -> _Served:
     if repo not in client.repos():
         return _Served({}, {}, None)
-    snapshot = _whole(client.info(repo, "repo_files").metadata.get("snapshot"))
-    schemas = {table: client.schema(repo, table, snapshot=snapshot) for table in EXTRACTED}
-    made_by = {table: (schema.metadata or {}).get(b"extractor_version") for table, schema in schemas.items()}
+    infos = {info.dataset: info for info in client.infos(repo)}
+    snapshot = _whole(infos["repo_files"].metadata.get("snapshot"))
+    made_by = {table: (infos[table].schema.metadata or {}).get(b"extractor_version") for table in EXTRACTED}
     with client.read(repo, "repo_files", columns=["path", "file_sha256"], snapshot=snapshot) as reader:
         files = reader.read_all()
     sums = dict(zip(files.column("path").to_pylist(), files.column("file_sha256").to_pylist(), strict=True))
