@@ -84,8 +84,14 @@ class _Workers:
                 worker.kill()
 
     def close(self) -> None:
-        """Release the workers' pipes, once no thread uses them."""
-        for worker in self._alive:
+        """Release the workers' pipes.
+
+        After an interrupt in the middle of ``submit`` the pool may have a thread that its shutdown does not know of and
+        that still takes dead workers out of the set.
+        """
+        with self._lock:
+            alive = list(self._alive)
+        for worker in alive:
             worker.close()
 
     def _run_alone(self, file: Chunk) -> Batches:
