@@ -26,10 +26,15 @@ JoinKind = Literal["left outer", "inner", "left semi", "left anti"]
 
 
 class Scope(StrEnum):
-    """How much of a repo a plan needs to see at once."""
+    """How much of a repo a plan needs to see at once.
+
+    A plan of ``FIXPOINT`` scope is computed once from a whole repo's facts and kept; its rows belong to parts again, so
+    a part's plan that refers to it is given the rows of that part.
+    """
 
     PART = "part"
     REPO = "repo"
+    FIXPOINT = "fixpoint"
 
 
 @dataclass(frozen=True)
@@ -149,30 +154,32 @@ class Explode(Plan):
 
 @dataclass(frozen=True)
 class KernelFunction:
-    """A vectorised function from table to table, and what the planner must know of it.
+    """A vectorised function from tables to a table, and what the planner must know of it.
 
-    It is called once for all rows or, with ``group_by``, for some rows after others: never for a part only of a run of
-    equal ``group_by`` values, which must lie together.
-    ``needs`` are the input columns that it reads, whichever are asked of it. A filter on a column of ``passes`` gives
-    the same rows before the kernel as behind it. ``replaces_columns`` says that the output has none of the input's
-    columns. ``version`` changes when the result does.
+    It is called with the input and the kernel's sides, once for all rows or, with ``group_by``, for some rows after
+    others: never for a part only of a run of equal ``group_by`` values, which must lie together.
+    ``needs`` are the input columns that it reads, whichever are asked of it, ``side_needs`` those of each side. A
+    filter on a column of ``passes`` gives the same rows before the kernel as behind it. ``replaces_columns`` says that
+    the output has none of the input's columns. ``version`` changes when the result does.
     """
 
     name: str
     version: int
-    apply: Callable[[pa.Table], pa.Table] = field(compare=False)
+    apply: Callable[..., pa.Table] = field(compare=False)
     needs: tuple[str, ...]
     passes: frozenset[str] = frozenset()
     group_by: str | None = None
     replaces_columns: bool = False
+    side_needs: tuple[tuple[str, ...], ...] = ()
 
 
 @dataclass(frozen=True)
 class Kernel(Plan):
-    """A kernel over its input: an explicit materialization boundary."""
+    """A kernel over its input: an explicit materialization boundary. It is handed ``sides`` whole, beside the input."""
 
     input: Plan
     function: KernelFunction
+    sides: tuple[Plan, ...] = ()
 
 
 def inputs(plan: Plan) -> tuple[Plan, ...]:
@@ -182,7 +189,9 @@ def inputs(plan: Plan) -> tuple[Plan, ...]:
             return (left, right)
         case Union(branches):
             return branches
-        case Filter() | Project() | Aggregate() | Sort() | Explode() | Kernel():
+        case Kernel(child, sides=sides):
+            return (child, *sides)
+        case Filter() | Project() | Aggregate() | Sort() | Explode():
             return (plan.input,)
         case _:
             return ()
@@ -195,7 +204,9 @@ def with_inputs(plan: Plan, new: Sequence[Plan]) -> Plan:
             return replace(plan, left=new[0], right=new[1])
         case Union():
             return replace(plan, branches=tuple(new))
-        case Filter() | Project() | Aggregate() | Sort() | Explode() | Kernel():
+        case Kernel():
+            return replace(plan, input=new[0], sides=tuple(new[1:]))
+        case Filter() | Project() | Aggregate() | Sort() | Explode():
             return replace(plan, input=new[0])
         case _:
             return plan

@@ -143,7 +143,12 @@ def _prune(plan: Plan, needed: Names, catalog: Catalog) -> Plan:
             return replace(plan, input=_prune(child, (needed - made) | {column}, catalog))
         case Kernel(child, function):
             passed = frozenset[str]() if function.replaces_columns else needed
-            return replace(plan, input=_prune(child, passed | set(function.needs), catalog))
+            sides = zip(plan.sides, function.side_needs, strict=True)
+            return replace(
+                plan,
+                input=_prune(child, passed | set(function.needs), catalog),
+                sides=tuple(_prune(side, frozenset(needs), catalog) for side, needs in sides),
+            )
         case Join():
             return _prune_join(plan, needed, catalog)
         case Union(branches):

@@ -64,9 +64,10 @@ def open_stream(plan: Plan, catalog: Catalog) -> Stream:
         case Explode(child):
             source = open_stream(child, catalog)
             return Stream(_schema_after(partial(_explode, plan), source.schema), _exploded(plan, source))
-        case Kernel(child, function):
+        case Kernel(child, function, sides):
             source = open_stream(child, catalog)
-            return Stream(_schema_after(function.apply, source.schema), _kernel(plan, source))
+            beside = [empty_table(schema_of(side, catalog)) for side in sides]
+            return Stream(_schema_after(function.apply, source.schema, *beside), _kernel(plan, source, catalog))
         case Filter(child) | Project(child) if _needs_runner(child):
             source = open_stream(child, catalog)
             schema = extend(table_source(empty_table(source.schema)), plan).schema
@@ -173,18 +174,19 @@ def _explode(node: Explode, table: pa.Table) -> pa.Table:
     return explode(table, node.column, dict(node.outputs))
 
 
-def _schema_after(kernel: Callable[[pa.Table], pa.Table], schema: pa.Schema) -> pa.Schema:
+def _schema_after(kernel: Callable[..., pa.Table], schema: pa.Schema, *sides: pa.Table) -> pa.Schema:
     """The schema that a kernel gives, tried out on no rows."""
     try:
-        return kernel(empty_table(schema)).schema
+        return kernel(empty_table(schema), *sides).schema
     except (KeyError, pa.ArrowException) as error:
         raise SchemaMismatchError(f"a kernel does not fit its input: {error}") from error
 
 
-def _kernel(node: Kernel, source: Stream) -> Batches:
+def _kernel(node: Kernel, source: Stream, catalog: Catalog) -> Batches:
     with closing(source.batches) as batches:
+        sides = [run_plan(side, catalog) for side in node.sides]
         for table in _together(batches, source.schema, node.function.group_by):
-            yield from node.function.apply(table).to_batches()
+            yield from node.function.apply(table, *sides).to_batches()
 
 
 def _together(batches: Batches, schema: pa.Schema, group_by: str | None) -> Iterator[pa.Table]:

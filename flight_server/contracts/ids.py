@@ -3,9 +3,12 @@
 What another file may refer to never contains an offset, so an edit leaves the ids in other files valid.
 """
 
+import re
 from hashlib import blake2b
 
 FILES_PER_PART = 64
+
+_FILE_ID = re.compile("file:([0-9a-f]{16})")
 
 
 def file_id(repo: str, path: str) -> str:
@@ -13,13 +16,19 @@ def file_id(repo: str, path: str) -> str:
     return "file:" + blake2b(f"{repo}\0{path}".encode(errors="surrogatepass"), digest_size=8).hexdigest()
 
 
-def part_of(key: str, parts: int) -> int:
-    """The part, of ``parts`` = 2^k, that a path falls into: the last k bits of its blake2b.
+def part_of(file: str, parts: int) -> int:
+    """The part, of ``parts`` = 2^k, that a file id falls into: the last k bits of it (of its blake2b if it is no id).
 
     Doubling ``parts`` splits each part p in two: p and p + the old number of parts.
     """
-    digest = blake2b(key.encode(errors="surrogatepass"), digest_size=8).digest()
-    return int.from_bytes(digest, "big") & (parts - 1)
+    known = _FILE_ID.fullmatch(file)
+    digits = known[1] if known else blake2b(file.encode(errors="surrogatepass"), digest_size=8).hexdigest()
+    return int(digits, 16) & (parts - 1)
+
+
+def part_of_path(repo: str, path: str, parts: int) -> int:
+    """The part that a path of a repo falls into: that of its file id, so tables by path and by file are cut alike."""
+    return part_of(file_id(repo, path), parts)
 
 
 def parts_for(files: int) -> int:

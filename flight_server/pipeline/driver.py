@@ -1,7 +1,7 @@
 """Runs the Hamilton graph once and keeps what requests need of it: each output's plans, lineage and tags."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any
 
@@ -22,7 +22,8 @@ MODULES = (extraction, normalization)
 class Output:
     """A node of the pipeline: a raw table, an output, or (without a ``spec``) something between the two.
 
-    ``plans`` has a plan for each scope that the output has rows in. ``lineage`` are the raw tables that it is made
+    ``plans`` has a plan for each scope that the output has rows in; nodes of several scopes make one output if they
+    carry its name in their tag ``dataset``. ``lineage`` are the raw tables that it is made
     from, ``tags`` layer, kind (raw, intermediate, output) and scope.
     """
 
@@ -66,21 +67,34 @@ def load_pipeline() -> Mapping[str, Output]:
     reports: dict[Scope, list[Plan]] = {scope: [] for scope in Scope}
     for name, node in nodes.items():
         scope = Scope(node.tags["scope"])
-        spec, plan = TABLES.get(name), plans[name]
+        dataset = node.tags.get("dataset", name)
+        spec, plan = TABLES.get(dataset), plans[name]
         if spec is not None and node.tags["kind"] == "output":
             group_by = "path" if in_scan_order(plan) else sorted_by(plan)
-            reports[scope].append(_report(name, violations(plan, spec, group_by=group_by)))
+            reports[scope].append(_report(dataset, violations(plan, spec, group_by=group_by)))
             plan = finalize(plan, spec, group_by=group_by)
-        outputs[name] = Output(
-            name=name,
+        made = Output(
+            name=dataset,
             plans={scope: plan},
             lineage=tuple(sorted(above.name for above in graph.what_is_upstream_of(name) if above.name in RAW_TABLES)),
             tags=MappingProxyType({key: str(node.tags[key]) for key in ("layer", "kind", "scope")}),
             summary=node.documentation or "",
             spec=spec,
         )
+        outputs[dataset] = _together(outputs[dataset], made) if dataset in outputs else made
     outputs["violations"] = _violations(reports, outputs)
     return MappingProxyType(outputs)
+
+
+def _together(known: Output, more: Output) -> Output:
+    """One output that several nodes of different scope make."""
+    plans = {scope: plan for scope in Scope for plan in (known.plans.get(scope), more.plans.get(scope)) if plan}
+    return replace(
+        known,
+        plans=plans,
+        lineage=tuple(sorted({*known.lineage, *more.lineage})),
+        tags=MappingProxyType({**known.tags, "scope": ", ".join(plans)}),
+    )
 
 
 def _report(dataset: str, found: Plan) -> Plan:
@@ -92,9 +106,15 @@ def _violations(reports: Mapping[Scope, list[Plan]], outputs: Mapping[str, Outpu
     lineage = {table for output in outputs.values() if output.tags["kind"] == "output" for table in output.lineage}
     return Output(
         name="violations",
-        plans={scope: Union(tuple(plans)) for scope, plans in reports.items() if plans},
+        plans={scope: Union(tuple(found)) for scope, found in reports.items() if found},
         lineage=tuple(sorted(lineage)),
-        tags=MappingProxyType({"layer": "checks", "kind": "output", "scope": ", ".join(Scope)}),
+        tags=MappingProxyType(
+            {
+                "layer": "checks",
+                "kind": "output",
+                "scope": ", ".join(scope for scope, found in reports.items() if found),
+            }
+        ),
         summary="What the outputs left out because it breaks their contracts.",
         spec=TABLES["violations"],
     )

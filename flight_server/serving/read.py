@@ -23,15 +23,16 @@ from arrowdsl.compute.expr import (
     to_arrow,
 )
 from arrowdsl.errors import UnknownColumnError, one_of
-from arrowdsl.plan.nodes import Plan, Scope, bind_parameters
+from arrowdsl.plan.nodes import Plan, Ref, Scope, Union, bind_parameters
 from arrowdsl.plan.optimize import optimize
 from arrowdsl.plan.runner import BATCH_ROWS, Batches, Stream, limited, open_stream, rebatch
 from arrowdsl.schema.schema import SchemaMetadataSpec, SchemaTransform, TableSpec, columns_of, plain
-from flight_server.contracts.ids import part_of
+from flight_server.contracts.ids import part_of_path
 from flight_server.contracts.tables import BY_CONTRACT, canonical_order
 from flight_server.pipeline.driver import Output
 from flight_server.serving.catalog import PartCatalog, parts_with_rows
 from flight_server.serving.errors import BadRequestError, UnknownDatasetError
+from flight_server.serving.fixpoints import Fixpoints
 from flight_server.serving.request import Request
 from flight_server.storage.errors import reading
 from flight_server.storage.paths import Part
@@ -52,13 +53,14 @@ class Read:
     spec: TableSpec
     schema: pa.Schema
     parts: tuple[Part, ...]
+    fixpoints: Fixpoints
 
     def plan(self, part: Part) -> Plan:
         """The plan over one part as it is asked for, before the optimizer."""
         columns = dict.fromkeys(self.schema.names)
         if self.request.order == "canonical":
             columns |= dict.fromkeys(name for name, _ in canonical_order(self.spec))
-        plan = self.output.plans[_scope(part)]
+        plan = _plan_over(self.output, part, self.snapshot)
         if self.request.where is not None:
             plan = plan.where(self.request.where)
         if list(columns) != self.spec.schema.names:
@@ -67,7 +69,7 @@ class Read:
 
     def catalog(self, part: Part) -> PartCatalog:
         """What the plan's names mean in one part."""
-        return PartCatalog(self.snapshot, self.pipeline, part)
+        return PartCatalog(self.snapshot, self.pipeline, part, self.fixpoints)
 
     def optimized(self) -> Iterator[tuple[Part, Plan]]:
         """The parts in order, each with its plan as it is run.
@@ -82,7 +84,7 @@ class Read:
             yield part, done[asked]
 
 
-def resolve(request: Request, snapshot: Snapshot, pipeline: Pipeline) -> Read:
+def resolve(request: Request, snapshot: Snapshot, pipeline: Pipeline, fixpoints: Fixpoints) -> Read:
     """Check a request against a snapshot and the contracts; every error about it is raised here, before any row."""
     output, spec = find_output(request.dataset, pipeline)
     where = _predicate(request, spec)
@@ -98,6 +100,7 @@ def resolve(request: Request, snapshot: Snapshot, pipeline: Pipeline) -> Read:
         spec=spec,
         schema=_schema(request, spec, snapshot),
         parts=_parts(request, output, spec, snapshot),
+        fixpoints=fixpoints,
     )
 
 
@@ -147,7 +150,7 @@ def _schema(request: Request, spec: TableSpec, snapshot: Snapshot) -> pa.Schema:
 
 def _parts(request: Request, output: Output, spec: TableSpec, snapshot: Snapshot) -> tuple[Part, ...]:
     """The parts to be read, in order: those that have rows, as far as the request or a filter on path leaves them."""
-    found = [part for scope in output.plans for part in parts_with_rows(output, scope, snapshot)]
+    found = list(dict.fromkeys(part for scope in output.plans for part in parts_with_rows(output, scope, snapshot)))
     if request.parts is not None:
         allowed = {*range(snapshot.parts), "global"}
         unknown = [str(part) for part in request.parts if part not in allowed]
@@ -158,7 +161,7 @@ def _parts(request: Request, output: Output, spec: TableSpec, snapshot: Snapshot
         for term in conjuncts(request.where):
             paths = _paths(term)
             if paths is not None:
-                holding = {part_of(path, snapshot.parts) for path in paths}
+                holding = {part_of_path(snapshot.repo, path, snapshot.parts) for path in paths}
                 found = [part for part in found if part == "global" or part in holding]
     return tuple(found)
 
@@ -174,8 +177,14 @@ def _paths(term: Expr) -> frozenset[str] | None:
             return None
 
 
-def _scope(part: Part) -> Scope:
-    return Scope.REPO if part == "global" else Scope.PART
+def _plan_over(output: Output, part: Part, snapshot: Snapshot) -> Plan:
+    """The output's plan over a part: those of all its scopes that have rows there."""
+    plans = tuple(
+        Ref(output.name, scope) if scope is Scope.FIXPOINT else plan
+        for scope, plan in output.plans.items()
+        if part in parts_with_rows(output, scope, snapshot)
+    )
+    return plans[0] if len(plans) == 1 else Union(plans)
 
 
 def _by_part(read: Read, check: Callable[[], None]) -> Batches:

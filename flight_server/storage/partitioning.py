@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from flight_server.contracts.ids import file_id, part_of
+from flight_server.contracts.ids import file_id, part_of, part_of_path
 from flight_server.contracts.tables import partition_column
 from flight_server.storage.paths import GLOBAL, Part
 
@@ -28,18 +28,25 @@ class PartRows:
 
 @dataclass(frozen=True)
 class Partitioning:
-    """How a table is cut: by ``column`` into ``parts`` = 2^k parts, or into the one part ``global``."""
+    """How a table of ``repo`` is cut: by ``column`` into ``parts`` = 2^k parts, or into the one part ``global``."""
 
     column: str | None = None
     parts: int = 1
+    repo: str = ""
 
     def part(self, key: str) -> Part:
         """The part of the rows with this value in the partition column."""
-        return GLOBAL if self.column is None else part_of(key, self.parts)
+        match self.column:
+            case None:
+                return GLOBAL
+            case "path":
+                return part_of_path(self.repo, key, self.parts)
+            case _:
+                return part_of(key, self.parts)
 
-    def key(self, repo: str, path: str) -> str:
+    def key(self, path: str) -> str:
         """The value that rows of this file have in the partition column."""
-        return path if self.column == "path" else file_id(repo, path)
+        return path if self.column == "path" else file_id(self.repo, path)
 
     def split(self, rows: pa.Table) -> Iterator[PartRows]:
         """The rows by part, in part order, each sorted by the partition column and otherwise in the order given."""
@@ -50,7 +57,7 @@ class Partitioning:
             return
         encoded = pc.dictionary_encode(keys_of(rows, self.column).combine_chunks())
         values = encoded.dictionary.to_pylist()
-        ordered = sorted((part_of(value, self.parts), value, code) for code, value in enumerate(values))
+        ordered = sorted((self.part(value), value, code) for code, value in enumerate(values))
         rank_of_code = np.empty(len(values), np.int32)
         rank_of_code[[code for _, _, code in ordered]] = np.arange(len(values), dtype=np.int32)
         ranks = rank_of_code[encoded.indices.to_numpy()]
@@ -65,9 +72,9 @@ class Partitioning:
             yield PartRows(part, rows.slice(start, stop - start), lowest, ordered[high - 1][1])
 
 
-def partitioning_of(schema: pa.Schema, parts: int) -> Partitioning:
+def partitioning_of(schema: pa.Schema, parts: int, repo: str) -> Partitioning:
     """How a table of this schema is cut."""
-    return Partitioning(partition_column(schema), parts)
+    return Partitioning(partition_column(schema), parts, repo)
 
 
 def keys_of(rows: pa.Table, column: str) -> pa.ChunkedArray:

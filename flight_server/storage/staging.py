@@ -41,19 +41,20 @@ class Layout:
     partitioning: Partitioning
 
 
-def layout_of(spec: TableSpec, parts: int) -> Layout:
+def layout_of(spec: TableSpec, parts: int, repo: str) -> Layout:
     """The layout of a table that is put."""
-    return Layout(spec.contract, spec.plain_schema, spec.encoding, partitioning_of(spec.schema, parts))
+    return Layout(spec.contract, spec.plain_schema, spec.encoding, partitioning_of(spec.schema, parts, repo))
 
 
-def stored_layout(entry: TableEntry, repo_folder: Path, parts: int) -> Layout:
+def stored_layout(entry: TableEntry, repo_folder: Path, parts: int, repo: str) -> Layout:
     """The layout of a table with rows that is carried on, of which only the stored files are known."""
     file = next(iter(entry.files.values()))
     verify(repo_folder / file.file, file)
     with reading(entry.contract):
         schema = pq.read_schema(repo_folder / file.file)
     encoded = [EncodingSpec(column.name) for column in schema if pa.types.is_dictionary(column.type)]
-    return Layout(entry.contract, plain(schema), EncodingPolicy(tuple(encoded)), Partitioning(entry.column, parts))
+    partitioning = Partitioning(entry.column, parts, repo)
+    return Layout(entry.contract, plain(schema), EncodingPolicy(tuple(encoded)), partitioning)
 
 
 @dataclass(frozen=True)

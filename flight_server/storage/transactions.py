@@ -15,6 +15,7 @@ import pyarrow as pa
 
 from arrowdsl.errors import one_of
 from arrowdsl.schema.schema import TableSpec
+from flight_server.contracts.tables import partition_column
 from flight_server.storage.alignment import Batches, batches_of, unchecked
 from flight_server.storage.commit import TableChange, link_files, publish, rebased
 from flight_server.storage.errors import (
@@ -28,7 +29,6 @@ from flight_server.storage.errors import (
 from flight_server.storage.files import checksums
 from flight_server.storage.manifests import Extractor, FileEntry, Manifest, TableEntry, newest
 from flight_server.storage.parquet import write_dataset_parquet
-from flight_server.storage.partitioning import partitioning_of
 from flight_server.storage.paths import Part, RepoPaths, checked_name
 from flight_server.storage.retention import last_dropped
 from flight_server.storage.snapshots import Snapshot
@@ -94,7 +94,7 @@ class Transaction:
         what it raises ends the put. Raises InvalidNameError, ConflictError while another put of the table runs,
         UnknownTransactionError, and what ``write_dataset_parquet`` raises.
         """
-        column = partitioning_of(spec.schema, self.parts).column
+        column = partition_column(spec.schema)
         if mode not in get_args(Mode):
             raise NotAllowedError(f"mode {mode!r} is unknown; allowed: {one_of(get_args(Mode))}")
         if column is None and (mode == "files" or removed):
@@ -103,7 +103,7 @@ class Transaction:
             )
         data = batches_of(reader)
         with self._claimed(checked_name("table", spec.name)) as folder:
-            layout = layout_of(spec, self.parts)
+            layout = layout_of(spec, self.parts, self.repo)
             written = write_dataset_parquet(
                 data,
                 folder / "put",
@@ -115,7 +115,7 @@ class Transaction:
             table = StagedTable(layout, _extractor(spec, data.schema), whole=True)
             if mode != "replace":
                 table = replace(self._staged(spec, folder / "base"), layout=layout, extractor=table.extractor)
-                keys = {layout.partitioning.key(self.repo, path) for path in removed}
+                keys = {layout.partitioning.key(path) for path in removed}
                 table = table.without(keys | (table.keys(written) if mode == "files" else set()))
             self._stage(spec.name, table.with_files(written))
         return sum(file.rows for file in written)
@@ -130,7 +130,7 @@ class Transaction:
                 if table is None and entry is not None and entry.files:
                     table = self._carried(entry, self._stored_layout(entry), folder / "base")
                 if table is not None and table.layout.partitioning.column is not None:
-                    keys = {table.layout.partitioning.key(self.repo, path) for path in paths}
+                    keys = {table.layout.partitioning.key(path) for path in paths}
                     self._stage(name, table.without(keys))
 
     def commit(self, expected: Mapping[str, int] | None = None) -> Snapshot:
@@ -218,7 +218,7 @@ class Transaction:
         table = self._tables.get(spec.name)
         if table is not None:
             return table
-        layout = layout_of(spec, self.parts)
+        layout = layout_of(spec, self.parts, self.repo)
         entry = self._base_entry(spec.name)
         if entry is None or not entry.files:
             return StagedTable(layout, Extractor(), whole=False)
@@ -233,7 +233,7 @@ class Transaction:
         return carried(entry, self._paths.folder, old_parts, layout, folder, self._watched(unchecked))
 
     def _stored_layout(self, entry: TableEntry) -> Layout:
-        return stored_layout(entry, self._paths.folder, self.parts)
+        return stored_layout(entry, self._paths.folder, self.parts, self.repo)
 
     def _base_entry(self, name: str) -> TableEntry | None:
         return None if self._base is None else self._base.tables.get(name)

@@ -89,6 +89,21 @@ def noting(seen):
     return KernelFunction("noting", 1, lambda table: (seen.append(table.num_rows), table)[1], ("id",), group_by="run")
 
 
+def test_a_kernel_is_given_its_sides_whole_with_the_columns_that_it_needs(catalog):
+    given: list[pa.Table] = []
+
+    def named(table, names):
+        given.append(names)
+        return table.append_column("known", pa.array([names.num_rows] * table.num_rows, pa.int64()))
+
+    function = KernelFunction("named", 1, named, ("id", "run"), group_by="run", side_needs=(("name",),))
+    plan = Kernel(rows.where(some), function, (Scan("names"),)).select("id", "known")
+    made = run_plan(optimize(plan, catalog), catalog)
+    assert made["id"].to_pylist() == list(range(30_000))
+    assert set(made["known"].to_pylist()) == {50}
+    assert {tuple(names.column_names) for names in given if names.num_rows} == {("name",)}
+
+
 def test_no_row_is_read_before_the_first_batch_is_asked_for(catalog):
     seen: list[int] = []
     plan = Union((Kernel(rows, noting(seen)).select("id"), rows.select("id")))

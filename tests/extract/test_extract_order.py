@@ -6,7 +6,7 @@ import pytest
 from extract_rows import DEMO, STANDARD_LIBRARY, tables_of
 
 from flight_client.extract import EXTRACTED, extract, scan
-from flight_server.contracts.ids import file_id, part_of
+from flight_server.contracts.ids import file_id, part_of_path
 
 STREAM = importlib.import_module("flight_client.extract.extract")  # the package has a function of that name
 ASYNCIO = STANDARD_LIBRARY / "asyncio"
@@ -26,7 +26,8 @@ def test_two_processes_give_what_one_gives(root, monkeypatch):
 
 
 def test_files_come_in_the_order_of_part_and_path():
-    order = [(part_of(path, 4), path) for name, b in batches_of(DEMO, 1) if name == "repo_files" for path in paths(b)]
+    files = [batch for name, batch in batches_of(DEMO, 1) if name == "repo_files"]
+    order = [(part_of_path("demo", path, 4), path) for batch in files for path in paths(batch)]
     assert order == sorted(order)
     assert len(order) == len(scan(DEMO))
 
@@ -37,7 +38,7 @@ def paths(batch):
 
 def test_a_batch_holds_rows_of_one_part():
     for _, batch in batches_of(DEMO, 1):
-        assert len({part_of(path, 4) for path in paths(batch)}) == 1
+        assert len({part_of_path("demo", path, 4) for path in paths(batch)}) == 1
 
 
 def test_batches_are_cut_by_rows_and_chunks_by_bytes(monkeypatch):

@@ -6,7 +6,7 @@ import pytest
 from processes import finished, killed, start
 from stored_tables import OTHER, ROWS, pairs_of, rows
 
-from flight_server.contracts.ids import part_of
+from flight_server.contracts.ids import part_of_path
 from flight_server.storage import commit
 from flight_server.storage.errors import ConflictError, UnknownTransactionError
 from flight_server.storage.paths import RepoPaths
@@ -35,7 +35,7 @@ def test_the_loser_is_rebased_when_it_touched_another_table(store: Store):
 
 def test_the_loser_is_rebased_when_it_touched_another_part(store: Store):
     put(store, ROWS, [("0", 0)], files=128).commit()
-    here, there = (next(str(n) for n in range(99) if part_of(str(n), 2) == part) for part in (0, 1))
+    here, there = (next(str(n) for n in range(99) if part_of_path("r", str(n), 2) == part) for part in (0, 1))
     first, second = (put(store, ROWS, [(path, 5)], mode="files") for path in (here, there))
     first.commit()
     assert (here, 5) in pairs_of(second.commit().read(ROWS))

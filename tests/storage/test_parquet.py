@@ -11,7 +11,7 @@ from stored_tables import ROWS, pairs_of, rows
 
 from arrowdsl.errors import NullValueError, SchemaMismatchError
 from arrowdsl.schema.schema import EncodingPolicy, EncodingSpec
-from flight_server.contracts.ids import part_of
+from flight_server.contracts.ids import part_of_path
 from flight_server.contracts.raw import RAW_TABLES
 from flight_server.storage.alignment import BatchStream
 from flight_server.storage.errors import MalformedDataError, StorageError
@@ -65,8 +65,8 @@ def test_rows_go_to_their_part_sorted_by_path_and_otherwise_as_they_came(tmp_pat
     files = write_dataset_parquet(BatchStream(table.schema, batches), folder, partitioning=Partitioning("path", parts))
     written = {file.part: pairs_of(pq.read_table(file.path)) for file in files}
     expected = {
-        part: sorted((pair for pair in pairs if part_of(pair[0], parts) == part), key=lambda pair: pair[0])
-        for part in {part_of(path, parts) for path, _ in pairs}
+        part: sorted((pair for pair in pairs if part_of_path("", pair[0], parts) == part), key=lambda pair: pair[0])
+        for part in {part_of_path("", path, parts) for path, _ in pairs}
     }
     assert written == expected
 

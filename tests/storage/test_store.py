@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from stored_tables import BY_ID, LOOSE, OTHER, ROWS, pairs_of, rows
 
 from arrowdsl.errors import DataError
-from flight_server.contracts.ids import file_id, part_of
+from flight_server.contracts.ids import file_id, part_of_path
 from flight_server.storage.errors import InvalidNameError, UnknownRepoError, UnknownSnapshotError
 from flight_server.storage.manifests import Extractor
 from flight_server.storage.store import Store
@@ -30,7 +30,7 @@ def model_put(table, mode, pairs, removed):
 
 
 def as_stored(table, parts):
-    return sorted(table, key=lambda pair: (part_of(pair[0], parts), pair[0]))
+    return sorted(table, key=lambda pair: (part_of_path("r", pair[0], parts), pair[0]))
 
 
 @given(history=st.lists(TRANSACTION, min_size=1, max_size=4))
@@ -60,7 +60,7 @@ def test_any_history_of_puts_and_commits_reads_as_the_model(tmp_path_factory, hi
         assert snapshot.parts == n
         assert pairs_of(snapshot.read(ROWS)) == as_stored(expected, n)
         assert snapshot.rows("rows") == len(expected)
-        assert set(snapshot.part_names("rows")) == {part_of(path, n) for path, _ in expected}
+        assert set(snapshot.part_names("rows")) == {part_of_path("r", path, n) for path, _ in expected}
 
 
 @given(pairs=PAIRS, order=st.randoms(use_true_random=False))
@@ -71,11 +71,10 @@ def test_however_the_files_arrive_the_content_is_the_same(tmp_path_factory, pair
         by_file.setdefault(pair[0], []).append(pair)
     shuffled = list(by_file.values())
     order.shuffle(shuffled)
-    store = Store(tmp_path_factory.mktemp("store"))
-    sorted_put = store.begin("sorted", files=200)
+    sorted_put = Store(tmp_path_factory.mktemp("sorted")).begin("r", files=200)
     sorted_put.put(ROWS, rows(sorted(pairs, key=lambda pair: pair[0])))
     first = sorted_put.commit()
-    shuffled_put = store.begin("shuffled", files=200)
+    shuffled_put = Store(tmp_path_factory.mktemp("shuffled")).begin("r", files=200)
     for chunk in shuffled:
         shuffled_put.put(ROWS, rows(chunk), mode="append")
     second = shuffled_put.commit()
@@ -129,7 +128,7 @@ def test_only_the_parts_that_a_put_touches_are_rewritten(tmp_path: Path):
     transaction.put(ROWS, rows([("7.py", 70)]), mode="files", removed=["never there"])
     after = transaction.commit().manifest.tables["rows"].files
     changed = {part for part in before if before[part] != after[part]}
-    assert changed == {part_of("7.py", 8)}
+    assert changed == {part_of_path("r", "7.py", 8)}
 
 
 def test_a_put_of_what_is_there_makes_no_snapshot(tmp_path: Path):

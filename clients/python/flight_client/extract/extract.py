@@ -12,7 +12,7 @@ from flight_client.extract.layers import LAYERS, known_layers
 from flight_client.extract.modules import ModuleNames
 from flight_client.extract.pool import Batches, run_chunks
 from flight_client.extract.scan import SourceFile
-from flight_server.contracts.ids import part_of
+from flight_server.contracts.ids import part_of_path
 
 CHUNK_BYTES = 1 << 20
 CHUNK_FILES = 64
@@ -65,7 +65,7 @@ def _cut(tables: Sequence[str], batches: Batches) -> Iterator[tuple[str, pa.Reco
 
 
 def _chunks(files: Sequence[SourceFile], names: ModuleNames, parts: int, empty: Chunk) -> Iterator[Chunk]:
-    placed = sorted((part_of(file.path, parts), file.path, file) for file in files)
+    placed = sorted((part_of_path(empty.repo, file.path, parts), file.path, file) for file in files)
     for _, of_part in groupby(placed, key=lambda placed: placed[0]):
         members: list[Member] = []
         size = 0
