@@ -1,6 +1,7 @@
 """Contracts held: of a plan's rows those that hold their contract, and an account of those that do not.
 
-A contract asks for values in its required columns and for a unique key. ``finalize`` keeps what holds, ``violations``
+A contract asks for values in its required columns, for values of their vocabularies in encoded ones, and for a unique
+key. ``finalize`` keeps what holds, ``violations``
 reports the rest, so that no row goes silently.
 """
 
@@ -11,11 +12,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from arrowdsl.compute.expr import Expr, Literal
 from arrowdsl.compute.kernels import first_of_each
-from arrowdsl.plan.nodes import Kernel, KernelFunction, Plan
-from arrowdsl.schema.schema import TableSpec, empty_table
+from arrowdsl.plan.nodes import Kernel, KernelFunction, Plan, Project
+from arrowdsl.schema.schema import TableSpec, Vocabulary, empty_table
 
-VERSION = 1
+VERSION = 2
 VIOLATIONS = pa.schema(
     [
         ("row_key", pa.string()),
@@ -39,8 +41,8 @@ def finalize(plan: Plan, spec: TableSpec, *, group_by: str | None = None) -> Pla
         KernelFunction(
             name=f"finalize {spec.name}",
             version=VERSION,
-            apply=partial(_holding, spec=spec, key=_unique(spec, group_by)),
-            needs=_columns_checked(spec, group_by),
+            apply=partial(_holding, spec=spec, key=_unique(spec, group_by), encoded=_encoded(plan, spec)),
+            needs=_columns_checked(plan, spec, group_by),
             passes=frozenset(spec.key) | ({group_by} if group_by else set()),
             group_by=group_by,
         ),
@@ -48,14 +50,14 @@ def finalize(plan: Plan, spec: TableSpec, *, group_by: str | None = None) -> Pla
 
 
 def violations(plan: Plan, spec: TableSpec, *, group_by: str | None = None) -> Plan:
-    """What ``finalize`` leaves out: row_key, column, check (required_non_null or key), detail, rows (a count)."""
+    """What ``finalize`` leaves out: row_key, column, check (required_non_null, type or key), detail, rows (a count)."""
     return Kernel(
         plan,
         KernelFunction(
             name=f"violations of {spec.name}",
             version=VERSION,
-            apply=partial(_breaking, spec=spec, key=_unique(spec, group_by)),
-            needs=_columns_checked(spec, group_by),
+            apply=partial(_breaking, spec=spec, key=_unique(spec, group_by), encoded=_encoded(plan, spec)),
+            needs=_columns_checked(plan, spec, group_by),
             group_by=group_by,
             replaces_columns=True,
         ),
@@ -67,21 +69,43 @@ def _unique(spec: TableSpec, group_by: str | None) -> tuple[str, ...]:
     return tuple(dict.fromkeys((*spec.key, *((group_by,) if group_by and spec.key else ()))))
 
 
-def _columns_checked(spec: TableSpec, group_by: str | None) -> tuple[str, ...]:
+def _columns_checked(plan: Plan, spec: TableSpec, group_by: str | None) -> tuple[str, ...]:
     names = (*spec.required, *spec.key, *(name for name, _ in spec.tie_breakers), *((group_by,) if group_by else ()))
-    return tuple(dict.fromkeys(names))
+    return tuple(dict.fromkeys((*names, *_encoded(plan, spec))))
 
 
-def _holding(table: pa.Table, spec: TableSpec, key: tuple[str, ...]) -> pa.Table:
+def _encoded(plan: Plan, spec: TableSpec) -> tuple[str, ...]:
+    """The encoded columns whose values are only known when the plan runs: what it sets itself is known to fit."""
+    match plan:
+        case Project(_, columns):
+            fixed = {name for name, expr in columns if _fits(expr, spec.vocabularies.get(name, ()))}
+        case _:
+            fixed = set[str]()
+    return tuple(name for name in spec.vocabularies if name not in fixed)
+
+
+def _fits(expr: Expr, vocabulary: Vocabulary) -> bool:
+    return isinstance(expr, Literal) and (expr.value is None or expr.value in vocabulary)
+
+
+def _outside(table: pa.Table, spec: TableSpec, name: str) -> pa.ChunkedArray:
+    """A mask of the rows whose value is none of the column's vocabulary."""
+    column = table.column(name)
+    return pc.and_(pc.is_valid(column), pc.invert(pc.is_in(column, pa.array(spec.vocabularies[name], pa.string()))))
+
+
+def _holding(table: pa.Table, spec: TableSpec, key: tuple[str, ...], encoded: tuple[str, ...]) -> pa.Table:
     complete = table.filter(_complete(table, spec))
+    for name in encoded:
+        complete = complete.filter(pc.invert(_outside(complete, spec, name)))
     return complete.filter(first_of_each(complete, key, spec.tie_breakers)) if key else complete
 
 
-def _breaking(table: pa.Table, spec: TableSpec, key: tuple[str, ...]) -> pa.Table:
-    return pa.concat_tables([empty_table(VIOLATIONS), *_reports(table, spec, key)])
+def _breaking(table: pa.Table, spec: TableSpec, key: tuple[str, ...], encoded: tuple[str, ...]) -> pa.Table:
+    return pa.concat_tables([empty_table(VIOLATIONS), *_reports(table, spec, key, encoded)])
 
 
-def _reports(table: pa.Table, spec: TableSpec, key: tuple[str, ...]) -> Iterator[pa.Table]:
+def _reports(table: pa.Table, spec: TableSpec, key: tuple[str, ...], encoded: tuple[str, ...]) -> Iterator[pa.Table]:
     """Each row that does not stay is reported once, under the first check that it breaks."""
     complete = table
     for name in spec.required:
@@ -89,6 +113,11 @@ def _reports(table: pa.Table, spec: TableSpec, key: tuple[str, ...]) -> Iterator
         if pc.any(missing).as_py():
             yield _report(complete.filter(missing), spec, name, "required_non_null", "the value is null")
             complete = complete.filter(pc.invert(missing))
+    for name in encoded:
+        outside = _outside(complete, spec, name)
+        if pc.any(outside).as_py():
+            yield _report(complete.filter(outside), spec, name, "type", "the value is not in the vocabulary")
+            complete = complete.filter(pc.invert(outside))
     if key:
         extra = complete.filter(pc.invert(first_of_each(complete, key, spec.tie_breakers)))
         if extra.num_rows:

@@ -33,9 +33,12 @@ LAYERS = {
     "flight_client": set(),
     "flight_client.extract": EXTRACTION,
     "flight_client.ingest": {*EXTRACTION, "flight_client.extract"},
+    "flight_client.runtime": {*EXTRACTION, "flight_client.extract"},
+    "flight_client.scip": EXTRACTION,
     "flight_server.storage": RELATIONAL,
     "flight_server.normalize": RELATIONAL,
-    "flight_server.pipeline": {*RELATIONAL, "flight_server.normalize"},
+    "flight_server.cpg": {*RELATIONAL, "flight_server.normalize"},
+    "flight_server.pipeline": {*RELATIONAL, "flight_server.normalize", "flight_server.cpg"},
     "flight_server.serving": SERVING,
     "flight_server.rpc": {*SERVING, "flight_server.serving"},
     "flight_server.cli": {
@@ -46,16 +49,28 @@ LAYERS = {
         "flight_client",
         "flight_client.extract",
         "flight_client.ingest",
+        "flight_client.runtime",
     },
     "flight_server.__main__": {"flight_server.cli"},
 }
-# A library, and where alone it is used. ``importlib`` loads commands when they are called, and finds the example repo.
+# A library, and where alone it is used. ``importlib`` loads commands when they are called and what needs an extra when
+# it is asked for, finds the example repo, and imports the modules that are inspected.
 DOORWAYS = {
     "pyarrow.acero": ("arrowdsl.plan",),
     "pyarrow.flight": ("flight_server.rpc", "flight_client"),
     "hamilton": ("flight_server.pipeline",),
     "click": ("flight_server.cli",),
-    "importlib": ("flight_server.cli.main", "flight_server.cli.up"),
+    "importlib": (
+        "flight_server.cli.main",
+        "flight_server.cli.scip",
+        "flight_server.cli.up",
+        "flight_server.cli.watch",
+        "flight_client.extract.optional",
+        "flight_client.runtime.inspector",
+    ),
+    "google.protobuf": ("flight_client.scip",),
+    "tree_sitter": ("flight_client.extract.tree_sitter_nodes",),
+    "tree_sitter_python": ("flight_client.extract.tree_sitter_nodes",),
 }
 # What writes a format, and where alone. Data files come from the store's writers, which the command line uses too; an
 # Arrow expression is spelled in the file format, in memory; streams go to stdout and through pipes.
@@ -71,6 +86,8 @@ WRITERS = {
     "write_csv": (),
 }
 REQUIRED = {"pyarrow", "numpy", "click", "hamilton"}
+# Imported by modules that are loaded when their extra is asked for.
+EXTRAS = {"google", "tree_sitter", "tree_sitter_python"}
 
 
 @cache
@@ -182,7 +199,7 @@ def test_files_and_streams_are_written_by_few(writer: str) -> None:
 
 def test_what_is_imported_is_what_the_package_requires() -> None:
     roots = {name.partition(".")[0] for module in modules() for name in imported(module)}
-    assert roots - set(sys.stdlib_module_names) - set(PACKAGES) == REQUIRED
+    assert roots - set(sys.stdlib_module_names) - set(PACKAGES) == REQUIRED | EXTRAS
 
 
 def test_the_client_needs_pyarrow_alone() -> None:
@@ -207,3 +224,7 @@ def test_the_client_loads_nothing_beside_pyarrow() -> None:
 def test_extraction_and_the_first_look_at_the_command_line_do_not_load_the_pipeline() -> None:
     assert "hamilton" not in loaded_by("flight_client.ingest")
     assert "hamilton" not in loaded_by("flight_server.cli.main")
+
+
+def test_extras_are_not_loaded_before_they_are_asked_for() -> None:
+    assert not loaded_by("flight_client.ingest", "flight_server.cli.write") & EXTRAS

@@ -13,7 +13,7 @@ Call(function='>=', arguments=(Column(name='confidence'), Literal(value=0.9, typ
 import math
 import reprlib
 
-from arrowdsl.compute.expr import Call, Column, Expr, Literal, Parameter, Values
+from arrowdsl.compute.expr import Call, Column, Expr, Keys, Literal, Parameter, Values
 from arrowdsl.errors import ExpressionError
 
 MAX_DEPTH = 32  # the engine recurses over expressions on its own small stacks
@@ -41,6 +41,8 @@ def to_cql2(expr: Expr) -> object:
             return {"op": function, "args": [to_cql2(argument) for argument in arguments]}
         case Parameter(name):
             raise ExpressionError(f"parameter {name} has no form in CQL2")
+        case Keys():
+            raise ExpressionError("the keys of a lookup have no form in CQL2")
 
 
 def _calls(expr: Expr) -> int:

@@ -46,6 +46,16 @@ class Values:
     values: tuple[bool | int | float | str, ...]
 
 
+@dataclass(frozen=True, eq=False)
+class Keys:
+    """The list at the right of an ``in`` that is too long to be spelled: distinct values, none of them null.
+
+    Its type is that of what is looked up; a null there is in no list. Two of these are equal only if they are one.
+    """
+
+    values: pa.Array
+
+
 @dataclass(frozen=True)
 class Parameter:
     """A constant that is known when the plan is run over one part: its name stands for it until then."""
@@ -61,7 +71,7 @@ class Call:
     arguments: tuple["Expr", ...]
 
 
-Expr = Column | Literal | Values | Parameter | Call
+Expr = Column | Literal | Values | Keys | Parameter | Call
 
 
 FUNCTIONS: Mapping[str, Callable[..., pc.Expression]] = MappingProxyType(
@@ -71,6 +81,8 @@ FUNCTIONS: Mapping[str, Callable[..., pc.Expression]] = MappingProxyType(
         "not": lambda term: ~term,
         "isNull": lambda value: value.is_null(),
         "concat": lambda *parts: pc.binary_join_element_wise(*parts, pc.scalar("")),
+        "text": lambda value: value.cast(pa.string()),
+        "if": pc.if_else,
     }
 )
 _CONNECTIVES = frozenset({"and", "or", "not"})
@@ -106,9 +118,9 @@ def columns(expr: Expr) -> frozenset[str]:
 
 
 def substitute(expr: Expr, replacements: Mapping[Expr, Expr]) -> Expr:
-    """The expression with every column or parameter that ``replacements`` has replaced by its value there."""
+    """The expression with every column, parameter or literal that ``replacements`` has replaced by its value there."""
     match expr:
-        case Column() | Parameter():
+        case Column() | Parameter() | Literal():
             return replacements.get(expr, expr)
         case Call(function, arguments):
             return Call(function, tuple(substitute(argument, replacements) for argument in arguments))
@@ -136,6 +148,8 @@ def to_arrow(expr: Expr, schema: pa.Schema) -> pc.Expression:
         case Call("in", (value, Values(choices))):
             _check_operands(expr, schema)
             return is_any_of(to_arrow(value, schema), choices, _type(value, schema))
+        case Call("in", (value, Keys(keys))):
+            return to_arrow(value, schema).isin(keys)
         case Call("like", (value, Literal(str(pattern)))) if _kind(value, schema) == "string":
             return _like(to_arrow(value, schema), pattern)
         case Call("like"):
@@ -179,8 +193,10 @@ def _type(expr: Expr, schema: pa.Schema) -> pa.DataType:
             return _field(name, schema).type
         case Literal(value, data_type):
             return data_type or pa.scalar(value).type
-        case Call("concat", _):
+        case Call("concat" | "text", _):
             return pa.string()
+        case Call("if", (_, value, _)):
+            return _type(value, schema)
         case Call("coalesce", arguments):
             return _type(_leading(arguments), schema)
         case Call():
@@ -266,9 +282,11 @@ def describe(expr: Expr) -> str:
             return _SHORT.repr(value)
         case Values(values):
             return f"({one_of(map(_SHORT.repr, values), limit=8)})"
+        case Keys(keys):
+            return f"({len(keys)} keys)"
         case Parameter(name):
             return f"${name}"
-        case Call("not" | "isNull" | "concat" | "coalesce" as function, arguments):
+        case Call("not" | "isNull" | "concat" | "coalesce" | "text" | "if" as function, arguments):
             return f"{function}({', '.join(map(describe, arguments))})"
         case Call("between", (value, low, high)):
             return f"{describe(value)} between {describe(low)} and {describe(high)}"

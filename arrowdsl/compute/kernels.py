@@ -72,7 +72,8 @@ def first_of_each(table: pa.Table, key: tuple[str, ...], tie_breakers: tuple[Sor
 
     Nulls count as equal to each other.
     """
-    if distinct_rows(table.select(list(key))) == table.num_rows:
+    telling = [name for name in key if name.endswith(("_id", "_key"))] or list(key)
+    if any(distinct_rows(table.select(names)) == table.num_rows for names in dict.fromkeys((tuple(telling), key))):
         return pa.repeat(pa.scalar(value=True), table.num_rows)
     sort_keys = [*((name, "ascending") for name in key), *tie_breakers]
     order = pc.sort_indices(table, sort_keys=sort_keys)  # a stable sort

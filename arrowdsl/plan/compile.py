@@ -4,18 +4,35 @@ What Acero can't do (a union in order, lists to rows, kernels, other plans' rows
 into a table first, which then is a source like any other.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
+from itertools import repeat
 
 import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import acero
 
-from arrowdsl.compute.expr import Call, Column, Expr, check_predicate, columns, conjunction, conjuncts, to_arrow
+from arrowdsl.compute.expr import (
+    Call,
+    Column,
+    Expr,
+    Keys,
+    Literal,
+    Values,
+    check_predicate,
+    columns,
+    conjunction,
+    conjuncts,
+    to_arrow,
+)
 from arrowdsl.errors import SchemaMismatchError, one_of
-from arrowdsl.plan.nodes import Aggregate, Empty, Filter, Join, Plan, Project, Scan, Sort
+from arrowdsl.plan.nodes import Aggregate, Empty, Filter, Join, Plan, Project, Scan, Sort, inputs, with_inputs
 from arrowdsl.plan.source import Catalog, DatasetSource
 from arrowdsl.schema.schema import columns_of, empty_table
+
+KNOWN_STEPS = 8192
+KNOWN_CONSTANTS = 256
 
 Materialize = Callable[[Plan], pa.Table]
 
@@ -43,17 +60,10 @@ def compile_plan(plan: Plan, catalog: Catalog, materialize: Materialize) -> Comp
             return _scan(plan, catalog)
         case Empty(schema):
             return table_source(empty_table(schema))
-        case Filter(child) | Project(child):
-            return extend(compile_plan(child, catalog, materialize), plan)
+        case Filter(child) | Project(child) | Aggregate(child) | Sort(child):
+            return _behind(plan, compile_plan(child, catalog, materialize))
         case Join(left, right):
-            return _join(plan, compile_plan(left, catalog, materialize), compile_plan(right, catalog, materialize))
-        case Aggregate(child, keys, measures):
-            grouped = "hash_" if keys else ""
-            targets = [(column, f"{grouped}{function}", None, name) for column, function, name in measures]
-            options = acero.AggregateNodeOptions(targets, keys=list(keys))
-            return _behind(compile_plan(child, catalog, materialize), "aggregate", options)
-        case Sort(child, keys):
-            return _behind(compile_plan(child, catalog, materialize), "order_by", acero.OrderByNodeOptions(list(keys)))
+            return _behind(plan, compile_plan(left, catalog, materialize), compile_plan(right, catalog, materialize))
         case _:
             return table_source(materialize(plan))
 
@@ -65,14 +75,7 @@ def table_source(table: pa.Table) -> Compiled:
 
 def extend(source: Compiled, node: Filter | Project) -> Compiled:
     """A filter or projection behind ``source``, whatever stands below the node itself."""
-    match node:
-        case Filter(_, predicate):
-            check_predicate(predicate, source.schema)
-            return _behind(source, "filter", acero.FilterNodeOptions(to_arrow(predicate, source.schema)))
-        case Project(_, outputs):
-            expressions = [to_arrow(expr, source.schema) for _, expr in outputs]
-            options = acero.ProjectNodeOptions(expressions, [name for name, _ in outputs])
-            return _behind(source, "project", options)
+    return _behind(node, source)
 
 
 def _scan(scan: Scan, catalog: Catalog) -> Compiled:
@@ -89,17 +92,22 @@ def _scan(scan: Scan, catalog: Catalog) -> Compiled:
 
 def _scanned(source: DatasetSource, read: tuple[str, ...], predicate: Expr | None) -> Compiled:
     schema = columns_of(source.dataset.schema, read)
-    terms = [] if predicate is None else [term for term in conjuncts(predicate) if _may_skip(term, schema)]
     options = acero.ScanNodeOptions(
         source.dataset,
         columns=list(read),
-        filter=to_arrow(conjunction(terms), schema) if terms else None,
+        filter=skipping(predicate, schema),
         require_sequenced_output=True,
         implicit_ordering=True,
         batch_readahead=2,
         fragment_readahead=1,
     )
     return Compiled(acero.Declaration("scan", options), schema)
+
+
+def skipping(predicate: Expr | None, schema: pa.Schema) -> pc.Expression | None:
+    """What of a scan's filter the dataset may skip row groups by."""
+    terms = [] if predicate is None else [term for term in conjuncts(predicate) if _may_skip(term, schema)]
+    return to_arrow(conjunction(terms), schema) if terms else None
 
 
 def _may_skip(term: Expr, schema: pa.Schema) -> bool:
@@ -122,37 +130,103 @@ def _may_skip(term: Expr, schema: pa.Schema) -> bool:
 
 def _decoded(source: Compiled, names: tuple[str, ...]) -> Compiled:
     """The named columns, with values in place of dictionaries, which joins and sorts can't take."""
-    chosen = columns_of(source.schema, names)
-    types = [column.type for column in chosen]
-    values = [
-        pc.field(name).cast(kind.value_type) if pa.types.is_dictionary(kind) else pc.field(name)
-        for name, kind in zip(names, types, strict=True)
+    chosen = [(name, source.schema.field(name).type) for name in columns_of(source.schema, names).names]
+    outputs = tuple((name, _value_of(name, kind)) for name, kind in chosen)
+    return _behind(Project(Empty(source.schema), outputs), source)
+
+
+def _value_of(name: str, kind: pa.DataType) -> Expr:
+    return Call("text", (Column(name),)) if pa.types.is_dictionary(kind) else Column(name)
+
+
+def _behind(node: Plan, *sources: Compiled) -> Compiled:
+    """A node behind its inputs, whatever stands below the node itself."""
+    alone = with_inputs(node, [Empty(each.schema) for each in sources])
+    constants = tuple(_constants(node))
+    step = _known(alone, constants) if len(constants) <= KNOWN_CONSTANTS else _fitted(alone)
+    declaration = acero.Declaration(step.factory, step.options, inputs=[each.declaration for each in sources])
+    return Compiled(declaration, step.schema)
+
+
+@dataclass(frozen=True)
+class _Step:
+    """A node's own part of a declaration, and the schema that comes out."""
+
+    factory: str
+    options: acero.ExecNodeOptions
+    schema: pa.Schema
+
+
+def _fitted(node: Plan) -> _Step:
+    """The step of a node, tried out on no rows: that tells its schema, and whether it can run."""
+    factory, options = _options(node)
+    sources = [
+        table_source(empty_table(child.schema)).declaration for child in inputs(node) if isinstance(child, Empty)
     ]
-    return _behind(source, "project", acero.ProjectNodeOptions(values, list(names)))
-
-
-def _join(join: Join, left: Compiled, right: Compiled) -> Compiled:
-    options = acero.HashJoinNodeOptions(
-        join.kind,
-        left_keys=list(join.left_keys),
-        right_keys=list(join.right_keys),
-        left_output=list(join.left_output),
-        right_output=list(join.right_output),
-        output_suffix_for_right=join.right_suffix,
-    )
-    return _behind(left, "hashjoin", options, right)
-
-
-def _behind(source: Compiled, factory: str, options: acero.ExecNodeOptions, *others: Compiled) -> Compiled:
-    """A node behind ``source`` and ``others``, tried out on no rows: that tells its schema, and whether it can run."""
-    sources = (source, *others)
-    empties = [table_source(empty_table(each.schema)).declaration for each in sources]
     try:
-        schema = acero.Declaration(factory, options, inputs=empties).to_table(use_threads=False).schema
+        schema = acero.Declaration(factory, options, inputs=sources).to_table(use_threads=False).schema
     except pa.ArrowException as error:
         reason = str(error).partition("\n")[0]
         raise SchemaMismatchError(f"{factory} does not fit its input: {reason}") from error
     repeated = {name for name in schema.names if schema.names.count(name) > 1}
     if repeated:
         raise SchemaMismatchError(f"columns come out of {factory} more than once: {one_of(sorted(repeated))}")
-    return Compiled(acero.Declaration(factory, options, inputs=[each.declaration for each in sources]), schema)
+    return _Step(factory, options, schema)
+
+
+@lru_cache(maxsize=KNOWN_STEPS)
+def _known(node: Plan, _constants: tuple[str, ...]) -> _Step:
+    """The step, tried out once: that takes as long as running it over a small part.
+
+    The constants are spelled out beside the node, since 1, 1.0 and true are equal in Python, and no filter else.
+    """
+    return _fitted(node)
+
+
+def _options(node: Plan) -> tuple[str, acero.ExecNodeOptions]:
+    match node:
+        case Filter(Empty(schema), predicate):
+            check_predicate(predicate, schema)
+            return "filter", acero.FilterNodeOptions(to_arrow(predicate, schema))
+        case Project(Empty(schema), outputs):
+            expressions = [to_arrow(expr, schema) for _, expr in outputs]
+            return "project", acero.ProjectNodeOptions(expressions, [name for name, _ in outputs])
+        case Aggregate(_, keys, measures):
+            grouped = "hash_" if keys else ""
+            targets = [(column, f"{grouped}{function}", None, name) for column, function, name in measures]
+            return "aggregate", acero.AggregateNodeOptions(targets, keys=list(keys))
+        case Sort(_, keys):
+            return "order_by", acero.OrderByNodeOptions(list(keys))
+        case Join():
+            return "hashjoin", acero.HashJoinNodeOptions(
+                node.kind,
+                left_keys=list(node.left_keys),
+                right_keys=list(node.right_keys),
+                left_output=list(node.left_output),
+                right_output=list(node.right_output),
+                output_suffix_for_right=node.right_suffix,
+            )
+        case _:
+            raise SchemaMismatchError(f"a {type(node).__name__} is nothing that the engine runs")
+
+
+def _constants(node: Plan) -> Iterator[str]:
+    match node:
+        case Filter(_, predicate):
+            yield from _constants_in(predicate)
+        case Project(_, outputs):
+            for _, expr in outputs:
+                yield from _constants_in(expr)
+
+
+def _constants_in(expr: Expr) -> Iterator[str]:
+    match expr:
+        case Literal(value):
+            yield repr(value)
+        case Values(values):
+            yield from map(repr, values)
+        case Keys():
+            yield from repeat("", KNOWN_CONSTANTS + 1)  # may be any number: not to be remembered
+        case Call(_, arguments):
+            for argument in arguments:
+                yield from _constants_in(argument)

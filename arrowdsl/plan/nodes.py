@@ -75,11 +75,13 @@ class Scan(Plan):
 class Ref(Plan):
     """Another output of the pipeline, evaluated by itself: over this part, or over the whole repo.
 
-    Inlining a repo-wide plan into a plan that runs part by part would let it see one part's rows only.
+    Inlining a repo-wide plan into a plan that runs part by part would let it see one part's rows only. The optimizer
+    fills in the columns that are needed.
     """
 
     output: str
     scope: Scope
+    columns: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -157,10 +159,10 @@ class KernelFunction:
     """A vectorised function from tables to a table, and what the planner must know of it.
 
     It is called with the input and the kernel's sides, once for all rows or, with ``group_by``, for some rows after
-    others: never for a part only of a run of equal ``group_by`` values, which must lie together.
-    ``needs`` are the input columns that it reads, whichever are asked of it, ``side_needs`` those of each side. A
-    filter on a column of ``passes`` gives the same rows before the kernel as behind it. ``replaces_columns`` says that
-    the output has none of the input's columns. ``version`` changes when the result does.
+    others: never for a part only of a run of equal ``group_by`` values, which must lie together. ``needs`` are the
+    input columns that it reads, whichever are asked of it, ``side_needs`` those of each side. A filter on a column of
+    ``passes`` gives the same rows before the kernel as behind it. ``replaces_columns`` says that the output has none of
+    the input's columns, ``of_nothing_nothing`` that no rows come of no rows. ``version`` changes when the result does.
     """
 
     name: str
@@ -171,6 +173,7 @@ class KernelFunction:
     group_by: str | None = None
     replaces_columns: bool = False
     side_needs: tuple[tuple[str, ...], ...] = ()
+    of_nothing_nothing: bool = True
 
 
 @dataclass(frozen=True)
@@ -267,8 +270,9 @@ def _headline(plan: Plan) -> str:
             narrowed = "" if columns is None else f" [{', '.join(columns)}]"
             skipping = "" if predicate is None else f" where {expressions.describe(predicate)}"
             return f"scan {table}{narrowed}{skipping}"
-        case Ref(output, scope):
-            return f"output {output}, evaluated by {scope}"
+        case Ref(output, scope, columns):
+            narrowed = "" if columns is None else f" [{', '.join(columns)}]"
+            return f"output {output}{narrowed}, evaluated by {scope}"
         case Empty():
             return "nothing"
         case Filter(_, predicate):

@@ -153,7 +153,10 @@ def _prune(plan: Plan, needed: Names, catalog: Catalog) -> Plan:
             return _prune_join(plan, needed, catalog)
         case Union(branches):
             return Union(tuple(_narrowed(_prune(branch, needed, catalog), needed, catalog) for branch in branches))
-        case Ref() | Empty():
+        case Ref():
+            names = schema_of(plan, catalog).names
+            return replace(plan, columns=tuple(name for name in names if name in needed) or tuple(names[:1]))
+        case Empty():
             return _narrowed(plan, needed, catalog)
         case _:
             return plan

@@ -6,24 +6,36 @@ from another running plan: its sources are read on a small pool of I/O threads, 
 deadlock.
 """
 
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
-from functools import partial
+from functools import partial, reduce
 
 import pyarrow as pa
 
+from arrowdsl.compute.expr import Column, Expr, columns
 from arrowdsl.compute.kernels import explode, whole_groups
 from arrowdsl.errors import SchemaMismatchError, one_of
+from arrowdsl.plan.batches import Batches
 from arrowdsl.plan.compile import Compiled, compile_plan, extend, table_source
-from arrowdsl.plan.nodes import Explode, Filter, Kernel, Plan, Project, Ref, Union
+from arrowdsl.plan.nodes import (
+    Aggregate,
+    Empty,
+    Explode,
+    Filter,
+    Join,
+    Kernel,
+    Plan,
+    Project,
+    Ref,
+    Scan,
+    Sort,
+    Union,
+)
+from arrowdsl.plan.sharing import SharingCatalog, sharing
 from arrowdsl.plan.source import Catalog
+from arrowdsl.plan.stopping import check_stopped
 from arrowdsl.schema.schema import empty_table, rebuilt
-
-BATCH_ROWS = 64 * 1024
-BATCH_BYTES = 4 * 1024 * 1024
-
-Batches = Generator[pa.RecordBatch, None, None]
 
 
 @dataclass(frozen=True)
@@ -58,59 +70,67 @@ def open_stream(plan: Plan, catalog: Catalog) -> Stream:
     """The plan's rows, none of them computed before the first is asked for."""
     match plan:
         case Union(branches):
-            return _chain((branch, catalog) for branch in branches)
+            running = [branch for branch in branches if not is_absent(branch, catalog)] or branches[:1]
+            beside = sharing(running, catalog)
+            return _chain((branch, beside) for branch in running)
         case Ref():
-            return _chain((source.plan, source.catalog) for source in catalog.resolve(plan))
+            sources = ((source.plan, source.catalog) for source in catalog.resolve(plan))
+            schema = catalog.schema(plan)
+            return _chain(sources) if schema is None else Stream(schema, _following(schema, sources))
         case Explode(child):
             source = open_stream(child, catalog)
             return Stream(_schema_after(partial(_explode, plan), source.schema), _exploded(plan, source))
-        case Kernel(child, function, sides):
-            source = open_stream(child, catalog)
-            beside = [empty_table(schema_of(side, catalog)) for side in sides]
-            return Stream(_schema_after(function.apply, source.schema, *beside), _kernel(plan, source, catalog))
+        case Kernel() if isinstance(catalog, SharingCatalog) and plan in catalog.shared:
+            kept = catalog.kept(plan)
+            if kept is not None:
+                return Stream(kept.schema, (batch for batch in kept.batches))
+            stream = _open_kernel(plan, catalog)
+            return Stream(stream.schema, catalog.keeping(plan, stream.schema, stream.batches))
+        case Kernel():
+            return _open_kernel(plan, catalog)
         case Filter(child) | Project(child) if _needs_runner(child):
-            source = open_stream(child, catalog)
-            schema = extend(table_source(empty_table(source.schema)), plan).schema
-            return Stream(schema, _row_wise(plan, source))
+            return _row_wise(plan, catalog)
         case _:
             unfed = compile_plan(plan, catalog, lambda boundary: empty_table(schema_of(boundary, catalog)))
             return Stream(unfed.schema, _compiled(plan, catalog))
 
 
-def rebatch(batches: Iterable[pa.RecordBatch], rows: int = BATCH_ROWS, size: int = BATCH_BYTES) -> Batches:
-    """The same rows in batches of at most ``rows`` rows and ``size`` bytes, small ones merged; none is empty.
-
-    The first batch is not held back to be merged. A single row over ``size`` bytes comes alone.
-    """
-    held: list[pa.RecordBatch] = []
-    held_rows = held_size = 0
-    first = True
-    for batch in batches:
-        for piece in _cut(batch, rows, size):
-            if held and (held_rows + piece.num_rows > rows or held_size + piece.nbytes > size):
-                yield pa.concat_batches(held)
-                held, held_rows, held_size = [], 0, 0
-            if first:
-                first = False
-                yield piece
-                continue
-            held.append(piece)
-            held_rows += piece.num_rows
-            held_size += piece.nbytes
-    if held:
-        yield pa.concat_batches(held)
+def _open_kernel(node: Kernel, catalog: Catalog) -> Stream:
+    source = open_stream(node.input, catalog)
+    sides = [empty_table(schema_of(side, catalog)) for side in node.sides]
+    return Stream(_schema_after(node.function.apply, source.schema, *sides), _kernel(node, source, catalog))
 
 
-def limited(batches: Batches, rows: int) -> Batches:
-    """The first ``rows`` rows; the source is closed as soon as it has given them."""
-    with closing(batches):
-        if rows == 0:
-            return
-        for batch in batches:
-            yield batch.slice(0, rows)
-            rows -= batch.num_rows
-            if rows <= 0:
-                return
+def is_absent(plan: Plan, catalog: Catalog) -> bool:
+    """Whether the plan has no rows because a table that they would come from has none: nothing is read to find out."""
+    match plan:
+        case Scan(table):
+            source = catalog.source(table)
+            return isinstance(source, pa.Table) and not source.num_rows
+        case Empty():
+            return True
+        case Filter(child) | Project(child) | Sort(child) | Explode(child) | Aggregate(child, (_, *_)):
+            return is_absent(child, catalog)
+        case Kernel(child, function):
+            return function.of_nothing_nothing and is_absent(child, catalog)
+        case Join(left, right, kind):
+            return is_absent(left, catalog) or (kind in {"inner", "left semi"} and is_absent(right, catalog))
+        case Union(branches):
+            return all(is_absent(branch, catalog) for branch in branches)
+        case _:
+            return False
+
+
+def matching(batch: pa.RecordBatch, predicate: Expr) -> pa.Array:
+    """A mask of the rows for which the predicate is true; dictionary columns count by their values."""
+    read = [name for name in batch.schema.names if name in columns(predicate)] or batch.schema.names[:1]
+    rows = pa.Table.from_batches([batch.select(read)])
+    for place, column in enumerate(rows.schema):
+        if pa.types.is_dictionary(column.type):
+            rows = rows.set_column(place, column.name, rows.column(place).cast(column.type.value_type))
+    source = table_source(rows)
+    masks = _read(extend(source, Project(Empty(source.schema), (("mask", predicate),))))
+    return pa.concat_arrays([mask.column(0) for mask in masks])
 
 
 def _needs_runner(plan: Plan) -> bool:
@@ -135,14 +155,20 @@ def _chain(plans: Iterable[tuple[Plan, Catalog]]) -> Stream:
     def batches() -> Batches:
         with closing(first.batches):
             yield from first.batches
-        for plan, catalog in rest:
-            following = open_stream(plan, catalog)
-            with closing(following.batches):
-                _check_alike(first.schema, following.schema)
-                for batch in following.batches:
-                    yield rebuilt(batch, first.schema)
+        yield from _following(first.schema, rest)
 
     return Stream(first.schema, batches())
+
+
+def _following(schema: pa.Schema, plans: Iterable[tuple[Plan, Catalog]]) -> Batches:
+    """The rows of the plans, each opened when the one before it is closed, under a schema that they must have."""
+    for plan, catalog in plans:
+        check_stopped()
+        stream = open_stream(plan, catalog)
+        with closing(stream.batches):
+            _check_alike(schema, stream.schema)
+            for batch in stream.batches:
+                yield rebuilt(batch, schema)
 
 
 def _check_alike(first: pa.Schema, following: pa.Schema) -> None:
@@ -161,7 +187,9 @@ def _read(compiled: Compiled) -> Batches:
     with reader:
         if first is not None:
             yield first
-            yield from reader
+        for batch in reader:
+            check_stopped()
+            yield batch
 
 
 def _exploded(node: Explode, source: Stream) -> Batches:
@@ -184,8 +212,9 @@ def _schema_after(kernel: Callable[..., pa.Table], schema: pa.Schema, *sides: pa
 
 def _kernel(node: Kernel, source: Stream, catalog: Catalog) -> Batches:
     with closing(source.batches) as batches:
-        sides = [run_plan(side, catalog) for side in node.sides]
+        sides: list[pa.Table] | None = None  # read when there are rows to lay them beside
         for table in _together(batches, source.schema, node.function.group_by):
+            sides = [run_plan(side, catalog) for side in node.sides] if sides is None else sides
             yield from node.function.apply(table, *sides).to_batches()
 
 
@@ -195,20 +224,43 @@ def _together(batches: Batches, schema: pa.Schema, group_by: str | None) -> Iter
     return whole_groups(batches, group_by)
 
 
-def _row_wise(node: Filter | Project, source: Stream) -> Batches:
+def _row_wise(plan: Filter | Project, catalog: Catalog) -> Stream:
+    """Filters and projections, all of them at once for each batch; what only chooses columns needs no engine."""
+    nodes: list[Filter | Project] = []
+    below: Plan = plan
+    while isinstance(below, Filter | Project):
+        nodes.insert(0, below)
+        below = below.input
+    source = open_stream(below, catalog)
+    chosen: list[tuple[tuple[str, Expr], ...]] = []
+    while nodes and isinstance(last := nodes[-1], Project) and _is_choice(last):
+        chosen.insert(0, last.columns)
+        nodes.pop()
+
+    def steps(rows: pa.Table) -> Batches:
+        batches = _read(reduce(extend, nodes, table_source(rows))) if nodes else iter(rows.to_batches())
+        return (reduce(_choose, chosen, batch) for batch in batches)
+
+    schema = reduce(extend, nodes, table_source(empty_table(source.schema))).schema
+    schema = reduce(_choose, chosen, _no_rows(schema)).schema
+    return Stream(schema, _each(source, steps))
+
+
+def _each(source: Stream, steps: Callable[[pa.Table], Batches]) -> Batches:
     with closing(source.batches) as batches:
         for batch in batches:
-            yield from _read(extend(table_source(pa.Table.from_batches([batch])), node))
+            yield from steps(pa.Table.from_batches([batch]))
 
 
-def _cut(batch: pa.RecordBatch, rows: int, size: int) -> Iterator[pa.RecordBatch]:
-    """The batch in pieces within both bounds, halved where it is too large."""
-    if batch.num_rows > rows:
-        for start in range(0, batch.num_rows, rows):
-            yield from _cut(batch.slice(start, rows), rows, size)
-    elif batch.nbytes > size and batch.num_rows > 1:
-        middle = batch.num_rows // 2
-        yield from _cut(batch.slice(0, middle), rows, size)
-        yield from _cut(batch.slice(middle), rows, size)
-    elif batch.num_rows:
-        yield batch
+def _is_choice(node: Project) -> bool:
+    """Whether a projection computes nothing, and leaves a column."""
+    return bool(node.columns) and all(isinstance(expr, Column) for _, expr in node.columns)
+
+
+def _choose(batch: pa.RecordBatch, columns: tuple[tuple[str, Expr], ...]) -> pa.RecordBatch:
+    arrays = [batch.column(expr.name) for _, expr in columns if isinstance(expr, Column)]
+    return pa.RecordBatch.from_arrays(arrays, names=[name for name, _ in columns])
+
+
+def _no_rows(schema: pa.Schema) -> pa.RecordBatch:
+    return pa.RecordBatch.from_pylist([], schema=schema)

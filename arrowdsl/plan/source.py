@@ -1,7 +1,7 @@
 """Where rows come from: a catalog gives each name in a plan its table, dataset, or other plan."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol, TypeAlias
 
 import pyarrow as pa
@@ -44,7 +44,11 @@ class Catalog(Protocol):
         ...
 
     def resolve(self, ref: Ref) -> Iterable[PlanSource]:
-        """The plans whose rows, one after another, are those of an output."""
+        """The plans whose rows, one after another, are those of an output, narrowed to the columns of ``ref``."""
+        ...
+
+    def schema(self, ref: Ref) -> pa.Schema | None:
+        """The schema of an output, if it is known without resolving it, which may compute it."""
         ...
 
 
@@ -65,4 +69,8 @@ class PlanCatalog:
         """The named output."""
         if ref.output not in self.outputs:
             raise UnknownSourceError(f"unknown output {ref.output!r}; outputs: {one_of(self.outputs)}")
-        return (self.outputs[ref.output],)
+        found = self.outputs[ref.output]
+        return (found if ref.columns is None else replace(found, plan=found.plan.select(*ref.columns)),)
+
+    def schema(self, _ref: Ref) -> None:
+        """Not known: the plans that ``resolve`` gives have it."""

@@ -3,7 +3,7 @@
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import reduce, wraps
 from pathlib import Path
@@ -15,7 +15,7 @@ from flight_client import Client, connect
 from flight_server.cli.exits import EXPECTED, report
 from flight_server.pipeline.driver import load_pipeline
 from flight_server.rpc.server import FlightServer
-from flight_server.serving.service import Service
+from flight_server.serving.service import CAPACITY, Capacity, Service
 from flight_server.storage.store import Store
 
 DEFAULT_PORT = 8815
@@ -31,9 +31,16 @@ def default_store() -> Path:
     return Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share") / "flight-server"
 
 
-def open_server(store: Path | None, host: str = "127.0.0.1", port: int = 0) -> FlightServer:
+def open_server(
+    store: Path | None,
+    host: str = "127.0.0.1",
+    port: int = 0,
+    advertised: Sequence[str] = (),
+    capacity: Capacity = CAPACITY,
+) -> FlightServer:
     """A server over a store folder (by default the user's own); it answers calls from now on."""
-    return FlightServer(Service(Store(store or default_store()), load_pipeline()), host, port)
+    service = Service(Store(store or default_store()), load_pipeline(), capacity)
+    return FlightServer(service, host, port, advertised)
 
 
 @contextmanager

@@ -21,7 +21,7 @@ def print_table(reader: FlightReader) -> None:
         if sum(each.num_rows for each in held) > SHOWN_ROWS:
             break
     table = pa.Table.from_batches(held, reader.schema)
-    cells = [[_text(value) for value in row.values()] for row in table.slice(0, SHOWN_ROWS).to_pylist()]
+    cells = [[one_line(value) for value in row.values()] for row in table.slice(0, SHOWN_ROWS).to_pylist()]
     widths = _widths([names, *cells], shutil.get_terminal_size().columns)
     for row in (names, ["-" * width for width in widths], *cells):
         click.echo(_line(row, widths))
@@ -31,7 +31,7 @@ def print_table(reader: FlightReader) -> None:
         click.echo(f"{table.num_rows} rows")
 
 
-def _text(value: object) -> str:
+def one_line(value: object) -> str:
     """The value on one line; what would control the terminal is escaped."""
     text = "" if value is None else " ".join(str(value).split())
     return "".join(each if each.isprintable() else repr(each)[1:-1] for each in text)

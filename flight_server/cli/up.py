@@ -6,6 +6,7 @@ import shlex
 import threading
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial, wraps
 from importlib import resources
 from pathlib import Path
 
@@ -13,67 +14,108 @@ import click
 
 import flight_server
 from flight_client import connect
-from flight_client.extract import LAYERS
-from flight_server.cli.progress import EXTRACTION_OPTIONS, ingest_with_progress, repo_name
+from flight_client.ingest import Source
+from flight_server.cli.limits import with_capacity
+from flight_server.cli.progress import ingest_with_progress, with_source
 from flight_server.cli.session import DEFAULT_PORT, interruptible, open_server, options, serving
+from flight_server.cli.watch import WATCH_OPTION, watch_and_ingest
 from flight_server.rpc.server import FlightServer
+from flight_server.serving.service import Capacity
 
 SHOWN_DATASET = "dim_qualified_names"
+OpenServer = Callable[[], FlightServer]
 _SERVING = (
     click.option("--store", type=click.Path(path_type=Path, file_okay=False), help="Where the data is kept."),
     click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on."),
     click.option(
         "--port", default=DEFAULT_PORT, show_default=True, type=click.IntRange(0, 65535), help="0: any free one."
     ),
+    click.option(
+        "--advertise",
+        multiple=True,
+        metavar="URI",
+        help="Another server over the same store, to which readers are sent too; repeatable.",
+    ),
 )
 
 
+def _with_server(command: Callable[..., None]) -> Callable[..., None]:
+    """A command that is given a function that opens its server, and the options that say of what and where."""
+
+    @options(*_SERVING)
+    @with_capacity
+    @wraps(command)
+    def run(
+        *arguments: object,
+        store: Path | None,
+        host: str,
+        port: int,
+        advertise: tuple[str, ...],
+        capacity: Capacity,
+        **others: object,
+    ) -> None:
+        command(*arguments, server=partial(open_server, store, host, port, advertise, capacity), **others)
+
+    return run
+
+
 @click.command()
-@click.argument("path", type=click.Path(path_type=Path))
-@click.option("--repo", help="The repo's name.  [default: the folder's name]")
-@options(*_SERVING, *EXTRACTION_OPTIONS)
-def up(
-    path: Path, repo: str | None, store: Path | None, host: str, port: int, jobs: int | None, layers: tuple[str, ...]
-) -> None:
+@with_source
+@_with_server
+@WATCH_OPTION
+def up(source: Source, server: OpenServer, *, watch: bool) -> None:
     """Extract a folder of Python source, and serve it.
 
     What has not changed since the last time is not extracted again.
 
     Example: flight-server up ~/src/django
     """
-    _ingest_and_serve(path, repo or repo_name(path), open_server(store, host, port), jobs, layers)
+    _ingest_and_serve(source, server(), watch=watch)
 
 
 @click.command()
-@options(*_SERVING)
-def demo(store: Path | None, host: str, port: int) -> None:
+@_with_server
+def demo(server: OpenServer) -> None:
     """Extract and serve the small example repo that comes with the package.
 
     Example: flight-server demo --port 0
     """
     with resources.as_file(resources.files(flight_server) / "demo_repo") as path:
-        _ingest_and_serve(path, "demo", open_server(store, host, port), 1, LAYERS)
+        _ingest_and_serve(Source(path, "demo", jobs=1), server())
 
 
 @click.command()
-@options(*_SERVING)
-def serve(store: Path | None, host: str, port: int) -> None:
+@_with_server
+def serve(server: OpenServer) -> None:
     """Serve a store as it is.
 
     Example: flight-server serve --store ./data
     """
-    _serve(open_server(store, host, port), lambda _: None)
+    _serve(server(), lambda _: None)
 
 
-def _ingest_and_serve(path: Path, repo: str, server: FlightServer, jobs: int | None, layers: tuple[str, ...]) -> None:
+def _ingest_and_serve(source: Source, server: FlightServer, *, watch: bool = False) -> None:
     def ingest(uri: str) -> None:
         with connect(uri) as client:
-            click.echo(ingest_with_progress(client, path, repo, jobs, layers))
+            click.echo(ingest_with_progress(client, source))
 
-    _serve(server, ingest, repo)
+    def go_on_ingesting(uri: str) -> None:
+        with connect(uri) as client:
+            watch_and_ingest(client, source)
+
+    _serve(server, ingest, source.repo, go_on_ingesting if watch else _wait)
 
 
-def _serve(server: FlightServer, prepare: Callable[[str], None], repo: str | None = None) -> None:
+def _wait(_uri: str) -> None:
+    threading.Event().wait()
+
+
+def _serve(
+    server: FlightServer,
+    prepare: Callable[[str], None],
+    repo: str | None = None,
+    meanwhile: Callable[[str], None] = _wait,
+) -> None:
     """Serve until Ctrl-C or SIGTERM, which end it with exit code 0 once it listens."""
     _log_to_stderr()
     with interruptible(), serving(server):
@@ -82,7 +124,7 @@ def _serve(server: FlightServer, prepare: Callable[[str], None], repo: str | Non
             click.echo(f"listening on {server.uri}")
             if repo is not None:
                 click.echo(_how_to_read(server.uri, repo))
-            threading.Event().wait()
+            meanwhile(server.uri)
 
 
 def _log_to_stderr() -> None:

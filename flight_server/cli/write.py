@@ -1,34 +1,53 @@
 """The commands that change a store: ``ingest`` a folder, ``put`` a file, ``drop`` a repo."""
 
+from contextlib import suppress
 from pathlib import Path
 
 import click
 import pyarrow as pa
 
 from flight_client import Client
+from flight_client.ingest import Source
 from flight_server.cli.files import read_file
-from flight_server.cli.progress import EXTRACTION_OPTIONS, ingest_with_progress, repo_name
-from flight_server.cli.session import client_of, interruptible, options, with_client
+from flight_server.cli.progress import ingest_with_progress, with_source
+from flight_server.cli.runtime import Runtime, inspect_and_put, with_runtime
+from flight_server.cli.scip import SCIP_OPTIONS, put_index
+from flight_server.cli.session import client_of, interruptible, with_client
+from flight_server.cli.watch import WATCH_OPTION, watch_and_ingest
 from flight_server.contracts.raw import RAW_TABLES
 from flight_server.contracts.tables import BY_CONTRACT
 
 
 @click.command()
-@click.argument("path", type=click.Path(path_type=Path))
+@with_source
 @click.option("--to", "uri", metavar="URI", help="The server to put it into.")
 @click.option("--store", type=click.Path(path_type=Path, file_okay=False), help="A store folder, without a server.")
-@click.option("--repo", help="The repo's name.  [default: the folder's name]")
-@options(*EXTRACTION_OPTIONS)
+@SCIP_OPTIONS
+@with_runtime
+@WATCH_OPTION
 def ingest(
-    path: Path, uri: str | None, store: Path | None, repo: str | None, jobs: int | None, layers: tuple[str, ...]
+    source: Source,
+    uri: str | None,
+    store: Path | None,
+    index: Path | None,
+    prefix: tuple[str, str],
+    runtime: Runtime,
+    *,
+    watch: bool,
 ) -> None:
     """Extract a folder of Python source into a server; what has not changed is left alone.
 
     Example: flight-server ingest ~/src/django --to grpc://127.0.0.1:8815
     """
-    name = repo or repo_name(path)
     with interruptible(), client_of(uri, store) as client:
-        click.echo(ingest_with_progress(client, path, name, jobs, layers))
+        click.echo(ingest_with_progress(client, source))
+        if index is not None:
+            click.echo(put_index(client, source.repo, index, prefix))
+        if runtime.modules:
+            inspect_and_put(client, source.repo, source.root, runtime)
+        if watch:
+            with suppress(KeyboardInterrupt):
+                watch_and_ingest(client, source)
 
 
 @click.command()

@@ -13,9 +13,9 @@ from arrowdsl.plan.nodes import Plan, Ref, Scope, Union, in_scan_order, sorted_b
 from arrowdsl.schema.schema import TableSpec
 from flight_server.contracts.raw import RAW_TABLES
 from flight_server.contracts.tables import TABLES
-from flight_server.pipeline import extraction, normalization
+from flight_server.pipeline import call_graph, checks, cpg_build, extraction, normalization, outputs, resolved, symbols
 
-MODULES = (extraction, normalization)
+MODULES = (extraction, normalization, symbols, outputs, call_graph, resolved, cpg_build, checks)
 
 
 @dataclass(frozen=True)
@@ -40,6 +40,7 @@ class _CrossScope(lifecycle.NodeExecutionMethod):
 
     def __init__(self) -> None:
         self.scopes: dict[str, str] = {}
+        self.datasets: dict[str, str] = {}
 
     def run_to_execute_node(
         self,
@@ -51,8 +52,9 @@ class _CrossScope(lifecycle.NodeExecutionMethod):
         **_: object,
     ) -> Plan:
         scope = self.scopes[node_name] = node_tags.get("scope", "")
+        self.datasets[node_name] = node_tags.get("dataset", node_name)
         plans = {
-            name: plan if self.scopes.get(name, scope) == scope else Ref(name, Scope(self.scopes[name]))
+            name: plan if self.scopes.get(name, scope) == scope else Ref(self.datasets[name], Scope(self.scopes[name]))
             for name, plan in node_kwargs.items()
         }
         return node_callable(**plans)
@@ -69,10 +71,14 @@ def load_pipeline() -> Mapping[str, Output]:
         scope = Scope(node.tags["scope"])
         dataset = node.tags.get("dataset", name)
         spec, plan = TABLES.get(dataset), plans[name]
+        if dataset == "violations":
+            reports[scope].append(_report(node.tags["checked"], plan))
+            continue
         if spec is not None and node.tags["kind"] == "output":
-            group_by = "path" if in_scan_order(plan) else sorted_by(plan)
-            reports[scope].append(_report(dataset, violations(plan, spec, group_by=group_by)))
-            plan = finalize(plan, spec, group_by=group_by)
+            families = plan.branches if isinstance(plan, Union) else (plan,)
+            reports[scope] += [_report(dataset, _held(violations, family, spec)) for family in families]
+            held = tuple(_held(finalize, family, spec) for family in families)
+            plan = Union(held) if len(held) > 1 else held[0]
         made = Output(
             name=dataset,
             plans={scope: plan},
@@ -84,6 +90,11 @@ def load_pipeline() -> Mapping[str, Output]:
         outputs[dataset] = _together(outputs[dataset], made) if dataset in outputs else made
     outputs["violations"] = _violations(reports, outputs)
     return MappingProxyType(outputs)
+
+
+def _held(check: Callable[..., Plan], family: Plan, spec: TableSpec) -> Plan:
+    """A check of one branch of an output: the branches of a union hold keys of their own, so each is checked alone."""
+    return check(family, spec, group_by="path" if in_scan_order(family) else sorted_by(family))
 
 
 def _together(known: Output, more: Output) -> Output:

@@ -89,6 +89,18 @@ def put_of_descriptor(descriptor: flight.FlightDescriptor) -> Put:
     )
 
 
+def lookup_of_descriptor(descriptor: flight.FlightDescriptor) -> tuple[Request, str]:
+    """The request and the key column in the command of a lookup: a ticket's JSON with one more key, ``key``."""
+    if descriptor.descriptor_type != flight.DescriptorType.CMD:
+        raise BadRequestError("do_exchange takes a command: the JSON of a ticket, and the key column as key")
+    document = json_object("the command of a lookup", descriptor.command)
+    match document.pop("key", None):
+        case str(key):
+            return request_from_json(document), key
+        case _:
+            raise BadRequestError("the command of a lookup: key must be the name of the key column")
+
+
 @dataclass(frozen=True)
 class Arguments:
     """The keys of a JSON object, read by type; each method raises BadRequestError when the value is of another."""

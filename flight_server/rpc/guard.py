@@ -15,6 +15,7 @@ from pyarrow import flight
 
 from arrowdsl.errors import DataError
 from flight_server.rpc.codec import json_bytes
+from flight_server.serving.limits import BusyError, TimeLimitError
 
 LOG = logging.getLogger("flight_server")
 HEADER_BYTES = 1800  # gRPC may lose an error with more than 8 KiB of headers, and the message is in them four times
@@ -28,6 +29,10 @@ def flight_error(error: Exception) -> flight.FlightError:
     match error:
         case flight.FlightError():
             return error
+        case BusyError(code=code, message=message, retry_after=seconds):
+            return answer(flight.FlightUnavailableError, code, message, retry_after=seconds)
+        case TimeLimitError(code=code, message=message):
+            return answer(flight.FlightTimedOutError, code, message)
         case DataError(code=code, message=message):
             return answer(flight.FlightServerError, code, message)
         case OSError():
@@ -63,11 +68,11 @@ def guarded_iterator(items: Iterator[Item]) -> Iterator[Item]:
         raise flight_error(error) from None
 
 
-def answer(kind: type[flight.FlightError], code: str, message: str) -> flight.FlightError:
-    """The Flight error of a code: the message ends in it, and ``extra_info`` has both as JSON."""
+def answer(kind: type[flight.FlightError], code: str, message: str, **more: float) -> flight.FlightError:
+    """The Flight error of a code: the message ends in it, and ``extra_info`` has both as JSON, and ``more``."""
     shown = _shown(message)
     # the code stands in the text too: what get_schema raises reaches the client as text alone
-    return kind(f"{shown} [{code}]", extra_info=json_bytes({"code": code, "message": shown}))
+    return kind(f"{shown} [{code}]", extra_info=json_bytes({"code": code, "message": shown, **more}))
 
 
 def _shown(message: str) -> str:

@@ -1,34 +1,43 @@
-"""FlightInfo: what a read will give and where to fetch it, an endpoint for each part."""
+"""FlightInfo: what a read will give and where to fetch it, an endpoint for each part or run of parts."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from itertools import pairwise
 
 from pyarrow import flight
 
 from arrowdsl.errors import DataError, one_of
 from flight_server.rpc.codec import Arguments, json_bytes, ticket_of_request
+from flight_server.rpc.locations import locations_of
 from flight_server.serving.errors import BadRequestError
 from flight_server.serving.read import Read
 from flight_server.serving.request import Request
 from flight_server.serving.service import Service
+from flight_server.serving.statistics import known_of
 
 LOG = logging.getLogger("flight_server")
 UNKNOWN = -1
+ENDPOINTS = 8  # for each server: a call costs some milliseconds, which many small parts would pay many times
 
 
-def flight_info(read: Read) -> flight.FlightInfo:
+def flight_info(read: Read, advertised: Sequence[str] = ()) -> flight.FlightInfo:
     """Schema, endpoints in order, and JSON ``app_metadata``; the snapshot is pinned in the tickets.
 
-    Rows as produced have an endpoint for each part; a canonical order or a limit is over all parts, so there is one.
+    Rows as produced have an endpoint for each part, or where there are many for a run of parts, ENDPOINTS for each
+    server; a canonical order or a limit is over all parts, so there is one.
+    ``advertised`` are the URIs of other servers over the same store, over which the endpoints are spread.
     """
-    request = read.request
+    request, known = read.request, known_of(read)
     return flight.FlightInfo(
         read.schema,
         flight.FlightDescriptor.for_path(request.repo, request.dataset),
-        [flight.FlightEndpoint(ticket_of_request(each), []) for each in _endpoint_requests(read)],
-        _total_records(read),
-        UNKNOWN,
+        [
+            flight.FlightEndpoint(ticket_of_request(each), locations_of(number, advertised))
+            for number, each in enumerate(_endpoint_requests(read, ENDPOINTS * (1 + len(advertised))))
+        ],
+        UNKNOWN if known.rows is None else known.rows,
+        UNKNOWN if known.bytes is None else known.bytes,
         ordered=True,
         app_metadata=json_bytes(
             {
@@ -36,6 +45,7 @@ def flight_info(read: Read) -> flight.FlightInfo:
                 "version": read.spec.version,
                 "snapshot": read.snapshot.number,
                 "parts": read.snapshot.parts,
+                "cached": list(known.cached),
                 "lineage": read.output.lineage,
                 "tags": dict(read.output.tags),
                 "summary": read.output.summary,
@@ -44,7 +54,7 @@ def flight_info(read: Read) -> flight.FlightInfo:
     )
 
 
-def flights(service: Service, criteria: bytes) -> Iterator[flight.FlightInfo]:
+def flights(service: Service, criteria: bytes, advertised: Sequence[str] = ()) -> Iterator[flight.FlightInfo]:
     """Every dataset of every repo that the criteria (JSON: repo, layer, kind) leave."""
     wanted = Arguments.parse("the criteria", criteria, "repo", "layer", "kind")
     repo = wanted.optional_text("repo")
@@ -54,7 +64,7 @@ def flights(service: Service, criteria: bytes) -> Iterator[flight.FlightInfo]:
         if value not in known:
             raise BadRequestError(f"unknown {key} {value!r}; allowed: {one_of(known)}")
     if repo is not None:
-        yield from map(flight_info, service.catalog(repo, tags))
+        yield from (flight_info(read, advertised) for read in service.catalog(repo, tags))
         return
     for name in service.store.repos():
         try:
@@ -62,19 +72,14 @@ def flights(service: Service, criteria: bytes) -> Iterator[flight.FlightInfo]:
         except DataError as error:  # dropped since it was listed, or damaged: the others can still be read
             LOG.warning("list_flights leaves out %s: %s", name, error.message)
         else:
-            yield from map(flight_info, reads)
+            yield from (flight_info(read, advertised) for read in reads)
 
 
-def _endpoint_requests(read: Read) -> list[Request]:
-    request = read.request
-    if request.order == "canonical" or request.limit is not None or not read.parts:
+def _endpoint_requests(read: Read, most: int) -> list[Request]:
+    """A request for each endpoint, ``most`` at most: runs of parts of the same length, but for one part."""
+    request, parts = read.request, read.parts
+    if request.order == "canonical" or request.limit is not None or not parts:
         return [request]
-    return [replace(request, parts=(part,)) for part in read.parts]
-
-
-def _total_records(read: Read) -> int:
-    """The rows, known without running a plan for raw tables read whole."""
-    request = read.request
-    if read.output.tags["kind"] != "raw" or request.where is not None or request.limit is not None:
-        return UNKNOWN
-    return sum(read.snapshot.part_rows(read.output.name, part) for part in read.parts)
+    count = min(most, len(parts))
+    bounds = [number * len(parts) // count for number in range(count + 1)]
+    return [replace(request, parts=parts[start:stop]) for start, stop in pairwise(bounds)]

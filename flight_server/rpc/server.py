@@ -3,7 +3,7 @@
 import ipaddress
 import logging
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import pyarrow as pa
 from pyarrow import flight
@@ -11,9 +11,19 @@ from pyarrow import flight
 from arrowdsl.errors import DataError
 from flight_server.rpc import info, puts
 from flight_server.rpc.actions import ACTIONS, run_action
-from flight_server.rpc.codec import json_bytes, put_of_descriptor, request_of_descriptor, request_of_ticket
+from flight_server.rpc.codec import (
+    json_bytes,
+    lookup_of_descriptor,
+    put_of_descriptor,
+    request_of_descriptor,
+    request_of_ticket,
+)
 from flight_server.rpc.guard import guarded, guarded_iterator
+from flight_server.rpc.locations import checked_location
+from flight_server.rpc.lookups import lookup
 from flight_server.rpc.streams import RunningCalls, stop_check, stream_of
+from flight_server.serving.estimates import estimated_bytes
+from flight_server.serving.limits import deadline_check
 from flight_server.serving.service import Service
 
 LOG = logging.getLogger("flight_server")
@@ -33,8 +43,11 @@ class FlightServer(flight.FlightServerBase):
     Its ``serve`` is not needed, and would take the signals of the process for itself.
     """
 
-    def __init__(self, service: Service, host: str = "127.0.0.1", port: int = 0) -> None:
+    def __init__(
+        self, service: Service, host: str = "127.0.0.1", port: int = 0, advertised: Sequence[str] = ()
+    ) -> None:
         _check_loopback(host)
+        self._advertised = tuple(map(checked_location, advertised))
         shown = f"[{host}]" if ":" in host else host
         try:
             super().__init__(f"grpc://{shown}:{port}")
@@ -46,14 +59,14 @@ class FlightServer(flight.FlightServerBase):
 
     def list_flights(self, _context: flight.ServerCallContext, criteria: bytes) -> Iterator[flight.FlightInfo]:
         """Every dataset of every repo, narrowed by JSON criteria: repo, layer, kind."""
-        return guarded_iterator(info.flights(self._service, criteria))
+        return guarded_iterator(info.flights(self._service, criteria, self._advertised))
 
     @guarded
     def get_flight_info(
         self, _context: flight.ServerCallContext, descriptor: flight.FlightDescriptor
     ) -> flight.FlightInfo:
         """Schema and endpoints of a path [repo, dataset] or a command."""
-        return info.flight_info(self._service.read(request_of_descriptor(descriptor)))
+        return info.flight_info(self._service.read(request_of_descriptor(descriptor)), self._advertised)
 
     @guarded
     def get_schema(
@@ -65,7 +78,7 @@ class FlightServer(flight.FlightServerBase):
     @guarded
     def do_get(self, context: flight.ServerCallContext, ticket: flight.Ticket) -> flight.GeneratorStream:
         """The rows of a ticket."""
-        return stream_of(self._service.read(request_of_ticket(ticket)), context, self.calls)
+        return stream_of(self._service.read(request_of_ticket(ticket)), context, self.calls, self._service.admission)
 
     @guarded
     def do_put(
@@ -79,6 +92,23 @@ class FlightServer(flight.FlightServerBase):
         with self.calls.enter() as call:
             reply = puts.put(self._service, put_of_descriptor(descriptor), reader, stop_check(context, call))
         writer.write(pa.py_buffer(json_bytes(reply)))
+
+    @guarded
+    def do_exchange(
+        self,
+        context: flight.ServerCallContext,
+        descriptor: flight.FlightDescriptor,
+        reader: flight.MetadataRecordBatchReader,
+        writer: flight.MetadataRecordBatchWriter,
+    ) -> None:
+        """A lookup: keys in, the rows of a dataset that have them out."""
+        request, key = lookup_of_descriptor(descriptor)
+        read = self._service.read(request)
+        admission = self._service.admission
+        with self.calls.enter(read.request) as call:
+            check = deadline_check(stop_check(context, call), admission.limits.query_seconds)
+            with admission.admitted(estimated_bytes(read), check):
+                lookup(read, key, reader, writer, check)
 
     def do_action(self, _context: flight.ServerCallContext, action: flight.Action) -> Iterator[flight.Result]:
         """The one result of an action."""

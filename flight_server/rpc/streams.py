@@ -12,6 +12,8 @@ from pyarrow import flight
 
 from flight_server.rpc.codec import json_bytes
 from flight_server.rpc.guard import answer, guarded_iterator
+from flight_server.serving.estimates import estimated_bytes
+from flight_server.serving.limits import Admission, deadline_check
 from flight_server.serving.read import Read, open_read
 from flight_server.serving.request import Request, request_to_json
 
@@ -68,9 +70,14 @@ class RunningCalls:
             return len(self._calls)
 
 
-def stream_of(read: Read, context: flight.ServerCallContext, calls: RunningCalls) -> flight.GeneratorStream:
+def stream_of(
+    read: Read, context: flight.ServerCallContext, calls: RunningCalls, admission: Admission
+) -> flight.GeneratorStream:
     """The stream of a read: tables of one batch each, which carry dictionaries and keep an error's class."""
-    return flight.GeneratorStream(read.schema, guarded_iterator(_tables(read, context, calls)))
+    written = pa.ipc.IpcWriteOptions(compression=read.request.compression)
+    return flight.GeneratorStream(
+        read.schema, guarded_iterator(_tables(read, context, calls, admission)), options=written
+    )
 
 
 def stop_check(context: flight.ServerCallContext, call: Running) -> Callable[[], None]:
@@ -83,11 +90,17 @@ def stop_check(context: flight.ServerCallContext, call: Running) -> Callable[[],
     return check
 
 
-def _tables(read: Read, context: flight.ServerCallContext, calls: RunningCalls) -> Iterator[pa.Table]:
+def _tables(
+    read: Read, context: flight.ServerCallContext, calls: RunningCalls, admission: Admission
+) -> Iterator[pa.Table]:
     started, rows, ended = time.monotonic(), 0, "broken off"
     with calls.enter(read.request) as call:
         try:
-            with closing(open_read(read, stop_check(context, call)).batches) as batches:
+            check = deadline_check(stop_check(context, call), admission.limits.query_seconds)
+            with (
+                admission.admitted(estimated_bytes(read), check),
+                closing(open_read(read, check).batches) as batches,
+            ):
                 for batch in batches:
                     yield pa.Table.from_batches([batch])
                     rows += batch.num_rows

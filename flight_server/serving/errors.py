@@ -9,6 +9,12 @@ class BadRequestError(DataError):
     code = "bad_request"
 
 
+class TooManyKeysError(DataError):
+    """A lookup whose distinct keys do not fit into the memory that they may take."""
+
+    code = "too_many_keys"
+
+
 class UnknownDatasetError(DataError):
     """A dataset that the pipeline does not have."""
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from types import MappingProxyType
-from typing import Any, Literal, TypeGuard
+from typing import Any, Literal, TypeGuard, get_args
 
 from arrowdsl.compute.cql2 import from_cql2, to_cql2
 from arrowdsl.compute.expr import Expr
@@ -11,10 +11,16 @@ from arrowdsl.errors import one_of
 from flight_server.serving.errors import BadRequestError
 from flight_server.storage.paths import Part
 
+Compression = Literal["lz4", "zstd"]
+COMPRESSIONS: tuple[Compression, ...] = get_args(Compression)
+
 
 @dataclass(frozen=True)
 class Request:
-    """A read of ``dataset`` in ``repo``; what is null is not narrowed. No ``snapshot`` means the newest."""
+    """A read of ``dataset`` in ``repo``; what is null is not narrowed. No ``snapshot`` means the newest.
+
+    ``compression`` is that of the buffers on the wire: it changes no row.
+    """
 
     repo: str
     dataset: str
@@ -25,6 +31,8 @@ class Request:
     limit: int | None = None
     order: Literal["canonical"] | None = None
     parts: tuple[Part, ...] | None = None
+    compression: Compression | None = None
+    props: Literal["all"] | None = None
 
 
 def request_from_json(document: object) -> Request:
@@ -76,6 +84,19 @@ def _order(key: str, value: object) -> str:
     return "canonical"
 
 
+def _compression(key: str, value: object) -> Compression:
+    for codec in COMPRESSIONS:
+        if value == codec:
+            return codec
+    raise BadRequestError(f"{key} must be one of {one_of(COMPRESSIONS)}, or absent for none")
+
+
+def _props(key: str, value: object) -> str:
+    if value != "all":
+        raise BadRequestError(f'{key} must be "all", or absent for the properties asked for most')
+    return "all"
+
+
 def _parts(key: str, value: object) -> tuple[Part, ...]:
     if not isinstance(value, list) or not value or not all(part == "global" or is_count(part) for part in value):
         raise BadRequestError(f'{key} must be a list of one or more part numbers or "global"')
@@ -98,5 +119,7 @@ _READERS: Mapping[str, Callable[[str, Any], Any]] = MappingProxyType(
         "limit": _count,
         "order": _order,
         "parts": _parts,
+        "compression": _compression,
+        "props": _props,
     }
 )

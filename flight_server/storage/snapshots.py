@@ -1,20 +1,24 @@
 """Snapshots: a repo as it was when a commit was made. Whoever holds one reads the same rows whatever is committed."""
 
 from collections import OrderedDict
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 from pathlib import Path
 from threading import Lock
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.dataset as ds
 from pyarrow import fs
 
 from arrowdsl.schema.schema import TableSpec
 from flight_server.storage.errors import reading
+from flight_server.storage.files import column_hashes, stored_bytes
 from flight_server.storage.manifests import Extractor, FileEntry, Manifest, TableEntry, verify
 from flight_server.storage.paths import Part, RepoPaths
 
 CACHED_FILES = 1024
+HASHED_FILES = 16 * 1024
 
 _LOCAL = fs.LocalFileSystem()
 _FORMAT = ds.ParquetFileFormat(
@@ -31,6 +35,7 @@ class FileCache:
     def __init__(self, size: int = CACHED_FILES) -> None:
         self._size = size
         self._fragments: OrderedDict[Path, ds.ParquetFileFragment] = OrderedDict()
+        self._hashes: OrderedDict[str, Mapping[str, str]] = OrderedDict()
         self._lock = Lock()
 
     def fragment(self, path: Path, entry: FileEntry) -> ds.ParquetFileFragment:
@@ -47,6 +52,21 @@ class FileCache:
             while len(self._fragments) > self._size:
                 self._fragments.popitem(last=False)
         return fragment
+
+    def column_hashes(self, path: Path, entry: FileEntry) -> Mapping[str, str]:
+        """For each column of the file a hash that stands for its values; raises as ``fragment`` does."""
+        with self._lock:
+            known = self._hashes.get(entry.content_hash)
+        if known is not None:
+            return known
+        fragment = self.fragment(path, entry)
+        with reading(f"stored file {path.name}"):
+            found = column_hashes(path, fragment.metadata)
+        with self._lock:
+            self._hashes[entry.content_hash] = found
+            while len(self._hashes) > HASHED_FILES:
+                self._hashes.popitem(last=False)
+        return found
 
 
 class Snapshot:
@@ -94,6 +114,27 @@ class Snapshot:
         entry = self._entry(table).files.get(part)
         return 0 if entry is None else entry.rows
 
+    def part_bytes(self, table: str, part: Part) -> int:
+        """The bytes on disk of one part of the table."""
+        entry = self._entry(table).files.get(part)
+        return 0 if entry is None else entry.bytes
+
+    def touched(
+        self, spec: TableSpec, part: Part, columns: Collection[str], skipping: pc.Expression | None
+    ) -> tuple[int, int]:
+        """Rows and stored bytes of these columns that a scan of one part reads, by the files' statistics.
+
+        Row groups whose lowest and highest values the filter rules out are not read. Raises as ``dataset`` does.
+        """
+        dataset = self.dataset(spec, part)
+        rows = size = 0
+        for fragment in () if dataset is None else dataset.get_fragments():
+            for group in fragment.split_by_row_group(skipping, schema=spec.plain_schema):
+                for known in group.row_groups:
+                    rows += known.num_rows
+                    size += stored_bytes(group.metadata.row_group(known.id), columns)
+        return rows, size
+
     def dataset(self, spec: TableSpec, part: Part) -> ds.Dataset | None:
         """One part of a table, with ``spec.plain_schema``; None when it has no rows.
 
@@ -116,6 +157,17 @@ class Snapshot:
         """The blake2b of the part's file, the same whenever the rows are the same; None when it has no rows."""
         entry = self._entry(table).files.get(part)
         return None if entry is None else entry.content_hash
+
+    def columns_hash(self, table: str, part: Part, columns: Iterable[str]) -> str | None:
+        """A hash of these columns in one part, the same whenever their values are; None when it has no rows.
+
+        A column that the file lacks (one that the contract got later) is null in every row. Raises as ``dataset``.
+        """
+        entry = self._entry(table).files.get(part)
+        if entry is None:
+            return None
+        hashes = self._files.column_hashes(self._paths.folder / entry.file, entry)
+        return " ".join((str(entry.rows), *(f"{name} {hashes.get(name)}" for name in sorted(columns))))
 
     def extractor(self, table: str) -> Extractor:
         """Name and version of what made the table's rows, as its last put said."""

@@ -4,8 +4,10 @@ import os
 import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
+from itertools import repeat
 from pathlib import Path
 from threading import Lock
 from typing import get_args
@@ -34,6 +36,7 @@ from flight_server.storage.retention import last_dropped
 from flight_server.storage.snapshots import Snapshot
 from flight_server.storage.staging import Layout, Mode, StagedTable, carried, layout_of, one_file, stored_layout
 
+COMMIT_THREADS = 2  # tables whose parts are merged at a time
 _HEARTBEAT_SECONDS = 60.0
 
 
@@ -167,7 +170,9 @@ class Transaction:
             os.utime(self._folder)
             self._recut()
             staged: dict[str, Path] = {}
-            changes = {name: self._change(name, table, staged) for name, table in self._tables.items()}
+            with ThreadPoolExecutor(COMMIT_THREADS) as threads:
+                changed = threads.map(self._change, self._tables, self._tables.values(), repeat(staged))
+                changes = dict(zip(self._tables, changed, strict=True))
             head = newest(self._paths)
             if head is not None:
                 manifest = rebased(self._base, head, self.parts, changes)

@@ -63,7 +63,7 @@ _RANKED = (Ref("ranked", Scope.REPO), _KINDS[1])
 _CONSTANTS = {
     "int": st.integers(0, 5).map(Literal),
     "str": st.sampled_from([Literal("a"), Literal("b"), Literal(None, pa.string())]),
-    "float": st.sampled_from([Literal(0.9), Literal(0.9, pa.float32()), Literal(None, pa.float32())]),
+    "float": st.sampled_from([Literal(0.9, pa.float32()), Literal(0.5, pa.float32()), Literal(None, pa.float32())]),
 }
 
 

@@ -1,12 +1,21 @@
 import doctest
 import importlib
 import pkgutil
+from importlib.util import find_spec
+from pathlib import Path
 
 import pytest
 
 import arrowdsl
+import flight_client
+import flight_server
 
-MODULES = [module.name for module in pkgutil.walk_packages(arrowdsl.__path__, "arrowdsl.")]
+MODULES = [
+    module.name
+    for package in (arrowdsl, flight_client, flight_server)
+    for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}.")
+    if ">>>" in Path(find_spec(module.name).origin).read_text(encoding="utf-8")
+]
 
 
 @pytest.mark.parametrize("name", MODULES)

@@ -274,8 +274,7 @@ def test_families_whose_filter_cannot_be_true_vanish(plan, expected):
             Ref("all cities", Scope.REPO).select("country"),
             """
             project country
-              project country
-                output all cities, evaluated by repo
+              output all cities [country], evaluated by repo
             """,
         ),
     ],

@@ -13,9 +13,10 @@ from hypothesis import strategies as st
 
 from arrowdsl.compute.expr import Call, Column, Literal
 from arrowdsl.compute.kernels import GROUP_ROWS
+from arrowdsl.plan.batches import BATCH_ROWS, limited, rebatch
 from arrowdsl.plan.nodes import Join, Kernel, KernelFunction, Ref, Scan, Scope, Union
 from arrowdsl.plan.optimize import optimize
-from arrowdsl.plan.runner import BATCH_ROWS, limited, open_stream, rebatch, run_plan, run_plan_streamable
+from arrowdsl.plan.runner import open_stream, run_plan, run_plan_streamable
 from arrowdsl.plan.source import DatasetSource, PlanCatalog, PlanSource
 
 ROWS, GROUP = 200_000, 2_000

@@ -92,13 +92,18 @@ class Server:
         self.process.send_signal(number)
         return self.process.wait(SECONDS)
 
+    def log_so_far(self) -> Sequence[str]:
+        """The lines on stderr until now."""
+        return tuple(self._log)
+
     def log(self) -> str:
         """Everything on stderr; call it when the process has ended."""
         self._drain.join(SECONDS)
         return "".join(self._log)
 
     def _read_log(self) -> None:
-        self._log.extend(self.process.stderr)
+        for line in self.process.stderr:
+            self._log.append(line)
 
 
 @contextmanager

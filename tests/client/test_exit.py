@@ -10,6 +10,15 @@ PROGRAMS = {
     "open reader": "reader = client.read('r', 'endless'); print(reader.read_next_batch().num_rows)",
     "open arrow reader": "reader = client.read('r', 'endless').to_arrow(); print(reader.read_next_batch().num_rows)",
     "stuck reader": "reader = client.read('r', 'stuck'); print(reader.read_next_batch().num_rows)",
+    "open reader of several streams": """
+        reader = client.read('r', 'endless', streams=3); print(reader.read_next_batch().num_rows)
+    """,
+    "stuck reader of several streams, as they come": """
+        reader = client.read('r', 'stuck', streams=3, ordered=False); print(reader.read_next_batch().num_rows)
+    """,
+    "open lookup": """
+        reader = client.lookup('r', 'endless', key='n', values=range(10_000)); print(reader.read_next_batch().num_rows)
+    """,
     "waiting thread": """
         import threading
         reader = client.read('r', 'stuck')

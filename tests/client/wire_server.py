@@ -9,6 +9,7 @@ import json
 import re
 import threading
 import uuid
+from contextlib import closing
 
 import pyarrow as pa
 from pyarrow import flight
@@ -93,7 +94,8 @@ class WireServer(flight.FlightServerBase):
         self.actions = []
         self.snapshot = 7
         self.staged = {}
-        self.open_streams = 0
+        self.locations = ()  # of each endpoint
+        self.open_streams = self.most_streams = self.batches = 0
         self.all_closed = threading.Condition()
 
     def wait_until_idle(self, seconds=2.0):
@@ -118,7 +120,7 @@ class WireServer(flight.FlightServerBase):
         return flight.FlightInfo(
             schema,
             flight.FlightDescriptor.for_path(request["repo"], request["dataset"]),
-            [flight.FlightEndpoint(json.dumps(each).encode(), []) for each in tickets],
+            [flight.FlightEndpoint(json.dumps(each).encode(), self.locations) for each in tickets],
             -1 if table is None or "where" in request else table.num_rows,
             -1,
             ordered=True,
@@ -149,8 +151,11 @@ class WireServer(flight.FlightServerBase):
     def _counted(self, tables):
         with self.all_closed:
             self.open_streams += 1
+            self.most_streams = max(self.most_streams, self.open_streams)
         try:
-            yield from tables
+            for table in tables:
+                self.batches += 1
+                yield table
         finally:
             with self.all_closed:
                 self.open_streams -= 1
@@ -186,6 +191,22 @@ class WireServer(flight.FlightServerBase):
             rows = rows.select(request.get("columns", table.column_names)).slice(0, left)
             left -= rows.num_rows
             yield from (pa.Table.from_batches([batch]) for batch in rows.to_batches() if batch.num_rows)
+
+    def do_exchange(self, context, descriptor, reader, writer):
+        request = json.loads(descriptor.command)
+        self.tickets.append({**request})
+        keys = {value for chunk in reader for value in chunk.data.column(0).to_pylist()}
+        column = request.pop("key")
+        if column == "refused":
+            raise refusal("too_many_keys", f"{len(keys)} keys")
+        schema = self._schema(request)
+        writer.begin(schema)
+        with closing(self._counted(self._stream(context, request))) as tables:
+            for table in tables:
+                rows = table if isinstance(table, pa.Table) else pa.Table.from_batches([table])
+                if column in rows.column_names:
+                    rows = rows.filter(pa.array([value in keys for value in rows[column].to_pylist()], pa.bool_()))
+                writer.write_table(rows)
 
     def do_put(self, _context, descriptor, reader, writer):
         target = json.loads(descriptor.command)

@@ -2,7 +2,7 @@
 
 import ast
 
-from flight_client.extract.control_flow import ControlFlow, control_flow
+from flight_client.extract.control_flow import ControlFlow, control_flow, owner_graphs
 from flight_client.extract.modules import Module
 from flight_client.extract.source import decode
 from flight_client.extract.walk import Walk
@@ -10,12 +10,17 @@ from flight_client.extract.walk import Walk
 KINDS = ("next", "true", "false", "exc")
 
 
-def flow_of(data: bytes) -> tuple[ast.Module, Walk, ControlFlow]:
+def walked(data: bytes) -> tuple[ast.Module, Walk]:
     source = decode(data)
     tree = ast.parse(source.text)
     walk = Walk(source, Module(name="m", is_package=False), "file:0")
     walk.walk(tree)
-    return tree, walk, control_flow(tree, walk)
+    return tree, walk
+
+
+def flow_of(data: bytes) -> tuple[ast.Module, Walk, ControlFlow]:
+    tree, walk = walked(data)
+    return tree, walk, control_flow(owner_graphs(tree, walk), walk)
 
 
 def owners_of(flow: ControlFlow) -> dict[str, list[tuple]]:

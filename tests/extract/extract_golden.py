@@ -10,21 +10,35 @@ from pathlib import Path
 
 from extract_rows import DEMO, tables_of
 
+from flight_client.extract import DEFAULT_LAYERS
+from flight_client.extract.flow_rows import FlowRows
+from flight_client.extract.layers import tables_of as layer_tables
+
 GOLDEN = Path(__file__).parent / "golden"
 NEEDS_3_12 = "shop/generic.py"
+LAYERS = [*DEFAULT_LAYERS, "ts"]  # bytecode is another on each interpreter
 _LEFT_OUT = frozenset({"file_id", "abs_path", "text", "bytes"})
+_SAMPLED = {
+    "ts_nodes": {"shop/broken.py", "shop/generic.py", "shop/text.py"},
+    **{name: {"shop/generic.py", "shop/orders.py", "shop/pricing.py"} for name in FlowRows().tables()},
+}
 
 
 def golden_lines() -> dict[str, list[str]]:
     """The lines of each table's golden file."""
-    tables = tables_of(DEMO)
-    ids = {row["file_id"]: f"file:{row['path']}" for row in tables["repo_files"]}
-    return {table: [_line(row, ids) for row in rows] for table, rows in tables.items()}
+    tables = tables_of(DEMO, layers=LAYERS)
+    paths = {row["file_id"]: row["path"] for row in tables["repo_files"]}
+    lines = {}
+    for table in layer_tables(LAYERS):
+        chosen = _SAMPLED.get(table, set(paths.values()))
+        lines[table] = [_line(row, paths[row["file_id"]]) for row in tables[table] if paths[row["file_id"]] in chosen]
+    return lines
 
 
-def _line(row: dict[str, object], ids: dict[str, str]) -> str:
+def _line(row: dict[str, object], path: str) -> str:
+    """A row; those of a table without paths get one, to be told apart by."""
     kept = {name: value for name, value in row.items() if value is not None and name not in _LEFT_OUT}
-    return json.dumps(kept, ensure_ascii=False).replace(row["file_id"], ids[row["file_id"]])
+    return json.dumps({"path": path, **kept}, ensure_ascii=False).replace(row["file_id"], f"file:{path}")
 
 
 def lines_that_all_parse(lines: list[str]) -> list[str]:

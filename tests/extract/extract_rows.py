@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from flight_client.extract import EXTRACTED, SourceFile, extract, scan
+from flight_client.extract import DEFAULT_LAYERS, EXTRACTED, SourceFile, extract, scan
 from flight_client.extract.chunk import Chunk, Member, extract_chunk
 from flight_client.extract.tables import SCHEMAS
 
@@ -16,29 +16,42 @@ Rows = list[dict[str, object]]
 
 
 def tables_of(
-    root: Path, files: Sequence[SourceFile] | None = None, *, parts: int = 1, jobs: int = 1
+    root: Path,
+    files: Sequence[SourceFile] | None = None,
+    *,
+    parts: int = 1,
+    jobs: int = 1,
+    layers: Sequence[str] = DEFAULT_LAYERS,
 ) -> dict[str, Rows]:
     batches: dict[str, list[pa.RecordBatch]] = {name: [] for name in EXTRACTED}
-    for name, batch in extract(files or scan(root), repo="demo", root=root, parts=parts, jobs=jobs):
+    for name, batch in extract(files or scan(root), repo="demo", parts=parts, jobs=jobs, layers=layers):
         batch.validate(full=True)
         assert batch.schema.equals(SCHEMAS[name], check_metadata=True)
         batches[name].append(batch)
     return {name: pa.Table.from_batches(found, SCHEMAS[name]).to_pylist() for name, found in batches.items()}
 
 
-def rows_of(path: Path, module: str = "m", *, is_package: bool = False) -> dict[str, Rows]:
+def rows_of(
+    path: Path, module: str = "m", *, is_package: bool = False, layers: Sequence[str] = DEFAULT_LAYERS
+) -> dict[str, Rows]:
     """The rows of one file, by table."""
     member = Member(path=path.name, abs_path=str(path), module=module, is_package=is_package)
-    batches = extract_chunk(Chunk(repo="demo", members=(member,)))
-    return {name: batch.to_pylist() for name, batch in zip(EXTRACTED, batches, strict=True)}
+    chunk = Chunk(repo="demo", members=(member,), layers=tuple(layers))
+    found = dict(zip(chunk.tables, extract_chunk(chunk), strict=True))
+    return {name: found[name].to_pylist() if name in found else [] for name in EXTRACTED}
 
 
 def rows_of_source(
-    folder: Path, source: str | bytes, module: str = "m", *, is_package: bool = False
+    folder: Path,
+    source: str | bytes,
+    module: str = "m",
+    *,
+    is_package: bool = False,
+    layers: Sequence[str] = DEFAULT_LAYERS,
 ) -> dict[str, Rows]:
     path = folder / "source.py"
     path.write_bytes(source.encode() if isinstance(source, str) else source)
-    return rows_of(path, module, is_package=is_package)
+    return rows_of(path, module, is_package=is_package, layers=layers)
 
 
 def cut(rows: dict[str, Rows], row: dict[str, object], start: str = "bstart", end: str = "bend") -> str:

@@ -127,7 +127,7 @@ def test_a_worker_that_dies_takes_only_its_file_with_it(tmp_path, monkeypatch):
         Chunk(repo="r", members=(member(tmp_path, "c.py"),)),
     ]
     done = [batches for _, results in run_chunks(chunks, 2) for batches in results]
-    tables = [dict(zip(EXTRACTED, batches, strict=True)) for batches in done]
+    tables = [dict(zip(chunks[0].tables, batches, strict=True)) for batches in done]
     calls = [row["callee_text"] for table in tables for row in table["cst_callsites"].to_pylist()]
     errors = [(row["path"], row["error_type"]) for table in tables for row in table["cst_parse_errors"].to_pylist()]
     assert calls == ["a", "b", "c"]
@@ -144,7 +144,7 @@ def test_closing_the_extraction_early_ends_the_workers(monkeypatch):
 
     monkeypatch.setattr(Worker, "__init__", remember)
     monkeypatch.setattr(STREAM, "SMALL_BYTES", 0)
-    batches = extract(scan(DEMO), repo="r", root=DEMO, parts=8, jobs=2)
+    batches = extract(scan(DEMO), repo="r", parts=8, jobs=2)
     next(batches)
     batches.close()
     assert len(started) == 2
@@ -156,7 +156,7 @@ def test_workers_run_no_code_from_the_working_folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     chunk = Chunk(repo="r", members=(member(tmp_path, "a.py"),))
     (results,) = [results for _, results in run_chunks([chunk], 1)]
-    assert results[0][EXTRACTED.index("cst_callsites")].num_rows == 1
+    assert results[0][chunk.tables.index("cst_callsites")].num_rows == 1
 
 
 def test_workers_that_cannot_run_at_all_are_one_error(tmp_path, monkeypatch):

@@ -5,15 +5,15 @@ import importlib
 import pytest
 from extract_rows import DEMO, STANDARD_LIBRARY, tables_of
 
-from flight_client.extract import EXTRACTED, extract, scan
-from flight_server.contracts.ids import file_id, part_of_path
+from flight_client.extract import EXTRACTED, LAYERS, extract, scan
+from flight_server.contracts.ids import file_id, part_of, part_of_path
 
 STREAM = importlib.import_module("flight_client.extract.extract")  # the package has a function of that name
 ASYNCIO = STANDARD_LIBRARY / "asyncio"
 
 
 def batches_of(root, jobs, parts=4):
-    return list(extract(scan(root), repo="demo", root=root, parts=parts, jobs=jobs))
+    return list(extract(scan(root), repo="demo", parts=parts, jobs=jobs, layers=LAYERS))
 
 
 @pytest.mark.parametrize("root", [DEMO, ASYNCIO], ids=["demo", "asyncio"])
@@ -27,18 +27,14 @@ def test_two_processes_give_what_one_gives(root, monkeypatch):
 
 def test_files_come_in_the_order_of_part_and_path():
     files = [batch for name, batch in batches_of(DEMO, 1) if name == "repo_files"]
-    order = [(part_of_path("demo", path, 4), path) for batch in files for path in paths(batch)]
+    order = [(part_of_path("demo", path, 4), path) for batch in files for path in batch.column("path").to_pylist()]
     assert order == sorted(order)
     assert len(order) == len(scan(DEMO))
 
 
-def paths(batch):
-    return batch.column("path").to_pylist()
-
-
 def test_a_batch_holds_rows_of_one_part():
     for _, batch in batches_of(DEMO, 1):
-        assert len({part_of_path("demo", path, 4) for path in paths(batch)}) == 1
+        assert len({part_of(file, 4) for file in batch.column("file_id").to_pylist()}) == 1
 
 
 def test_batches_are_cut_by_rows_and_chunks_by_bytes(monkeypatch):
@@ -46,7 +42,7 @@ def test_batches_are_cut_by_rows_and_chunks_by_bytes(monkeypatch):
     monkeypatch.setattr(STREAM, "CHUNK_BYTES", 1)
     cut = batches_of(DEMO, 1)
     assert max(batch.num_rows for _, batch in cut) == 10
-    assert all(len(set(paths(batch))) == 1 for _, batch in cut)
+    assert all(len(set(batch.column("file_id").to_pylist())) == 1 for _, batch in cut)
 
 
 def test_file_ids_are_those_of_the_contract():
@@ -56,7 +52,7 @@ def test_file_ids_are_those_of_the_contract():
 
 def test_progress_counts_all_files():
     done = []
-    list(extract(scan(DEMO), repo="demo", root=DEMO, parts=4, jobs=1, progress=done.append))
+    list(extract(scan(DEMO), repo="demo", parts=4, jobs=1, progress=done.append))
     assert sum(done) == len(scan(DEMO))
 
 
@@ -65,8 +61,8 @@ def test_a_file_extracted_alone_has_the_rows_that_it_has_among_all():
     (file,) = (file for file in scan(DEMO) if file.path == "shop/storage/files.py")
     alone = tables_of(DEMO, [file])
     for table in EXTRACTED:
-        assert alone[table] == [row for row in every[table] if row["path"] == file.path]
+        assert alone[table] == [row for row in every[table] if row["file_id"] == file_id("demo", file.path)]
 
 
 def test_no_files_no_batches():
-    assert list(extract([], repo="demo", root=DEMO, parts=1, jobs=2)) == []
+    assert list(extract([], repo="demo", parts=1, jobs=2)) == []

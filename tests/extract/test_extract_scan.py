@@ -6,8 +6,8 @@ import os
 import pytest
 
 from arrowdsl.errors import DataError
-from flight_client.extract import NoSourceFilesError, NotAFolderError, scan
-from flight_client.extract.modules import Module, ModuleNames
+from flight_client.extract import BadGlobError, NoSourceFilesError, NotAFolderError, scan
+from flight_client.extract.modules import Module
 
 
 def make(root, *paths):
@@ -16,13 +16,19 @@ def make(root, *paths):
         (root / path).write_text("x = 1\n")
 
 
-def found(root):
-    return [file.path for file in scan(root)]
+def found(root, **selection):
+    return [file.path for file in scan(root, **selection)]
 
 
-def test_python_and_stub_files_by_path(tmp_path):
-    make(tmp_path, "b.py", "a/z.pyi", "a/b/c.py", "a.py", "data.txt", "a/x.pyc")
-    assert found(tmp_path) == ["a.py", "a/b/c.py", "a/z.pyi", "b.py"]
+def modules(root):
+    return {file.path: file.module for file in scan(root)}
+
+
+def test_python_stub_and_notebook_files_by_path(tmp_path):
+    make(
+        tmp_path, "b.py", "a/z.pyi", "a/b/c.py", "a.py", "data.txt", "a/x.pyc", "n.ipynb", ".ipynb_checkpoints/n.ipynb"
+    )
+    assert found(tmp_path) == ["a.py", "a/b/c.py", "a/z.pyi", "b.py", "n.ipynb"]
 
 
 def test_size_and_hash_are_of_the_bytes(tmp_path):
@@ -35,6 +41,7 @@ def test_size_and_hash_are_of_the_bytes(tmp_path):
 def test_what_is_installed_hidden_or_built_is_left_out(tmp_path):
     make(tmp_path, "a.py", ".git/a.py", ".hidden.py", "__pycache__/a.py", "env/lib/a.py", "node_modules/a.py")
     make(tmp_path, "env/pyvenv.cfg", "build/lib/a.py", "dist/a.py", "x.egg-info/a.py", "lib/site-packages/a.py")
+    make(tmp_path, "x.egg/a.py", "anaconda/conda-meta/history", "anaconda/a.py", ".tox/a.py", ".nox/a.py", ".eggs/a.py")
     make(tmp_path, "pkg/build/__init__.py", "pkg/build/b.py")
     assert found(tmp_path) == ["a.py", "pkg/build/__init__.py", "pkg/build/b.py"]
 
@@ -93,15 +100,66 @@ NAMES = {
 @pytest.mark.parametrize("path", NAMES)
 def test_module_names(tmp_path, path):
     make(tmp_path, *NAMES)
-    module = ModuleNames.under(tmp_path).module(path)
+    module = modules(tmp_path)[path]
     assert (module.name, module.is_package, module.package) == NAMES[path]
 
 
 def test_a_root_that_is_a_package_gives_its_name(tmp_path):
     make(tmp_path, "outer/__init__.py", "outer/inner/__init__.py", "outer/inner/mod.py")
-    assert ModuleNames.under(tmp_path / "outer" / "inner").module("mod.py").name == "outer.inner.mod"
-    assert ModuleNames.under(tmp_path / "outer").module("inner/mod.py").name == "outer.inner.mod"
-    assert ModuleNames.under(tmp_path).module("outer/inner/mod.py").name == "outer.inner.mod"
+    assert modules(tmp_path / "outer" / "inner")["mod.py"].name == "outer.inner.mod"
+    assert modules(tmp_path / "outer")["inner/mod.py"].name == "outer.inner.mod"
+    assert modules(tmp_path)["outer/inner/mod.py"].name == "outer.inner.mod"
+
+
+SELECTED = {
+    "a folder": ({"include": ["src/"]}, ["src/a.py", "src/b/c.py"]),
+    "by name": ({"include": ["c.py", "top.py"]}, ["src/b/c.py", "top.py"]),
+    "by path": ({"include": ["src/**/c.py"]}, ["src/b/c.py"]),
+    "left out": ({"exclude": ["src/b", "t*.py"]}, ["src/a.py"]),
+    "the latter wins": ({"exclude": ["src/*", "!src/b"]}, ["src/b/c.py", "top.py"]),
+    "both": ({"include": ["src"], "exclude": ["a.py"]}, ["src/b/c.py"]),
+    "taken back": (
+        {"exclude": ["!build/", "!.hidden/", "!ignored.py"]},
+        [".hidden/a.py", "build/a.py", "ignored.py", "src/a.py", "src/b/c.py", "top.py"],
+    ),
+}
+
+
+@pytest.mark.parametrize("case", SELECTED)
+def test_what_the_caller_includes_and_excludes(tmp_path, case):
+    make(tmp_path, "src/a.py", "src/b/c.py", "top.py", "build/a.py", ".hidden/a.py", "ignored.py", ".git/hooks/a.py")
+    (tmp_path / ".gitignore").write_text("ignored.py\n")
+    selection, paths = SELECTED[case]
+    assert found(tmp_path, **selection) == paths
+
+
+def test_files_not_included_still_name_the_packages_of_those_that_are(tmp_path):
+    make(tmp_path, "pkg/__init__.py", "pkg/sub/mod.py")
+    (file,) = scan(tmp_path, include=["mod.py"])
+    assert file.module.name == "pkg.sub.mod"
+
+
+def test_ignore_files_do_not_bring_back_what_is_installed(tmp_path):
+    make(tmp_path, "a.py", "env/pyvenv.cfg", "env/a.py", ".cache/a.py")
+    (tmp_path / ".gitignore").write_text("*\n!*/\n!*.py\n")
+    assert found(tmp_path) == ["a.py"]
+
+
+@pytest.mark.parametrize("glob", ["", "[a", "#", "a//b"])
+def test_a_glob_that_can_match_nothing_is_refused(tmp_path, glob):
+    make(tmp_path, "a.py")
+    with pytest.raises(BadGlobError, match="can match nothing") as raised:
+        scan(tmp_path, include=[glob])
+    assert raised.value.code == "bad_glob"
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may list any folder")
+def test_a_folder_that_cannot_be_listed_is_reported_and_stops_nothing(tmp_path, caplog):
+    make(tmp_path, "a.py", "closed/b.py")
+    (tmp_path / "closed").chmod(0)
+    assert found(tmp_path) == ["a.py"]
+    assert "can't list closed/: Permission denied" in caplog.text
+    (tmp_path / "closed").chmod(0o700)
 
 
 def test_relative_imports():

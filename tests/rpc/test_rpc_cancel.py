@@ -3,6 +3,7 @@
 import json
 import threading
 import time
+from itertools import cycle, islice
 
 import pyarrow as pa
 import pytest
@@ -111,23 +112,30 @@ def test_cancelling_what_does_not_run_cancels_nothing(peer, large):
     assert cancel_info(peer, peer.flight.get_flight_info(path(large, "cst_name_refs"))) == b"\x08\x03"
 
 
-def test_many_streams_of_every_output_at_once(server, large):
-    """More than Arrow has threads for reading: plans that fed each other through these would wait for ever."""
-    outputs = [name for name, output in PIPELINE.items() if output.tags["kind"] == "output"]
-    wanted = {name: Peer(server.uri).get(large, name) for name in outputs}
+def test_many_streams_of_every_output_at_once(server):
+    """More than Arrow has threads for reading: plans that fed each other through these would wait for ever.
+
+    A column is left out, so that the plans run: rows that are complete are read from what was kept of them.
+    """
+    narrowed = {
+        name: output.spec.schema.names[1:]
+        for name, output in PIPELINE.items()
+        if output.tags["kind"] == "output" and name != "violations"
+    }
+    wanted = {name: Peer(server.uri).get("seeded", name, columns=columns) for name, columns in narrowed.items()}
     wrong: list[str] = []
 
     def read(name):
         peer = Peer(server.uri)
         try:
-            stream = peer.open(large, name)
+            stream = peer.open("seeded", name, columns=narrowed[name])
             barrier.wait()
             if not stream.read_all().equals(wanted[name]):
                 wrong.append(name)
         finally:
             peer.close()
 
-    names = outputs * 4 * pa.io_thread_count()
+    names = list(islice(cycle(narrowed), 12 * pa.io_thread_count()))
     barrier = threading.Barrier(len(names), timeout=60)
     threads = [threading.Thread(target=read, args=(name,), daemon=True) for name in names]
     for thread in threads:

@@ -6,7 +6,7 @@ import pytest
 from serving_store import DEMO, PIPELINE, ingested, rows_of, service_over
 
 DATASETS = [name for name, output in PIPELINE.items() if output.spec is not None]
-COPIES = 30  # of the demo repo: several parts
+COPIES = 6  # of the demo repo: two parts
 
 
 @pytest.fixture(scope="module")

@@ -3,9 +3,10 @@
 It needs pyarrow alone.
 """
 
-from flight_client.client import Client, DatasetInfo, connect
+from flight_client.client import Client, connect
 from flight_client.dataset import FlightDataset
 from flight_client.errors import FlightClientError, StreamClosedError, UnreachableError
+from flight_client.infos import DatasetInfo
 from flight_client.streams import FlightReader
 
 __all__ = [

@@ -9,9 +9,9 @@ used from several threads; closing it, and the end of the interpreter, cancel th
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from functools import partial
 from types import TracebackType
-from typing import Protocol, Self, TypeAlias, Unpack
+from typing import Self, Unpack
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -19,33 +19,17 @@ from pyarrow import flight
 
 from flight_client.dataset import FlightDataset, Source
 from flight_client.errors import FlightClientError, translated
-from flight_client.pushdown import Cql2, Json
-from flight_client.puts import PutStream
+from flight_client.fetch import Fetcher, Fetching
+from flight_client.infos import DatasetInfo, dataset_info, known, metadata
+from flight_client.live import LiveStreams
+from flight_client.lookups import Keys, key_batches
+from flight_client.parallel import STREAMS
+from flight_client.peers import Peers
+from flight_client.pushdown import Json
+from flight_client.puts import ArrowStream, PutStream, batches_of
 from flight_client.scan import FlightScanner
-from flight_client.streams import FlightReader, FlightStream, LiveStreams
-from flight_client.tickets import Narrowing, Ticket, command, decode, encode, ticket
-
-Where: TypeAlias = Cql2 | pc.Expression
-
-
-class ArrowStream(Protocol):
-    """A Table, RecordBatchReader, polars DataFrame, …: what has the Arrow C stream protocol."""
-
-    def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
-        """A capsule of the stream."""
-
-
-@dataclass(frozen=True)
-class DatasetInfo:
-    """What the server says about a dataset; ``rows`` and ``bytes`` are null where it does not know them."""
-
-    repo: str
-    dataset: str
-    schema: pa.Schema
-    rows: int | None
-    bytes: int | None
-    endpoints: tuple[Ticket, ...]
-    metadata: Mapping[str, Json]
+from flight_client.streams import FlightReader
+from flight_client.tickets import Narrowing, Reading, Where, command, decode, encode, ticket
 
 
 def connect(uri: str, *, timeout: float | None = None, headers: Mapping[str, str] | None = None) -> "Client":
@@ -61,13 +45,9 @@ class Client:
 
     def __init__(self, uri: str, *, timeout: float | None = None, headers: Mapping[str, str] | None = None) -> None:
         self.uri = uri
-        pairs = [(name.lower().encode(), value.encode()) for name, value in (headers or {}).items()]
-        # Arrow's own compute warns on stderr about buffers as they come off the wire: have them aligned
-        aligned = pa.ipc.IpcReadOptions(ensure_alignment=pa.ipc.Alignment.DataTypeSpecific)
-        self._options = flight.FlightCallOptions(timeout=timeout, headers=pairs, read_options=aligned)
-        with translated(uri):
-            self._flight = flight.connect(uri)
+        self._peers = Peers(uri, timeout, headers or {})
         self._live = LiveStreams()
+        self._fetcher = Fetcher(self._peers, self._live)
 
     def __enter__(self) -> Self:
         return self
@@ -78,9 +58,9 @@ class Client:
         self.close()
 
     def close(self) -> None:
-        """Cancel the open streams and close the connection; closing twice does nothing more."""
+        """Cancel the open streams and close the connections; closing twice does nothing more."""
         self._live.close()
-        self._flight.close()
+        self._peers.close()
 
     def repos(self) -> list[str]:
         """The names of the repositories, sorted."""
@@ -91,43 +71,50 @@ class Client:
         """The names of a repository's datasets, sorted."""
         return sorted(info.dataset for info in self.infos(repo))
 
-    def infos(self, repo: str) -> list[DatasetInfo]:
-        """What ``info`` says of each dataset of a repository, in the server's order."""
+    def infos(self, repo: str, *, kind: str | None = None) -> list[DatasetInfo]:
+        """What ``info`` says of each dataset of a repository, in the server's order; ``kind`` is raw or output."""
+        criteria: dict[str, Json] = {"repo": repo} if kind is None else {"repo": repo, "kind": kind}
         self._live.check()
         with translated(self.uri):
-            found = list(self._flight.list_flights(encode({"repo": repo}), self._options))
-        return [_dataset_info(info) for info in found]
+            found = list(self._peers.origin.list_flights(encode(criteria), self._peers.options))
+        return [dataset_info(info) for info in found]
 
     def info(self, repo: str, dataset: str, *, snapshot: int | None = None) -> DatasetInfo:
         """A dataset's schema, size, endpoints and metadata; the endpoints' tickets name the snapshot."""
-        return _dataset_info(self._info(ticket(repo, dataset, snapshot=snapshot)))
+        return dataset_info(self._fetcher.info(ticket(repo, dataset, snapshot=snapshot)))
 
     def schema(self, repo: str, dataset: str, *, snapshot: int | None = None) -> pa.Schema:
         """A dataset's columns and types."""
-        return self._info(ticket(repo, dataset, snapshot=snapshot)).schema
+        return self._fetcher.info(ticket(repo, dataset, snapshot=snapshot)).schema
 
-    def read(
-        self,
-        repo: str,
-        dataset: str,
-        *,
-        columns: Sequence[str] | None = None,
-        where: Where | None = None,
-        limit: int | None = None,
-        order: str | None = None,
-        snapshot: int | None = None,
-        kinds: Sequence[str] | None = None,
-        parts: Sequence[int | str] | None = None,
-    ) -> FlightReader:
+    def read(self, repo: str, dataset: str, **reading: Unpack[Reading]) -> FlightReader:
         """A stream of a dataset's rows, which starts at once and must be read to its end, closed or dropped.
 
-        ``where`` is a filter as CQL2-JSON or as a pyarrow Expression, of which the server does what it can.
+        Takes the keys of a ticket. ``where`` is a filter as CQL2-JSON or as a pyarrow Expression, of which the server
+        does what it can. ``streams`` endpoints are fetched at a time (default 1); with ``ordered=False`` their rows
+        come as they arrive.
         """
-        base = ticket(repo, dataset, order=order, snapshot=snapshot, kinds=kinds, parts=parts)
+        narrowing, where, how = _parted(reading)
+        opener = self._fetcher.whole if how.streams == 1 else partial(self._fetcher.by_endpoint, how=how)
         if isinstance(where, pc.Expression):
-            return FlightScanner(base, self._info(base).schema, self._open, columns, where).reader(limit)
-        request = {**base, **ticket(repo, dataset, columns=columns, where=where, limit=limit)}
-        stream = self._open(request)
+            columns, limit = narrowing.pop("columns", None), narrowing.pop("limit", None)
+            base = ticket(repo, dataset, **narrowing)
+            return FlightScanner(base, self._fetcher.info(base).schema, opener, columns, where).reader(limit)
+        narrowing["where"] = where
+        request = ticket(repo, dataset, **narrowing)
+        stream = opener(request)
+        return FlightReader(stream.schema, stream, stream)
+
+    def lookup(
+        self, repo: str, dataset: str, *, key: str, values: Keys, **narrowing: Unpack[Narrowing]
+    ) -> FlightReader:
+        """The rows of a dataset whose column ``key`` has one of ``values``, in the dataset's order; a null has none.
+
+        ``values`` are an Arrow array, a stream or table of one column, or plain values, and may be millions, which a
+        filter could not hold. All are sent before the first row comes. Takes the keys of a ticket too.
+        """
+        request = {**ticket(repo, dataset, **narrowing), "key": key}
+        stream = self._fetcher.lookup(request, key_batches(values))
         return FlightReader(stream.schema, stream, stream)
 
     def dataset(
@@ -139,19 +126,25 @@ class Client:
         order: str | None = None,
         snapshot: int | None = None,
         kinds: Sequence[str] | None = None,
+        compression: str | None = None,
+        streams: int = STREAMS,
+        ordered: bool = True,
     ) -> FlightDataset:
-        """A dataset for query engines; it stays with one snapshot, the newest now by default."""
+        """A dataset for query engines; it stays with one snapshot, the newest now by default.
+
+        ``streams`` endpoints are fetched at a time; with ``ordered=False`` their rows come as they arrive.
+        """
         pushed = None if isinstance(where, pc.Expression) else where
-        base = ticket(repo, name, where=pushed, order=order, snapshot=snapshot, kinds=kinds)
-        info = self._info(base)
-        pinned = _metadata(info).get("snapshot")
+        base = ticket(repo, name, where=pushed, order=order, snapshot=snapshot, kinds=kinds, compression=compression)
+        info = self._fetcher.info(base)
+        pinned = metadata(info).get("snapshot")
         return FlightDataset(
             Source(
                 base if pinned is None else {**base, "snapshot": pinned},
                 info.schema,
-                self._open_endpoints,
-                self._endpoints,
-                rows=info.total_records if info.total_records >= 0 else None,
+                partial(self._fetcher.by_endpoint, how=Fetching(streams, ordered)),
+                self._fetcher.endpoints,
+                rows=known(info.total_records),
                 where=where if isinstance(where, pc.Expression) else None,
             )
         )
@@ -175,7 +168,7 @@ class Client:
         # a put that breaks off looks complete to the server: only a commit with the number of rows is proof
         own = str(self.begin(repo)["txn"]) if txn is None else txn
         try:
-            reply, rows = self._put_all(repo, table, _batches(data), mode, own, removed)
+            reply, rows = self._put_all(repo, table, batches_of(data), mode, own, removed)
             return {**reply, **self.commit(own, {str(reply.get("table", table)): rows})} if txn is None else reply
         except BaseException:
             if txn is None:
@@ -199,7 +192,7 @@ class Client:
             target["removed"] = list(removed)
         self._live.check()
         with translated(self.uri):
-            writer, replies = self._flight.do_put(command(target), schema, self._options)
+            writer, replies = self._peers.origin.do_put(command(target), schema, self._peers.options)
         return PutStream(writer, replies, self.uri)
 
     def begin(self, repo: str, files: int | None = None) -> Mapping[str, Json]:
@@ -244,7 +237,7 @@ class Client:
     def _act(self, action: str, body: Mapping[str, Json]) -> Mapping[str, Json]:
         self._live.check()
         with translated(self.uri):
-            results = list(self._flight.do_action(flight.Action(action, encode(body)), self._options))
+            results = list(self._peers.origin.do_action(flight.Action(action, encode(body)), self._peers.options))
         if len(results) != 1:
             raise FlightClientError("protocol", f"the server answered {action} with {len(results)} results")
         return decode(results[0].body.to_pybytes(), f"answer to {action}")
@@ -263,47 +256,18 @@ class Client:
             raise
         return stream.finish(), stream.rows
 
-    def _info(self, request: Ticket) -> flight.FlightInfo:
-        self._live.check()
-        with translated(self.uri):
-            return self._flight.get_flight_info(command(request), self._options)
 
-    def _endpoints(self, request: Ticket) -> list[Ticket]:
-        return [decode(endpoint.ticket.ticket, "ticket") for endpoint in self._info(request).endpoints]
-
-    def _open(self, request: Ticket, schema: pa.Schema | None = None) -> FlightStream:
-        return self._stream([encode(request)], schema)
-
-    def _open_endpoints(self, request: Ticket, schema: pa.Schema) -> FlightStream:
-        return self._stream([endpoint.ticket.ticket for endpoint in self._info(request).endpoints], schema)
-
-    def _stream(self, tickets: Sequence[bytes], schema: pa.Schema | None) -> FlightStream:
-        stream = FlightStream(self._do_get, tickets, self.uri, schema)
-        self._live.add(stream)
-        return stream
-
-    def _do_get(self, request: bytes) -> flight.FlightStreamReader:
-        return self._flight.do_get(flight.Ticket(request), self._options)
-
-
-def _dataset_info(info: flight.FlightInfo) -> DatasetInfo:
-    repo, dataset = (step.decode() for step in info.descriptor.path)
-    return DatasetInfo(
-        repo,
-        dataset,
-        info.schema,
-        info.total_records if info.total_records >= 0 else None,
-        info.total_bytes if info.total_bytes >= 0 else None,
-        tuple(decode(endpoint.ticket.ticket, "ticket") for endpoint in info.endpoints),
-        _metadata(info),
+def _parted(reading: Reading) -> tuple[Narrowing, Where | None, Fetching]:
+    """What of a read's options goes into the ticket, the filter, and how the rows are fetched."""
+    how = Fetching(reading.get("streams", 1), reading.get("ordered", True))
+    narrowing = Narrowing(
+        columns=reading.get("columns"),
+        limit=reading.get("limit"),
+        order=reading.get("order"),
+        snapshot=reading.get("snapshot"),
+        kinds=reading.get("kinds"),
+        parts=reading.get("parts"),
+        compression=reading.get("compression"),
+        props=reading.get("props"),
     )
-
-
-def _metadata(info: flight.FlightInfo) -> Mapping[str, Json]:
-    return decode(info.app_metadata or b"{}", "app_metadata")
-
-
-def _batches(data: ArrowStream) -> pa.RecordBatchReader:
-    if isinstance(data, pa.RecordBatchReader):  # as it is: through a C stream its errors would lose their class
-        return data
-    return pa.RecordBatchReader.from_stream(data)
+    return narrowing, reading.get("where"), how

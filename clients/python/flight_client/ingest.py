@@ -3,20 +3,20 @@
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pyarrow as pa
 
 from flight_client.client import Client
 from flight_client.errors import FlightClientError
-from flight_client.extract import EXTRACTED, EXTRACTOR_VERSION, LAYERS, SourceFile, extract, scan
+from flight_client.extract import DEFAULT_LAYERS, EXTRACTED, EXTRACTOR_VERSION, SourceFile, extract, scan
 from flight_client.extract.layers import known_layers, tables_of
 from flight_client.extract.tables import SCHEMAS
 from flight_client.puts import PutStream
 
 INCOMPLETE = "incomplete"  # the extractor version of a table that lacks files
-
+KNOWN = ("path", "file_sha256", "module", "is_package")  # what a file's rows depend on, beside the extractor
 ATTEMPTS = 3
 
 Progress = Callable[[int, int], None]
@@ -24,7 +24,10 @@ Progress = Callable[[int, int], None]
 
 @dataclass(frozen=True)
 class Ingested:
-    """What an ingest did: files found, extracted and removed, rows put by table, and the snapshot (null: no change)."""
+    """What an ingest did: files found, extracted and removed, rows put by table, and the snapshot (null: no change).
+
+    ``changed`` are the paths of the files whose content or module name was not that on the server.
+    """
 
     repo: str
     files: int
@@ -32,31 +35,57 @@ class Ingested:
     removed: int
     rows: Mapping[str, int]
     snapshot: int | None
+    changed: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Source:
+    """What is ingested: a folder, the layers that are extracted of its files, and which files count.
+
+    ``include`` and ``exclude`` are as in ``scan``; ``jobs`` is the number of processes, by default one for each core.
+    """
+
+    root: Path
+    repo: str
+    layers: Sequence[str] = DEFAULT_LAYERS
+    include: Sequence[str] = ()
+    exclude: Sequence[str] = ()
+    jobs: int | None = None
 
 
 @dataclass(frozen=True)
 class _Served:
-    """What the server has: each file's sha256 by path, and by table the version of the extractor that made its rows.
+    """What the server has: by path what it knows of a file, and by table the version of the extractor of its rows.
 
     ``snapshot`` is null for a repo that there is not.
     """
 
-    files: Mapping[str, str]
+    files: Mapping[str, tuple[str, str, bool]]
     versions: Mapping[str, str]
     snapshot: int | None
 
 
 @dataclass(frozen=True)
+class _Pass:
+    """Files that go through the extractor for some tables: all files into ``whole`` tables, else what has changed."""
+
+    files: tuple[SourceFile, ...]
+    layers: tuple[str, ...]
+    tables: tuple[str, ...]
+    whole: bool
+
+
+@dataclass(frozen=True)
 class _Work:
-    """What is to be done: ``changed`` are paths whose text the server does not have, ``removed`` those that are gone.
+    """What is to be done: ``changed`` are the paths of files that the server does not have as they are now."""
 
-    ``whole`` says that all files are extracted, since a table lacks rows or has those of another extractor.
-    """
-
-    extracted: tuple[SourceFile, ...]
+    passes: tuple[_Pass, ...]
     changed: tuple[str, ...]
     removed: tuple[str, ...]
-    whole: bool
+
+    @property
+    def extracted(self) -> int:
+        return max((len(each.files) for each in self.passes), default=0)
 
 
 def ingest(
@@ -65,86 +94,112 @@ def ingest(
     *,
     repo: str,
     jobs: int | None = None,
-    layers: Sequence[str] = LAYERS,
+    layers: Sequence[str] = DEFAULT_LAYERS,
+    include: Sequence[str] = (),
+    exclude: Sequence[str] = (),
     progress: Progress | None = None,
 ) -> Ingested:
-    """Bring ``repo`` up to date with the folder ``root``.
+    """Bring ``repo`` up to date with the folder ``root``: ``ingest_source`` with its arguments one by one."""
+    return ingest_source(client, Source(root, repo, layers, include, exclude, jobs), progress)
 
-    Files whose sha256 the server already has are left alone, unless a table of the ``layers`` has not been put yet, or
-    another version of the extractor made its rows. Other layers lose the rows of files that have changed, and are
-    extracted anew when they are chosen again. ``jobs`` is the number of processes (the machine's cores by default).
+
+def ingest_source(client: Client, source: Source, progress: Progress | None = None) -> Ingested:
+    """Bring a repo up to date with a folder.
+
+    Files that the server already has under the same sha256 and module name are left alone, but for layers of which a
+    table has not been put yet, or has rows of another version of the extractor: these get the rows of all files.
+    Layers not chosen lose the rows of files that have changed, and are extracted anew when they are chosen again.
     ``progress`` is told files done and files to do. When another ingest of the repo is faster, this one looks again at
     what is left to do. Raises the errors of ``scan`` and ``extract``, FlightClientError.
     """
+    source = replace(source, layers=known_layers(source.layers))
     for _ in range(ATTEMPTS - 1):
         try:
-            return _ingest(client, root, repo, jobs, layers, progress)
+            return _ingest(client, source, progress)
         except FlightClientError as error:
             if error.code != "conflict":
                 raise
-    return _ingest(client, root, repo, jobs, layers, progress)
+    return _ingest(client, source, progress)
 
 
-def _ingest(
-    client: Client, root: Path, repo: str, jobs: int | None, layers: Sequence[str], progress: Progress | None
-) -> Ingested:
-    files, tables = scan(root), tables_of(known_layers(layers))
+def _ingest(client: Client, source: Source, progress: Progress | None) -> Ingested:
+    repo, files = source.repo, scan(source.root, include=source.include, exclude=source.exclude)
     served = _served(client, repo)
-    work = _work(files, served, tables)
-    if not work.extracted and not work.removed:
+    work = _work(files, served, source.layers)
+    if not work.passes and not work.removed:
         return Ingested(repo, len(files), 0, 0, {}, None)
     begun = client.begin(repo, files=len(files))
     txn, parts = str(begun["txn"]), _whole(begun["parts"])
     if begun.get("snapshot") != served.snapshot:
         client.abort(txn)
         raise FlightClientError("conflict", f"{repo} was changed by another commit meanwhile")
-    batches = extract(
-        work.extracted,
-        repo=repo,
-        root=root,
-        parts=parts,
-        jobs=jobs or os.cpu_count() or 1,
-        layers=layers,
-        progress=_counting(progress, len(work.extracted)),
-    )
+    counting = _counting(progress, sum(len(each.files) for each in work.passes))
     try:
-        with closing(batches):
-            rows = _put(_streams(client, repo, txn, work, tables), batches)
-        _put(_outdated(client, repo, txn, work, served.versions.keys() - set(tables)), ())
+        rows: dict[str, int] = {}
+        for each in work.passes:
+            batches = extract(
+                each.files,
+                repo=repo,
+                parts=parts,
+                jobs=source.jobs or os.cpu_count() or 1,
+                layers=each.layers,
+                progress=counting,
+            )
+            with closing(batches):
+                rows |= _put(_streams(client, repo, txn, each, work.changed), batches)
+        _put(_outdated(client, repo, txn, work, served.versions.keys() - set(rows)), ())
         committed = client.commit(txn, rows, removed=work.removed)
     except BaseException:
         with suppress(FlightClientError):  # the error that led here says more
             client.abort(txn)
         raise
-    return Ingested(repo, len(files), len(work.extracted), len(work.removed), rows, _whole(committed["snapshot"]))
+    snapshot = _whole(committed["snapshot"])
+    return Ingested(repo, len(files), work.extracted, len(work.removed), rows, snapshot, work.changed)
 
 
 def _served(client: Client, repo: str) -> _Served:
     if repo not in client.repos():
         return _Served({}, {}, None)
-    infos = {info.dataset: info for info in client.infos(repo)}
+    infos = {info.dataset: info for info in client.infos(repo, kind="raw")}
     snapshot = _whole(infos["repo_files"].metadata.get("snapshot"))
     made_by = {table: (infos[table].schema.metadata or {}).get(b"extractor_version") for table in EXTRACTED}
-    with client.read(repo, "repo_files", columns=["path", "file_sha256"], snapshot=snapshot) as reader:
+    with client.read(repo, "repo_files", columns=KNOWN, snapshot=snapshot) as reader:
         files = reader.read_all()
-    sums = dict(zip(files.column("path").to_pylist(), files.column("file_sha256").to_pylist(), strict=True))
+    paths, *known = (files.column(name).to_pylist() for name in KNOWN)
     versions = {table: version.decode() for table, version in made_by.items() if version is not None}
-    return _Served(sums, versions, snapshot)
+    return _Served(dict(zip(paths, zip(*known, strict=True), strict=True)), versions, snapshot)
 
 
-def _work(files: Sequence[SourceFile], served: _Served, tables: Iterable[str]) -> _Work:
-    changed = tuple(file for file in files if served.files.get(file.path) != file.sha256)
+def _work(files: tuple[SourceFile, ...], served: _Served, layers: Sequence[str]) -> _Work:
+    """Layers that lack rows get them of all files, the others of those that have changed; ``repo_files`` goes along."""
+    changed = tuple(file for file in files if served.files.get(file.path) != _known(file))
     removed = tuple(sorted(served.files.keys() - {file.path for file in files}))
-    whole = any(served.versions.get(table) != EXTRACTOR_VERSION for table in tables)
-    return _Work(tuple(files) if whole else changed, tuple(file.path for file in changed), removed, whole)
+    outdated = {table for table in tables_of(layers) if served.versions.get(table) != EXTRACTOR_VERSION}
+    if "repo_files" in outdated:  # a new repo, or one that another version made
+        whole = _Pass(files, tuple(layers), tables_of(layers), whole=True)
+        return _Work((whole,), tuple(file.path for file in changed), removed)
+    lacking = tuple(layer for layer in layers if outdated.intersection(tables_of([layer])))
+    current = tuple(layer for layer in layers if layer not in lacking)
+    passes = []
+    if lacking:
+        passes.append(
+            _Pass(files, lacking, tuple(name for name in tables_of(lacking) if name != "repo_files"), whole=True)
+        )
+    if changed:
+        passes.append(_Pass(changed, current, tables_of(current), whole=False))
+    return _Work(tuple(passes), tuple(file.path for file in changed), removed)
+
+
+def _known(file: SourceFile) -> tuple[str, str, bool]:
+    return file.sha256, file.module.name, file.module.is_package
 
 
 def _streams(
-    client: Client, repo: str, txn: str, work: _Work, tables: Iterable[str]
+    client: Client, repo: str, txn: str, work: _Pass, changed: Sequence[str]
 ) -> Iterator[tuple[str, PutStream]]:
     """A put for each table, also for those that get no rows: their old ones go."""
-    mode, removed = ("replace", ()) if work.whole else ("files", work.changed)
-    for table in tables:
+    mode, removed = ("replace", ()) if work.whole else ("files", changed)
+    for table in work.tables:
         yield table, client.open_put(repo, table, SCHEMAS[table], mode=mode, txn=txn, removed=removed)
 
 
@@ -165,7 +220,10 @@ def _put(opened: Iterable[tuple[str, PutStream]], batches: Iterable[tuple[str, p
     try:
         streams.update(opened)
         for table, batch in batches:
-            streams[table].write(batch)
+            if table in streams:
+                streams[table].write(batch)
+        for stream in streams.values():
+            stream.end()
         for stream in streams.values():
             stream.finish()
     except BaseException:

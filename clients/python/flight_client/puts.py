@@ -2,6 +2,8 @@
 
 import json
 from collections.abc import Mapping
+from contextlib import suppress
+from typing import Protocol, runtime_checkable
 
 import pyarrow as pa
 from pyarrow import flight
@@ -10,6 +12,21 @@ from flight_client.errors import FlightClientError, translated
 from flight_client.pushdown import Json
 
 ROWS_PER_MESSAGE = 64 * 1024
+
+
+@runtime_checkable
+class ArrowStream(Protocol):
+    """A Table, RecordBatchReader, polars DataFrame, …: what has the Arrow C stream protocol."""
+
+    def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
+        """A capsule of the stream."""
+
+
+def batches_of(data: ArrowStream) -> pa.RecordBatchReader:
+    """The data as a stream of batches."""
+    if isinstance(data, pa.RecordBatchReader):  # as it is: through a C stream its errors would lose their class
+        return data
+    return pa.RecordBatchReader.from_stream(data)
 
 
 class PutStream:
@@ -31,6 +48,11 @@ class PutStream:
                 self._writer.close()  # raises the server's refusal, which says more than a failed write
                 raise
         self.rows += batch.num_rows
+
+    def end(self) -> None:
+        """Say that no more rows come, so that the server gets on with this put while others end; then ``finish``."""
+        with translated(self._uri), suppress(pa.ArrowException):  # a put that was refused says so in ``finish``
+            self._writer.done_writing()
 
     def finish(self) -> Mapping[str, Json]:
         """End the put and give the server's reply."""

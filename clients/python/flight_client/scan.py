@@ -15,11 +15,11 @@ import pyarrow.dataset as ds
 from flight_client.errors import FlightClientError
 from flight_client.expressions import ExpressionTree, UnreadableExpressionError
 from flight_client.pushdown import split_filter
-from flight_client.streams import FlightReader, FlightStream
+from flight_client.streams import BatchStream, FlightReader
 from flight_client.tickets import Ticket, narrowed
 
 Columns = Sequence[str] | Mapping[str, pc.Expression]
-Opener = Callable[[Ticket, pa.Schema], FlightStream]
+Opener = Callable[[Ticket, pa.Schema], BatchStream]
 
 
 @dataclass(frozen=True)

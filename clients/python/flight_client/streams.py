@@ -1,140 +1,87 @@
 """Streams of record batches that stop when they are told to.
 
-A ``FlightStream`` reads one ticket after another from the server; closing it cancels the call on the wire, from any
+A ``FlightStream`` reads one endpoint after another; closing it cancels the call on the wire, from any
 thread and also while a read is waiting. A ``FlightReader`` is what callers get: the batches, after what is left to do
 with them at the reader. pyarrow's own RecordBatchReader can't be that class: closing one over a Python source does
 nothing, and the way round that, a C stream, turns every error into ``ArrowInvalid``.
 """
 
-import atexit
-import math
 import threading
-import time
-import weakref
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from types import TracebackType
-from typing import Self
+from typing import Protocol, Self
 
 import pyarrow as pa
 from pyarrow import flight
 
 from flight_client.errors import FlightClientError, closed, translated
+from flight_client.live import ALL, ENGINE_THREADS
+from flight_client.peers import Endpoint
 
-Opener = Callable[[bytes], flight.FlightStreamReader]
+
+class Call(Protocol):
+    """A call that streams batches, as pyarrow's FlightStreamReader is one."""
+
+    def read_chunk(self) -> flight.FlightStreamChunk:
+        """The next batch; raises StopIteration at the end."""
+
+    def cancel(self) -> None:
+        """End the call, from any thread."""
 
 
-class LiveStreams:
-    """Streams that are open: a client's own, which end with it, and ``_ALL``, which end with the interpreter."""
+Opener = Callable[[Endpoint], tuple[Call, pa.Schema]]
 
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._streams: weakref.WeakSet[FlightStream] = weakref.WeakSet()
-        self._closed = False
 
-    def check(self) -> None:
-        """Raise StreamClosedError when the client is closed."""
-        if self._closed:
-            raise closed("client")
+class BatchStream(Protocol):
+    """What a reader reads: batches, none empty, of one schema, until ``close``."""
 
-    def add(self, stream: "FlightStream") -> None:
-        """Track a stream; raises StreamClosedError when the client is closed."""
-        with self._lock:
-            self.check()
-            self._streams.add(stream)
+    @property
+    def schema(self) -> pa.Schema:
+        """The schema of the batches."""
+
+    def __iter__(self) -> Iterator[pa.RecordBatch]:
+        """The batches."""
+
+    def __next__(self) -> pa.RecordBatch:
+        """The next batch."""
 
     def close(self) -> None:
-        """Cancel every stream, and refuse new ones."""
-        with self._lock:
-            self._closed = True
-        for stream in self._open():
-            stream.close()
-
-    def _open(self) -> "list[FlightStream]":
-        with self._lock:
-            return list(self._streams)
-
-
-class EngineThreads:
-    """The threads other than the main one that read streams: those of a query engine, as a rule."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._reading = 0
-        self._last = -math.inf
-
-    @contextmanager
-    def reading(self) -> Iterator[None]:
-        """Around a read by any thread."""
-        if threading.current_thread() is threading.main_thread():
-            yield
-            return
-        self._count(1)
-        try:
-            yield
-        finally:
-            self._count(-1)
-
-    def wait(self) -> None:
-        """Wait until no thread reads, and none has for long enough to have dropped what it read."""
-        end = time.monotonic() + _LONGEST_WAIT
-        while time.monotonic() < end and (self._reading or time.monotonic() < self._last + _QUIET):
-            time.sleep(0.005)
-
-    def _count(self, change: int) -> None:
-        with self._lock:
-            self._reading += change
-            self._last = time.monotonic()
-
-
-_QUIET, _LONGEST_WAIT = 0.25, 5.0  # seconds
-_ALL = LiveStreams()
-_ENGINE_THREADS = EngineThreads()
-
-
-def _end_all() -> None:
-    # An engine that stopped at a LIMIT may still have a thread that reads on. One that calls into Python after the
-    # interpreter is gone takes the process down ("FATAL: exception not rethrown"): cancel what it waits for, and give
-    # it the time to see that and let go.
-    _ALL.close()
-    _ENGINE_THREADS.wait()
-
-
-atexit.register(_end_all)
+        """Cancel what is running; a read that waits for it, and every later one, raises StreamClosedError."""
 
 
 class FlightStream(Iterator[pa.RecordBatch]):
-    """The batches of some tickets, in their order, one ``do_get`` at a time.
+    """The batches of some endpoints, in their order, one ``do_get`` at a time.
 
     One thread reads; any thread may close. Empty batches are left out. Raises FlightClientError, and StreamClosedError
     for a read after ``close``: rows that were not read are never a silent end.
     """
 
-    def __init__(self, opener: Opener, tickets: Sequence[bytes], uri: str, schema: pa.Schema | None = None) -> None:
+    def __init__(
+        self, opener: Opener, endpoints: Sequence[Endpoint], uri: str, schema: pa.Schema | None = None
+    ) -> None:
         self._opener = opener
-        self._tickets = iter(tickets)
+        self._endpoints = iter(endpoints)
         self._uri = uri
         self._schema = schema
         self._lock = threading.Lock()
-        self._reader: flight.FlightStreamReader | None = None
+        self._reader: Call | None = None
         self._closed = False
-        _ALL.add(self)
+        ALL.add(self)
 
     @property
     def schema(self) -> pa.Schema:
-        """The schema of the batches; opens the first ticket when it is not known yet."""
+        """The schema of the batches; opens the first endpoint when it is not known yet."""
         if self._schema is None and not self._open_next():
             raise FlightClientError("no_endpoints", f"the server at {self._uri} names no endpoint for the request")
         return self._schema
 
     def __next__(self) -> pa.RecordBatch:
-        with _ENGINE_THREADS.reading():
-            while self._reader is not None or self._open_next():
-                batch = self._read()
-                if batch is None:
-                    self._reader = None
-                elif batch.num_rows:
-                    return batch
+        while self._reader is not None or self._open_next():
+            batch = self._read()
+            if batch is None:
+                self._reader = None
+            elif batch.num_rows:
+                return batch
         raise StopIteration
 
     def close(self) -> None:
@@ -148,12 +95,11 @@ class FlightStream(Iterator[pa.RecordBatch]):
     def _open_next(self) -> bool:
         if self._closed:
             raise closed("stream")
-        ticket = next(self._tickets, None)
-        if ticket is None:
+        endpoint = next(self._endpoints, None)
+        if endpoint is None:
             return False
         with translated(self._uri):
-            reader = self._opener(ticket)
-            schema = reader.schema
+            reader, schema = self._opener(endpoint)
         with self._lock:
             if not self._closed:
                 self._reader = reader
@@ -194,7 +140,7 @@ class FlightReader(Iterator[pa.RecordBatch]):
     pandas, ``pyarrow.dataset.write_dataset``). Leaving its ``with`` block closes it; dropping it does too.
     """
 
-    def __init__(self, schema: pa.Schema, stream: FlightStream, batches: Iterator[pa.RecordBatch]) -> None:
+    def __init__(self, schema: pa.Schema, stream: BatchStream, batches: Iterator[pa.RecordBatch]) -> None:
         self.schema = schema
         self._stream = stream
         self._batches = _closing(stream, batches)
@@ -244,9 +190,14 @@ class FlightReader(Iterator[pa.RecordBatch]):
         self._stream.close()
 
 
-def _closing(stream: FlightStream, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+def _closing(stream: BatchStream, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
     """The batches; the stream is closed after the last, after an error, or when the iterator is dropped."""
     try:
-        yield from batches
+        while True:
+            with ENGINE_THREADS.reading():
+                batch = next(batches, None)
+            if batch is None:
+                return
+            yield batch
     finally:
         stream.close()

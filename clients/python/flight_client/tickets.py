@@ -3,14 +3,16 @@
 import json
 import reprlib
 from collections.abc import Mapping, Sequence
-from typing import TypedDict, Unpack
+from typing import TypeAlias, TypedDict, Unpack
 
+import pyarrow.compute as pc
 from pyarrow import flight
 
 from flight_client.errors import FlightClientError
 from flight_client.pushdown import Cql2, Json, both
 
 Ticket = Mapping[str, Json]
+Where: TypeAlias = Cql2 | pc.Expression
 
 
 class Narrowing(TypedDict, total=False):
@@ -23,6 +25,24 @@ class Narrowing(TypedDict, total=False):
     snapshot: int | None
     kinds: Sequence[str] | None
     parts: Sequence[int | str] | None
+    compression: str | None
+    props: str | None
+
+
+class Reading(TypedDict, total=False):
+    """What ``Client.read`` takes: the keys of a ticket, the filter also as an Expression, and how rows are fetched."""
+
+    columns: Sequence[str] | None
+    where: Where | None
+    limit: int | None
+    order: str | None
+    snapshot: int | None
+    kinds: Sequence[str] | None
+    parts: Sequence[int | str] | None
+    compression: str | None
+    props: str | None
+    streams: int
+    ordered: bool
 
 
 def ticket(repo: str, dataset: str, **narrowing: Unpack[Narrowing]) -> Ticket:
@@ -38,6 +58,8 @@ def ticket(repo: str, dataset: str, **narrowing: Unpack[Narrowing]) -> Ticket:
         "limit": narrowing.get("limit"),
         "order": narrowing.get("order"),
         "parts": None if parts is None else list(parts),
+        "compression": narrowing.get("compression"),
+        "props": narrowing.get("props"),
     }
     return {key: value for key, value in keys.items() if value is not None}
 

@@ -8,14 +8,18 @@ mark, which is no part of it.
 """
 
 from flight_client.extract.extract import extract
-from flight_client.extract.layers import LAYERS, UnknownLayerError
-from flight_client.extract.scan import NoSourceFilesError, NotAFolderError, SourceFile, scan
+from flight_client.extract.layers import DEFAULT_LAYERS, LAYERS, UnknownLayerError
+from flight_client.extract.optional import MissingExtraError
+from flight_client.extract.scan import BadGlobError, NoSourceFilesError, NotAFolderError, SourceFile, scan
 from flight_client.extract.tables import EXTRACTED, EXTRACTOR_VERSION
 
 __all__ = [
+    "DEFAULT_LAYERS",
     "EXTRACTED",
     "EXTRACTOR_VERSION",
     "LAYERS",
+    "BadGlobError",
+    "MissingExtraError",
     "NoSourceFilesError",
     "NotAFolderError",
     "SourceFile",

@@ -8,29 +8,26 @@ import ast
 import contextlib
 import gc
 import hashlib
-import sys
 import threading
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import pyarrow as pa
 
+from flight_client.extract.depth import PARSE_DEPTH, STACK_BYTES, WALK_DEPTH, recursion
 from flight_client.extract.failures import Failure
-from flight_client.extract.layers import LAYERS, layer_tables, tables_of
+from flight_client.extract.layers import DEFAULT_LAYERS, layer_tables, tables_of, text_tables
 from flight_client.extract.modules import Module
-from flight_client.extract.source import Source, decode, printable, read
+from flight_client.extract.notebooks import NOTEBOOK_SUFFIX
+from flight_client.extract.source import Source, decode, decode_notebook, printable, read
 from flight_client.extract.tables import Columns, Row, Rows, columns_of
 from flight_client.extract.walk import Walk
 from flight_server.contracts.ids import file_id
 
 # What a hostile file can make the interpreter raise; a syntax error with offsets is one of them.
 SOURCE_ERRORS = (SyntaxError, ValueError, LookupError, RecursionError, MemoryError, OverflowError)
-# A thread of our own gives every file the same stack, whoever calls: so rows don't depend on the number of processes.
-STACK_BYTES = 256 << 20
-PARSE_DEPTH = 10_000  # the interpreter allows a syntax tree some multiple of it, and that fits into STACK_BYTES
-WALK_DEPTH = 200_000  # frames of Python code only, which don't use the C stack
 
 
 @dataclass(frozen=True)
@@ -49,7 +46,7 @@ class Chunk:
 
     repo: str
     members: tuple[Member, ...]
-    layers: tuple[str, ...] = LAYERS
+    layers: tuple[str, ...] = DEFAULT_LAYERS
 
     @property
     def tables(self) -> tuple[str, ...]:
@@ -73,14 +70,15 @@ class _FileRows:
         data = read(member.abs_path)
         self.stage = "decode"
         self.tables["repo_files"] = columns_of([self._repo_file(data, None)])
-        source = decode(data)
+        source = (decode_notebook if member.path.endswith(NOTEBOOK_SUFFIX) else decode)(data)
         self.tables["repo_files"] = columns_of([self._repo_file(data, source)])
+        self.tables |= text_tables(self.layers, source)
         self.stage = "parse"
-        with _recursion(PARSE_DEPTH):
-            tree = ast.parse(source.text)
+        with recursion(PARSE_DEPTH):
+            tree = ast.parse(source.code)
         self.stage = "walk"
         walk = Walk(source, Module(name=member.module, is_package=member.is_package), self.file_id)
-        with _recursion(WALK_DEPTH):
+        with recursion(WALK_DEPTH):
             walk.walk(tree)
             self.tables |= layer_tables(self.layers, tree, walk)
 
@@ -98,21 +96,26 @@ class _FileRows:
             kept,
             member.module,
             member.is_package,
+            None if source is None else source.cells,
         )
 
 
-def extract_chunk(chunk: Chunk) -> list[pa.RecordBatch]:
-    """A batch for each of the chunk's tables, in that order, also those without rows."""
-    with ThreadPoolExecutor(max_workers=1) as deep, _quiet_and_uncollected():
+def extract_chunk(chunk: Chunk) -> Iterator[pa.RecordBatch]:
+    """A batch for each of the chunk's tables, in that order, also those without rows.
+
+    Each is made when it is asked for, and its rows are then dropped: who passes batches on holds no more than one.
+    """
+    with ThreadPoolExecutor(max_workers=1) as deep, _quiet(), _uncollected():
         before = threading.stack_size(STACK_BYTES)
         try:
-            future = deep.submit(_extract_chunk, chunk)
+            future = deep.submit(_extract_files, chunk)
         finally:
             threading.stack_size(before)
-        return future.result()
+        files = future.result()
+    yield from _batches(chunk, files)
 
 
-def _extract_chunk(chunk: Chunk) -> list[pa.RecordBatch]:
+def _extract_files(chunk: Chunk) -> list[_FileRows]:
     files = []
     for member in chunk.members:
         found = _FileRows(member, chunk.repo, chunk.layers)
@@ -121,7 +124,7 @@ def _extract_chunk(chunk: Chunk) -> list[pa.RecordBatch]:
         except (OSError, *SOURCE_ERRORS) as error:
             found.tables |= Failure.of(found.stage, error).tables()
         files.append(found)
-    return _batches(chunk, files)
+    return files
 
 
 def lost_chunk(chunk: Chunk, message: str) -> list[pa.RecordBatch]:
@@ -129,36 +132,35 @@ def lost_chunk(chunk: Chunk, message: str) -> list[pa.RecordBatch]:
     files = [_FileRows(member, chunk.repo, chunk.layers) for member in chunk.members]
     for found in files:
         found.tables |= Failure("worker", "WorkerDied", message).tables()
-    return _batches(chunk, files)
+    return list(_batches(chunk, files))
 
 
-def _batches(chunk: Chunk, files: Iterable[_FileRows]) -> list[pa.RecordBatch]:
-    tables = {name: Rows(name) for name in chunk.tables}
-    for found in files:
-        for name, rows in tables.items():
-            rows.add(found.file_id, found.member.path, found.tables.get(name, ()))
-    return [rows.batch() for rows in tables.values()]
+def _batches(chunk: Chunk, files: Sequence[_FileRows]) -> Iterator[pa.RecordBatch]:
+    for table in chunk.tables:
+        with _uncollected():
+            rows = Rows(table)
+            for found in files:
+                rows.add(found.file_id, found.member.path, found.tables.pop(table, ()))
+            batch = rows.batch()
+            del rows
+        yield batch
 
 
 @contextlib.contextmanager
-def _quiet_and_uncollected() -> Iterator[None]:
-    """No warnings about the source (of bad escapes), and no garbage collection, which would only walk the trees."""
+def _quiet() -> Iterator[None]:
+    """No warnings about the source: of bad escapes, say."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
+@contextlib.contextmanager
+def _uncollected() -> Iterator[None]:
+    """No garbage collection, which would only walk the trees."""
     was_enabled = gc.isenabled()
     gc.disable()
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
+        yield
     finally:
         if was_enabled:
             gc.enable()
-
-
-@contextlib.contextmanager
-def _recursion(depth: int) -> Iterator[None]:
-    limit = sys.getrecursionlimit()
-    sys.setrecursionlimit(depth)
-    try:
-        yield
-    finally:
-        sys.setrecursionlimit(limit)

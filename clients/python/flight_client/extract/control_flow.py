@@ -17,18 +17,29 @@ e`` forgets ``e``, the handler. The rest span the node that they evaluate: a con
 """
 
 import ast
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from flight_client.extract.control_graph import EdgeKind, PointKind, Ways
 from flight_client.extract.control_statements import PointNode, Statements
 from flight_client.extract.positions import Span
 from flight_client.extract.scopes import Scope
-from flight_client.extract.variable_events import Binding, EventKind, Owner, VariableEvents, WalkedFile, parameters
+from flight_client.extract.signatures import parameters
+from flight_client.extract.variable_events import Binding, EventKind, Owner, VariableEvents, WalkedFile
 from flight_client.extract.walk import Comprehension
 
 PointRow = tuple[str, Scope, PointKind, int, int, int]
 FlowRow = tuple[str, str, EdgeKind]
 EventRow = tuple[str, int, Binding, EventKind, int | None, int | None]
+
+
+@dataclass(frozen=True)
+class OwnerGraph:
+    """The control graph of one owner, with its points and their events."""
+
+    owner: Owner
+    scope: Scope
+    built: Statements
 
 
 @dataclass(frozen=True)
@@ -45,19 +56,24 @@ class ControlFlow:
     events: list[EventRow] = field(default_factory=list)
 
 
-def control_flow(tree: ast.Module, walked: WalkedFile) -> ControlFlow:
-    """The control flow of each owner in a file whose walk is finished, its scopes settled."""
+def owner_graphs(tree: ast.Module, walked: WalkedFile) -> list[OwnerGraph]:
+    """The graph of each owner in a file whose walk is finished, its scopes settled; in source order."""
     events = VariableEvents(walked)
     events.inner.append(tree)
-    owners: list[tuple[Owner, Scope, Statements]] = []
+    graphs: list[OwnerGraph] = []
     while events.inner:
         owner = events.inner.pop()
         events.scope = walked.opened[owner]
-        owners.append((owner, events.scope, _flow_of(owner, events)))
-    owners.sort(key=lambda found: (found[1].start, walked.numbers[found[0]]))
+        graphs.append(OwnerGraph(owner, events.scope, _flow_of(owner, events)))
+    graphs.sort(key=lambda graph: (graph.scope.start, walked.numbers[graph.owner]))
+    return graphs
+
+
+def control_flow(graphs: Iterable[OwnerGraph], walked: WalkedFile) -> ControlFlow:
+    """The rows of a file's graphs."""
     rows = ControlFlow()
-    for _, scope, statements in owners:
-        _add_rows(rows, statements, scope, walked)
+    for graph in graphs:
+        _add_rows(rows, graph.built, graph.scope, walked)
     return rows
 
 

@@ -3,13 +3,11 @@
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import groupby
-from pathlib import Path
 
 import pyarrow as pa
 
 from flight_client.extract.chunk import Chunk, Member, extract_chunk
-from flight_client.extract.layers import LAYERS, known_layers
-from flight_client.extract.modules import ModuleNames
+from flight_client.extract.layers import DEFAULT_LAYERS, known_layers
 from flight_client.extract.pool import Batches, run_chunks
 from flight_client.extract.scan import SourceFile
 from flight_server.contracts.ids import part_of_path
@@ -24,23 +22,21 @@ def extract(
     files: Sequence[SourceFile],
     *,
     repo: str,
-    root: Path,
     parts: int,
     jobs: int,
     progress: Callable[[int], None] | None = None,
-    layers: Sequence[str] = LAYERS,
+    layers: Sequence[str] = DEFAULT_LAYERS,
 ) -> Generator[tuple[str, pa.RecordBatch], None, None]:
     """Yield (table name, batch) for the tables of ``layers``, under SCHEMAS; tables without rows are left out.
 
     Files come in the order of (part, path), ``parts`` being a power of two; a file's rows are in source order. A batch
     holds rows of one part and at most BATCH_ROWS of them. With ``jobs`` > 1 and enough to do, that many processes work,
     and memory is bounded by a few chunks each (a chunk: 64 files or 1 MiB of source, or one larger file). ``progress``
-    is told how many more files are done. All of ``root`` counts for module names, also where ``files`` are only some.
-
-    Closing the iterator ends the processes. Raises UnknownLayerError, and NotAFolderError when ``root`` is gone.
+    is told how many more files are done. Closing the iterator ends the processes. Raises UnknownLayerError and
+    MissingExtraError.
     """
     empty = Chunk(repo=repo, members=(), layers=known_layers(layers))
-    chunks = _chunks(files, ModuleNames.under(root), parts, empty)
+    chunks = _chunks(files, parts, empty)
     is_small = sum(file.size for file in files) < SMALL_BYTES
     done = _run_here(chunks) if jobs <= 1 or is_small else run_chunks(chunks, jobs)
     try:
@@ -55,7 +51,7 @@ def extract(
 
 def _run_here(chunks: Iterable[Chunk]) -> Generator[tuple[Chunk, list[Batches]], None, None]:
     for chunk in chunks:
-        yield chunk, [extract_chunk(chunk)]
+        yield chunk, [list(extract_chunk(chunk))]
 
 
 def _cut(tables: Sequence[str], batches: Batches) -> Iterator[tuple[str, pa.RecordBatch]]:
@@ -64,7 +60,7 @@ def _cut(tables: Sequence[str], batches: Batches) -> Iterator[tuple[str, pa.Reco
             yield name, batch.slice(offset, BATCH_ROWS)
 
 
-def _chunks(files: Sequence[SourceFile], names: ModuleNames, parts: int, empty: Chunk) -> Iterator[Chunk]:
+def _chunks(files: Sequence[SourceFile], parts: int, empty: Chunk) -> Iterator[Chunk]:
     placed = sorted((part_of_path(empty.repo, file.path, parts), file.path, file) for file in files)
     for _, of_part in groupby(placed, key=lambda placed: placed[0]):
         members: list[Member] = []
@@ -73,7 +69,6 @@ def _chunks(files: Sequence[SourceFile], names: ModuleNames, parts: int, empty: 
             if members and (size + file.size > CHUNK_BYTES or len(members) == CHUNK_FILES):
                 yield replace(empty, members=tuple(members))
                 members, size = [], 0
-            module = names.module(path)
-            members.append(Member(path, file.abs_path, module.name, module.is_package))
+            members.append(Member(path, file.abs_path, file.module.name, file.module.is_package))
             size += file.size
         yield replace(empty, members=tuple(members))

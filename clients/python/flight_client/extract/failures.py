@@ -32,11 +32,12 @@ class Failure:
         return cls(stage, kind, printable(message))
 
     def tables(self) -> dict[str, Columns]:
-        """A row of ``cst_parse_errors``, which counts columns from 0, and one of ``ast_errors``."""
+        """A row each of ``cst_parse_errors``, which counts columns from 0, ``ast_errors`` and ``bc_errors``."""
         column = None if self.offset is None else self.offset - 1
         where = (self.lineno, self.offset, self.end_lineno, self.end_offset)
         meta = [("stage", self.stage)]
         return {
             "cst_parse_errors": columns_of([(self.error_type, self.message, self.lineno, column, meta)]),
             "ast_errors": columns_of([(self.error_type, self.message, *where)]),
+            "bc_errors": columns_of([(self.error_type, self.message)]),
         }

@@ -1,14 +1,21 @@
-"""The layers: which tables each has, and how they come from a file that was parsed and walked."""
+"""The layers: which tables each has, and how they come from a file.
+
+Most take a file that was parsed and walked. Those from a parser of their own take its text, and also have rows of
+files that ``ast`` refuses.
+"""
 
 import ast
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import MappingProxyType
 
 from arrowdsl.errors import DataError, one_of
-from flight_client.extract.control_flow import control_flow
+from flight_client.extract.bytecode import bytecode_tables
+from flight_client.extract.control_flow import OwnerGraph, control_flow, owner_graphs
 from flight_client.extract.exports import exports
+from flight_client.extract.flow_facts import flow_facts
 from flight_client.extract.modules import Module
 from flight_client.extract.nodes import node_columns
+from flight_client.extract.optional import EXTRAS, require, tables_from_source
 from flight_client.extract.source import Source
 from flight_client.extract.symbols import symbol_tables
 from flight_client.extract.tables import EXTRACTED, Columns, Row, columns_of
@@ -23,11 +30,12 @@ class UnknownLayerError(DataError):
 
 
 def known_layers(layers: Iterable[str]) -> tuple[str, ...]:
-    """The layers, each once, in the order of LAYERS; raises UnknownLayerError."""
+    """The layers, each once, in the order of LAYERS; raises UnknownLayerError and MissingExtraError."""
     chosen = frozenset(layers)
     unknown = sorted(chosen.difference(LAYERS))
     if unknown:
         raise UnknownLayerError(f"unknown layer {unknown[0]!r}; layers: {one_of(LAYERS)}")
+    require(chosen, (layer for layer in LAYERS if layer not in EXTRAS))
     return tuple(layer for layer in LAYERS if layer in chosen)
 
 
@@ -40,8 +48,22 @@ def tables_of(layers: Iterable[str]) -> tuple[str, ...]:
 def layer_tables(layers: Iterable[str], tree: ast.Module, walk: Walk) -> dict[str, Columns]:
     """The columns of these layers' tables for a file; ``walk`` has walked ``tree``."""
     tables: dict[str, Columns] = {}
+    graphs: list[OwnerGraph] = []
     for layer in layers:
-        tables |= _TABLES[layer](tree, walk)
+        if layer in _WALKED:
+            tables |= _WALKED[layer](tree, walk)
+        elif layer in _FLOWING:
+            graphs = graphs or owner_graphs(tree, walk)
+            tables |= _FLOWING[layer](tree, walk, graphs)
+    return tables
+
+
+def text_tables(layers: Iterable[str], source: Source) -> dict[str, Columns]:
+    """The columns of those layers' tables that need no more than a file's text."""
+    tables: dict[str, Columns] = {}
+    for layer in layers:
+        if layer in EXTRAS:
+            tables |= tables_from_source(layer)(source)
     return tables
 
 
@@ -70,16 +92,25 @@ def _sym(_tree: ast.Module, walk: Walk) -> dict[str, Columns]:
     return {name: columns_of(found) for name, found in rows.items()}
 
 
-def _cfg(tree: ast.Module, walk: Walk) -> dict[str, Columns]:
-    found = control_flow(tree, walk)
+def _cfg(_tree: ast.Module, walk: Walk, graphs: Sequence[OwnerGraph]) -> dict[str, Columns]:
+    found = control_flow(graphs, walk)
     rows: dict[str, Sequence[Row]] = {"cfg_points": found.points, "cfg_flow": found.flow, "var_events": found.events}
     return {name: columns_of(found) for name, found in rows.items()}
 
 
-_TABLES: Mapping[str, Callable[[ast.Module, Walk], dict[str, Columns]]] = MappingProxyType(
-    {"cst": _cst, "ast": _ast, "sym": _sym, "cfg": _cfg}
+def _flow(tree: ast.Module, walk: Walk, graphs: Sequence[OwnerGraph]) -> dict[str, Columns]:
+    found = flow_facts(tree, walk, graphs).tables()
+    return {name: columns_of(rows) for name, rows in found.items()}
+
+
+_WALKED: Mapping[str, Callable[[ast.Module, Walk], dict[str, Columns]]] = MappingProxyType(
+    {"cst": _cst, "ast": _ast, "sym": _sym, "bc": bytecode_tables}
 )
-LAYERS = tuple(_TABLES)
+_FLOWING: Mapping[str, Callable[[ast.Module, Walk, Sequence[OwnerGraph]], dict[str, Columns]]] = MappingProxyType(
+    {"cfg": _cfg, "flow": _flow}
+)
+DEFAULT_LAYERS = ("cst", "ast", "sym", "cfg", "flow")
+LAYERS = (*DEFAULT_LAYERS, "bc", *EXTRAS)  # the further ones are extracted when they are asked for by name
 
 
 def _manifest(source: Source, tree: ast.Module, module: Module) -> Row:

@@ -8,7 +8,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from pathlib import Path
 
-from flight_client.extract.scan import PACKAGE_FILES, package_folders
+PACKAGE_FILES = frozenset({"__init__.py", "__init__.pyi"})
 
 
 @dataclass(frozen=True)
@@ -38,16 +38,16 @@ class Module:
 class ModuleNames:
     """Names the modules of one root.
 
-    ``packages`` is as from ``package_folders``; ``root`` is the root's dotted name if it is a package itself.
+    ``packages`` are the folders that have an ``__init__``, as paths relative to the root (``""`` is the root itself);
+    ``root`` is the root's dotted name if it is a package itself.
     """
 
     packages: AbstractSet[str]
     root: str
 
     @classmethod
-    def under(cls, root: Path) -> "ModuleNames":
-        """Of a folder on disk; all of it counts, also when only a few files are extracted."""
-        packages = package_folders(root)
+    def under(cls, root: Path, packages: AbstractSet[str]) -> "ModuleNames":
+        """Of a folder on disk, whose packages are these."""
         return cls(packages=packages, root=_dotted_name(root.resolve()) if "" in packages else "")
 
     def module(self, path: str) -> Module:

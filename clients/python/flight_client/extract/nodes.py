@@ -144,7 +144,7 @@ def node_columns(tree: ast.Module, line_starts: Sequence[int]) -> tuple[Sequence
         found.places,
         [node.__class__.__name__ for node in nodes],
         [None if (name_of := _NAMES.get(node.__class__)) is None else name_of(node) for node in nodes],
-        [_literal(node.value) if isinstance(node, _LITERALS) else None for node in nodes],
+        [literal_text(node.value) if isinstance(node, _LITERALS) else None for node in nodes],
         lines,
         columns,
         ends,
@@ -176,7 +176,7 @@ _ESCAPES = _Escapes()
 _LITERALS = (ast.Constant, ast.MatchSingleton)
 
 
-def _literal(value: object) -> str:
+def literal_text(value: object) -> str:
     """The start of a literal's ``repr``, the same on every interpreter."""
     match value:
         case str() if not value.isascii():

@@ -1,24 +1,30 @@
 """The source files of a folder.
 
-Hidden files and folders, virtual environments, installed packages and build output are not the repo's own source.
-Symbolic links are not followed: what a link leads to is read at its own path, or is no part of the repo; so loops
-end, and a link can't draw a file from outside into the tables.
+Left out are, in this order of precedence: what the caller excludes, what is not the repo's own source (hidden files and
+folders, virtual environments, installed packages, build output), and what ``.gitignore`` files say. Symbolic links are
+not followed: what a link leads to is read at its own path, or is no part of the repo; so loops end, and a link can't
+draw a file from outside into the tables.
 """
 
 import hashlib
 import logging
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from arrowdsl.errors import DataError
+from flight_client.extract.checkout import GIT_FOLDER, Ignored
+from flight_client.extract.gitignore import Rule, Rules
+from flight_client.extract.modules import PACKAGE_FILES, Module, ModuleNames
+from flight_client.extract.notebooks import NOTEBOOK_SUFFIX
 from flight_client.extract.source import open_regular, printable
 
-SUFFIXES = (".py", ".pyi")
+SUFFIXES = (".py", ".pyi", NOTEBOOK_SUFFIX)
 SKIPPED_FOLDERS = frozenset({"__pycache__", "__pypackages__", "node_modules", "site-packages", "dist-packages"})
+SKIPPED_SUFFIXES = (".egg-info", ".dist-info", ".egg")
+ENVIRONMENT_MARKS = frozenset({"pyvenv.cfg", "conda-meta"})
 BUILD_FOLDERS = frozenset({"build", "dist"})
-PACKAGE_FILES = frozenset({"__init__.py", "__init__.pyi"})
 
 _LOG = logging.getLogger(__name__)
 
@@ -35,6 +41,12 @@ class NoSourceFilesError(DataError):
     code = "no_source_files"
 
 
+class BadGlobError(DataError):
+    """A glob that can match nothing."""
+
+    code = "bad_glob"
+
+
 @dataclass(frozen=True)
 class SourceFile:
     """A file: ``path`` is relative to the root, with ``/``; a byte that is no UTF-8 stands there as its hex escape.
@@ -46,26 +58,64 @@ class SourceFile:
     abs_path: str
     size: int
     sha256: str
+    module: Module
 
 
-def scan(root: Path) -> tuple[SourceFile, ...]:
-    """All regular ``*.py`` and ``*.pyi`` files under ``root``, sorted by path.
+@dataclass(frozen=True)
+class Selection:
+    """What the caller wants of a folder, in gitignore patterns that count from its root.
 
-    Raises NotAFolderError (``not_a_folder``) and NoSourceFilesError (``no_source_files``). A folder below the root
-    that can't be listed is left out, with a warning to the log.
+    With ``include``, only files that one of them matches, by themselves or by a folder that they are in. What
+    ``exclude`` matches is left out; a pattern with ``!`` takes back in what is otherwise left out.
     """
-    found = {path: _source_file(path, entry) for path, entry in _walk(root) if entry.name.endswith(SUFFIXES)}
+
+    include: Rules
+    exclude: Rules
+
+    @classmethod
+    def of(cls, include: Iterable[str] = (), exclude: Iterable[str] = ()) -> "Selection":
+        """Raises BadGlobError (``bad_glob``)."""
+        return cls(Rules("", tuple(map(_rule, include))), Rules("", tuple(map(_rule, exclude))))
+
+    def includes(self, path: str) -> bool:
+        """Whether a file is among those wanted."""
+        if not self.include.rules or self.include.verdict(path, is_folder=False):
+            return True
+        steps = path.split("/")
+        folders = ("/".join(steps[:count]) for count in range(1, len(steps)))
+        return any(self.include.verdict(folder, is_folder=True) for folder in folders)
+
+
+def scan(root: Path, *, include: Sequence[str] = (), exclude: Sequence[str] = ()) -> tuple[SourceFile, ...]:
+    """All regular ``*.py``, ``*.pyi`` and ``*.ipynb`` files under ``root`` that are its source, sorted by path.
+
+    ``include`` and ``exclude`` are as in Selection. Raises NotAFolderError (``not_a_folder``), NoSourceFilesError
+    (``no_source_files``) and BadGlobError (``bad_glob``). A folder below the root that can't be listed is left out,
+    with a warning to the log.
+    """
+    selection = Selection.of(include, exclude)
+    found: dict[str, os.DirEntry[str]] = {}
+    packages = set()
+    for path, entry in _walk(root, selection):
+        if entry.name in PACKAGE_FILES:
+            packages.add(path.rpartition("/")[0])
+        if entry.name.endswith(SUFFIXES) and selection.includes(path):
+            found[path] = entry
     if not found:
-        raise NoSourceFilesError(f"no Python source under {root}: looked for {' and '.join(SUFFIXES)} files")
-    return tuple(found[path] for path in sorted(found))
+        looked_for = f"{', '.join(SUFFIXES)} files that are not ignored or excluded"
+        raise NoSourceFilesError(f"no Python source under {root}: looked for {looked_for}")
+    names = ModuleNames.under(root, packages)
+    return tuple(_source_file(path, found[path], names.module(path)) for path in sorted(found))
 
 
-def package_folders(root: Path) -> frozenset[str]:
-    """The folders under ``root`` that have an ``__init__``, as paths relative to it (``""`` is the root itself)."""
-    return frozenset(path.rpartition("/")[0] for path, entry in _walk(root) if entry.name in PACKAGE_FILES)
+def _rule(glob: str) -> Rule:
+    rule = Rule.of(glob)
+    if rule is None:
+        raise BadGlobError(f"the glob {glob!r} can match nothing; write it as in a .gitignore file")
+    return rule
 
 
-def _source_file(path: str, entry: os.DirEntry[str]) -> SourceFile:
+def _source_file(path: str, entry: os.DirEntry[str], module: Module) -> SourceFile:
     digest, size = "", 0
     try:
         with open_regular(entry.path) as stream:
@@ -73,40 +123,68 @@ def _source_file(path: str, entry: os.DirEntry[str]) -> SourceFile:
             size = stream.tell()
     except OSError as error:
         _LOG.warning("can't read %s: %s", path, error.strerror)
-    return SourceFile(path=path, abs_path=str(Path(entry.path).absolute()), size=size, sha256=digest)
+    return SourceFile(path, entry.path, size, digest, module)
 
 
-def _walk(root: Path) -> Iterator[tuple[str, os.DirEntry[str]]]:
-    """The regular files under ``root`` that belong to the repo, each with its path relative to the root."""
+@dataclass(frozen=True)
+class _Folder:
+    """A folder to be listed: where it is, its path from the root (empty, or with ``/`` at its end), rules around it."""
+
+    place: str
+    name: str
+    path: str
+    ignored: Ignored
+    is_wanted: bool = False  # the caller takes it in, whatever it looks like
+
+
+def _walk(root: Path, selection: Selection) -> Iterator[tuple[str, os.DirEntry[str]]]:
+    """The source files under ``root`` that belong to the repo, each with its path relative to the root."""
     if not root.is_dir():
         raise NotAFolderError(f"{root} is not a folder")
-    pending = [(root.name, str(root), "")]
+    pending = [_Folder(str(root.absolute()), root.name, "", Ignored.above(root.resolve()), is_wanted=True)]
     while pending:
-        name, folder, prefix = pending.pop()
+        folder = pending.pop()
         try:
-            entries = _entries(folder)
+            with os.scandir(folder.place) as listing:
+                entries = list(listing)
         except OSError as error:
-            if not prefix:
+            if not folder.path:
                 raise NotAFolderError(f"{root} can't be listed: {error.strerror}") from error
-            _LOG.warning("can't list %s: %s", prefix, error.strerror)
+            _LOG.warning("can't list %s: %s", folder.path, error.strerror)
             continue
-        if prefix and _is_foreign(name, {entry.name for entry in entries}):
-            continue
-        for entry in entries:
-            path = prefix + printable(entry.name)
-            if entry.is_file(follow_symlinks=False):
-                yield path, entry
-            elif entry.is_dir(follow_symlinks=False):
-                pending.append((entry.name, entry.path, path + "/"))
+        for entry, below in _kept(folder, entries, selection):
+            if below is None:
+                yield folder.path + printable(entry.name), entry
+            else:
+                pending.append(below)
 
 
-def _entries(folder: str) -> list[os.DirEntry[str]]:
-    with os.scandir(folder) as listing:
-        return sorted((entry for entry in listing if not entry.name.startswith(".")), key=lambda entry: entry.name)
+def _kept(
+    folder: _Folder, entries: Sequence[os.DirEntry[str]], selection: Selection
+) -> Iterator[tuple[os.DirEntry[str], _Folder | None]]:
+    """The source files and the folders in a folder that belong to the repo, the latter as what is to be listed."""
+    names = {entry.name for entry in entries}
+    if not folder.is_wanted and _is_foreign(folder.name, names):
+        return
+    ignored = folder.ignored.entered(folder.place, names)
+    for entry in entries:
+        is_folder = entry.is_dir(follow_symlinks=False)
+        if not is_folder and not (entry.name.endswith(SUFFIXES) and entry.is_file(follow_symlinks=False)):
+            continue
+        path = folder.path + printable(entry.name)
+        verdict = selection.exclude.verdict(path, is_folder=is_folder)
+        left_out = entry.name.startswith(".") or ignored.ignores(entry.name, is_folder=is_folder)
+        if entry.name == GIT_FOLDER or (left_out if verdict is None else verdict):
+            continue
+        if is_folder:
+            below = ignored.inside(entry.name)
+            yield entry, _Folder(entry.path, entry.name, path + "/", below, is_wanted=verdict is False)
+        else:
+            yield entry, None
 
 
 def _is_foreign(folder: str, names: set[str]) -> bool:
     """Whether a folder holds what was installed or built: a ``build`` that is itself a package is source."""
-    if folder in SKIPPED_FOLDERS or folder.endswith(".egg-info") or "pyvenv.cfg" in names:
+    if folder in SKIPPED_FOLDERS or folder.endswith(SKIPPED_SUFFIXES) or names & ENVIRONMENT_MARKS:
         return True
     return folder in BUILD_FOLDERS and not names & PACKAGE_FILES

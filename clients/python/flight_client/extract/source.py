@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import accumulate
 
+from flight_client.extract.notebooks import Notebook
+
 MAX_FILE_BYTES = 8 << 20
 
 _FIRST_LINES = re.compile(rb"([^\r\n]*(?:\r\n|\r|\n)?)([^\r\n]*(?:\r\n|\r|\n)?)")
@@ -25,11 +27,16 @@ class FileTooLargeError(ValueError):
 
 @dataclass(frozen=True)
 class Source:
-    """A decoded file. ``text`` is what ``encoding`` gives for the file's bytes, newlines as they are, without a BOM."""
+    """A decoded file. ``text`` is what ``encoding`` gives for the file's bytes, newlines as they are, without a BOM.
+
+    Of a notebook it is the cells' text, and ``cells`` says where each is; ``code`` is what the parser is given.
+    """
 
     encoding: str
     text: str
     utf8: bytes
+    code: str
+    cells: tuple[tuple[int, int, int], ...] | None = None
 
     @cached_property
     def line_starts(self) -> list[int]:
@@ -84,7 +91,14 @@ def decode(data: bytes) -> Source:
     head = io.BytesIO(b"".join(line.rstrip(b"\r\n") + b"\n" for line in lines.groups())) if lines else io.BytesIO()
     encoding, _ = tokenize.detect_encoding(head.readline)
     text = data.decode(encoding)
-    return Source(encoding=encoding, text=text, utf8=text.encode())
+    return Source(encoding=encoding, text=text, utf8=text.encode(), code=text)
+
+
+def decode_notebook(data: bytes) -> Source:
+    """The code cells of a notebook; raises NotebookError and ValueError."""
+    notebook = Notebook.of(data)
+    utf8 = notebook.text.encode()
+    return Source(encoding="utf-8", text=notebook.text, utf8=utf8, code=notebook.code, cells=notebook.cells)
 
 
 def printable(text: str) -> str:

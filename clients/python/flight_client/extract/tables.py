@@ -7,6 +7,7 @@ own columns repeated by run length.
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from types import MappingProxyType
 
 import pyarrow as pa
@@ -15,10 +16,12 @@ import pyarrow.compute as pc
 from arrowdsl.schema.schema import SchemaMetadataSpec
 from flight_client.extract import symbols
 from flight_client.extract.decorators import known_as
+from flight_client.extract.places import argument_place
 from flight_client.extract.scopes import Qnames, Scope
+from flight_client.extract.templates import TEMPLATES, fill
 from flight_server.contracts.raw import RAW_TABLES
 
-EXTRACTOR_VERSION = "1"
+EXTRACTOR_VERSION = "2"
 
 Row = tuple[object, ...]
 Columns = Sequence[Sequence[object]]
@@ -27,13 +30,13 @@ ROWS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
         name: tuple(columns.split())
         for name, columns in {
-            "repo_files": "file_sha256 abs_path size_bytes encoding text bytes module is_package",
+            "repo_files": "file_sha256 abs_path size_bytes encoding text bytes module is_package cell_map",
             "cst_parse_manifest": "encoding default_indent default_newline has_trailing_newline future_imports"
             " module_name package_name",
             "cst_parse_errors": "error_type message raw_line raw_column meta",
             "cst_defs": "def_bstart def_bend def_id container_def_id kind name name_bstart name_bend qnames scope_id"
             " ast_idx docstring is_generator",
-            "cst_params": "bstart bend param_id def_id pos name kind place type_expr_id",
+            "cst_params": "bstart bend param_id def_id pos name kind argument default_pos type_expr_id",
             "cst_decorators": "bstart bend def_id pos known",
             "cst_bases": "bstart bend def_id pos keyword",
             "cst_exports": "bstart bend op name",
@@ -54,6 +57,24 @@ ROWS: Mapping[str, tuple[str, ...]] = MappingProxyType(
             "cfg_points": "point_id owner_def_id kind ast_idx bstart bend",
             "cfg_flow": "src dst kind",
             "var_events": "point_id ordinal binding_id kind bstart bend",
+            "flow_copies": "dst src reason",
+            "flow_allocs": "place object_id object_kind const_repr",
+            "flow_loads": "dst base access key key_place implicit",
+            "flow_stores": "base access key key_place src",
+            "flow_calls": "bstart bend site_id call_id site_kind callee result caller_def_id",
+            "flow_args": "bstart bend site_id pos keyword star place",
+            "flow_annotations": "place annotation_place",
+            "bc_code_units": "code_unit_id parent_code_unit_id def_id python_version qualpath co_name firstlineno"
+            " argcount posonlyargcount kwonlyargcount nlocals flags stacksize code_len",
+            "bc_instructions": "code_unit_id block instr_index offset opname opcode arg argval_str argrepr"
+            " is_jump_target jump_target_offset starts_line pos_start_line pos_end_line pos_start_col pos_end_col",
+            "bc_exception_table": "code_unit_id exc_index start_offset end_offset target_offset depth lasti",
+            "bc_blocks": "code_unit_id block start_offset end_offset kind",
+            "bc_cfg_edges": "code_unit_id src dst kind condition exc_index",
+            "bc_errors": "error_type message",
+            "ts_nodes": "ts_idx parent_idx ts_type start_byte end_byte is_named has_error is_error is_missing",
+            "ts_errors": "ts_idx ts_type start_byte end_byte is_error",
+            "ts_missing": "ts_idx ts_type start_byte end_byte is_missing",
         }.items()
     }
 )
@@ -119,8 +140,8 @@ def _param_ids(params: Iterable[tuple[Scope, int]]) -> list[str]:
     return [f"{function.def_id}/param:{index}" for function, index in params]
 
 
-def _places(variables: Iterable[tuple[Scope, str]]) -> list[str]:
-    return [f"var:{scope.scope_id}:{name}" for scope, name in variables]
+def _argument_places(parameters: Iterable[tuple[Scope, str, int]]) -> pa.Array:
+    return pa.array([argument_place(*parameter) for parameter in parameters], pa.string())
 
 
 def _qnames(sought: Iterable[tuple[Callable[[str], Qnames], str] | None]) -> pa.Array:
@@ -152,7 +173,7 @@ LATE: Mapping[str, Callable[..., Sequence[object] | pa.Array]] = MappingProxyTyp
         "known": known_as,
         "is_generator": _are_generators,
         "param_id": _param_ids,
-        "place": _places,
+        "argument": _argument_places,
         "qnames": _qnames,
         "callee_qnames": _qnames,
     }
@@ -166,45 +187,42 @@ def columns_of(rows: Iterable[Row]) -> Columns:
 
 @dataclass
 class Rows:
-    """The rows of several files for one table, column by column, with how many each file has."""
+    """The rows of several files for one table, column by column, with how many all files so far have."""
 
     table: str
-    columns: list[list[object]] = field(default_factory=list)
+    files: list[Columns] = field(default_factory=list)
     file_ids: list[str] = field(default_factory=list)
     paths: list[str] = field(default_factory=list)
     ends: list[int] = field(default_factory=list)
 
     def add(self, file_id: str, path: str, columns: Columns) -> None:
         """Append a file's rows."""
-        if not columns:
-            return
-        if not self.columns:
-            self.columns = [[] for _ in columns]
-        for column, more in zip(self.columns, columns, strict=True):
-            column.extend(more)
-        self.file_ids.append(file_id)
-        self.paths.append(path)
-        self.ends.append(len(self.columns[0]))
+        if columns:
+            self.files.append(columns)
+            self.file_ids.append(file_id)
+            self.paths.append(path)
+            self.ends.append(len(columns[0]) + (self.ends[-1] if self.ends else 0))
 
     def batch(self) -> pa.RecordBatch:
         """The rows so far under SCHEMAS[table]."""
         schema = SCHEMAS[self.table]
-        if not self.columns:
+        if not self.files:
             return pa.RecordBatch.from_pylist([], schema=schema)
-        values = dict(zip(ROWS[self.table], self.columns, strict=True))
-        flags = values.pop("flags", None)
         kinds = {column.name: column.type for column in schema}  # an offset is a column, or a part of an id
-        arrays = {name: _array(name, column, kinds.get(name, pa.int64())) for name, column in values.items()}
-        if flags is not None:
-            arrays |= _flags(flags)
+        arrays: dict[str, pa.Array] = {}
+        for name, of_files in zip(ROWS[self.table], zip(*self.files, strict=True), strict=True):
+            column = of_files[0] if len(of_files) == 1 else list(chain.from_iterable(of_files))
+            if name == "flags":
+                arrays |= _flags(column)
+            else:
+                arrays[name] = _array(name, column, kinds.get(name, pa.int64()))
         arrays["file_id"] = _repeated(self.file_ids, self.ends)
         arrays["path"] = _repeated(self.paths, self.ends)
         for name, (kind, start, end) in SPAN_IDS.items():
             if name in schema.names and name not in arrays:
                 arrays[name] = _span_ids(kind, arrays["file_id"], arrays[start], arrays[end])
-        if self.table == "var_events":
-            ordinals = arrays["ordinal"].cast(pa.string())
-            arrays["event_id"] = pc.binary_join_element_wise(arrays["point_id"], ordinals, "/event:")
+        for name, template in TEMPLATES.get(self.table, {}).items():
+            arrays[name] = fill(template, arrays)
         if self.table in EDGE_IDS:
             arrays["edge_id"] = _edge_ids(*EDGE_IDS[self.table], arrays)
         columns = [arrays.get(column.name) for column in schema]

@@ -15,6 +15,7 @@ from typing import Literal, Protocol
 from flight_client.extract.node_classes import FIELDS, NODE_CLASSES, Located, NamedNode
 from flight_client.extract.positions import Span
 from flight_client.extract.scopes import Scope
+from flight_client.extract.signatures import parameters
 from flight_client.extract.source import Source
 from flight_client.extract.symbols import mangled
 from flight_client.extract.walk import Comprehension, Function, TypeAliasNode
@@ -297,9 +298,3 @@ class VariableEvents:
         self._children(node)
         if node.rest is not None:
             self._events.append(self.bound(node, node.rest))
-
-
-def parameters(node: ast.arguments) -> list[ast.arg]:
-    """Parameters in the order of the signature."""
-    found = [*node.posonlyargs, *node.args, node.vararg, *node.kwonlyargs, node.kwarg]
-    return [parameter for parameter in found if parameter is not None]

@@ -5,7 +5,7 @@ parameters (PEP 695), annotations and bases run in the scope of those.
 """
 
 import ast
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Protocol
@@ -22,6 +22,7 @@ from flight_client.extract.scopes import (
     settle,
     type_params_scope,
 )
+from flight_client.extract.signatures import defaults
 from flight_client.extract.source import Source, printable
 from flight_client.extract.spelling import dotted_name, method_of_literal
 
@@ -49,11 +50,15 @@ class TypeAliasNode(Located, Protocol):
 
 @dataclass(frozen=True)
 class Signature:
-    """Where the parts of a parameter list run: a function's parameters are bound in ``function``."""
+    """Where the parts of a parameter list run: a function's parameters are bound in ``function``.
+
+    ``defaulted`` are the positions of those that have defaults.
+    """
 
     function: Scope
     annotations: Scope
     defaults: Scope
+    defaulted: Collection[int]
 
 
 class Walk(NameWalk):
@@ -136,7 +141,7 @@ class Walk(NameWalk):
         kind = "async_function" if isinstance(node, ast.AsyncFunctionDef) else "function"
         function, outer = self._define(node, kind, scope)
         self.numbered += 1
-        self.arguments(node.args, Signature(function=function, annotations=outer, defaults=scope))
+        self.arguments(node.args, Signature(function, outer, scope, defaults(node.args)))
         self.visit_all(node.body, function)
         self._decorated(node, function, scope)
         if node.returns is not None:
@@ -188,7 +193,7 @@ class Walk(NameWalk):
 
     def _lambda_(self, node: ast.Lambda, scope: Scope) -> None:
         function = self._define_unnamed(node, "lambda", "<lambda>", scope)
-        self.arguments(node.args, Signature(function=function, annotations=scope, defaults=scope))
+        self.arguments(node.args, Signature(function, scope, scope, defaults(node.args)))
         self.visit(node.body, function)
 
     def arguments(self, node: ast.arguments, signature: Signature) -> None:
@@ -213,8 +218,10 @@ class Walk(NameWalk):
         if node.annotation is not None:
             type_expr = "type_expr:{}:{}-{}".format(self.file_id, *self.span(node.annotation))
             self.annotation(node.annotation, signature.annotations, "param", node.arg, function)
-        place = (function, node.arg)
-        self.params.append((*name, (function, index), function, index, node.arg, kind, place, type_expr))
+        argument = (function, node.arg, index)
+        default = index if index in signature.defaulted else None
+        row = ((function, index), function, index, node.arg, kind, argument, default, type_expr)
+        self.params.append((*name, *row))
 
     def annotation(self, node: ast.expr, scope: Scope, role: str, param: str | None, owner: Scope) -> None:
         """A row of ``cst_type_exprs``: its owner is the annotated function, or the variable's scope."""

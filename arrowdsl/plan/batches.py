@@ -1,0 +1,66 @@
+"""Streams of record batches: cut to bounded size, small ones merged, ended after so many rows."""
+
+from collections.abc import Generator, Iterable, Iterator
+from contextlib import closing
+
+import pyarrow as pa
+
+BATCH_ROWS = 64 * 1024
+BATCH_BYTES = 4 * 1024 * 1024
+
+Batches = Generator[pa.RecordBatch, None, None]
+
+
+def rebatch(batches: Iterable[pa.RecordBatch], rows: int = BATCH_ROWS, size: int = BATCH_BYTES) -> Batches:
+    """The same rows in batches of at most ``rows`` rows and ``size`` bytes, small ones merged; none is empty.
+
+    One with a quarter of either is not small: to merge it would cost a copy. The first batch is not held back either.
+    A single row over ``size`` bytes comes alone.
+    """
+    held: list[pa.RecordBatch] = []
+    held_rows = held_size = 0
+    first = True
+    for batch in batches:
+        for piece in _cut(batch, rows, size):
+            passes = first or piece.num_rows * 4 >= rows or piece.nbytes * 4 >= size
+            if held and (passes or held_rows + piece.num_rows > rows or held_size + piece.nbytes > size):
+                yield _joined(held)
+                held, held_rows, held_size = [], 0, 0
+            if passes:
+                first = False
+                yield piece
+                continue
+            held.append(piece)
+            held_rows += piece.num_rows
+            held_size += piece.nbytes
+    if held:
+        yield _joined(held)
+
+
+def limited(batches: Batches, rows: int) -> Batches:
+    """The first ``rows`` rows; the source is closed as soon as it has given them."""
+    with closing(batches):
+        if rows == 0:
+            return
+        for batch in batches:
+            yield batch.slice(0, rows)
+            rows -= batch.num_rows
+            if rows <= 0:
+                return
+
+
+def _joined(batches: list[pa.RecordBatch]) -> pa.RecordBatch:
+    return batches[0] if len(batches) == 1 else pa.concat_batches(batches)
+
+
+def _cut(batch: pa.RecordBatch, rows: int, size: int) -> Iterator[pa.RecordBatch]:
+    """The batch in pieces within both bounds, halved where it is too large."""
+    if batch.num_rows > rows:
+        for start in range(0, batch.num_rows, rows):
+            yield from _cut(batch.slice(start, rows), rows, size)
+    elif batch.nbytes > size and batch.num_rows > 1:
+        middle = batch.num_rows // 2
+        yield from _cut(batch.slice(0, middle), rows, size)
+        yield from _cut(batch.slice(middle), rows, size)
+    elif batch.num_rows:
+        yield batch

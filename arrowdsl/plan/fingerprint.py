@@ -1,0 +1,72 @@
+"""What a plan is, as bytes: equal for equal plans in every process, different when the rows may be.
+
+A kernel counts by its name, version and declared columns, and by the text of the module that it is written in: so a
+change that forgot the version is not answered by results from before it.
+"""
+
+import inspect
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import fields, is_dataclass
+from functools import lru_cache, partial
+from hashlib import blake2b
+from typing import Any
+
+import pyarrow as pa
+
+from arrowdsl.plan.nodes import KernelFunction
+
+DIGEST_BYTES = 16
+
+
+def digest(*values: object) -> str:
+    """A hash in hex of plans, contracts, texts, numbers and collections of them.
+
+    >>> digest("a", (1, None)) == digest("a", (1, None)) != digest("a", 1, None)
+    True
+    """
+    state = blake2b(digest_size=DIGEST_BYTES)
+    for token in _tokens(values):
+        state.update(len(token).to_bytes(8, "little"))
+        state.update(token)
+    return state.hexdigest()
+
+
+def _tokens(value: object) -> Iterator[bytes]:
+    """The value spelled out; what is nested begins with its type and its length, so nothing runs into its neighbour."""
+    match value:
+        case pa.Schema():
+            yield value.serialize().to_pybytes()
+        case pa.DataType():
+            yield str(value).encode()
+        case _ if is_dataclass(value) and not isinstance(value, type):
+            compared = [getattr(value, each.name) for each in fields(value) if each.compare]
+            yield type(value).__name__.encode()
+            yield from _tokens(compared)
+            if isinstance(value, KernelFunction):
+                yield _source_of(value.apply).encode()
+        case tuple() | list():
+            yield f"{type(value).__name__} {len(value)}".encode()
+            for each in value:
+                yield from _tokens(each)
+        case frozenset() | set():
+            yield from _tokens(sorted(value))
+        case Mapping():
+            yield from _tokens(sorted(value.items()))
+        case _:
+            yield f"{type(value).__name__} {value!r}".encode(errors="surrogatepass")
+
+
+def _source_of(function: Callable[..., Any]) -> str:
+    while isinstance(function, partial):
+        function = function.func
+    return _module_source(getattr(function, "__module__", None) or "")
+
+
+@lru_cache(maxsize=256)
+def _module_source(module: str) -> str:
+    """The text of a loaded module; empty where there is none to be had."""
+    try:
+        return inspect.getsource(sys.modules[module])
+    except (OSError, TypeError, KeyError):
+        return ""

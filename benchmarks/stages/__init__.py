@@ -1,0 +1,1 @@
+"""The stages of ``benchmarks/serve.py``, each a module with ``run``."""

@@ -1,0 +1,177 @@
+"""The bytecode of a file, as the running interpreter compiles it: code units, instructions, blocks. Nothing is run.
+
+The tree that was walked is compiled, so a file is parsed once, and positions in f-strings are right on 3.11 too. A code
+unit belongs to the definition whose node stands where the instruction stands that loads it; what the compiler adds of
+its own (scopes of type parameters, functions that compute annotations) belongs to none. A ``finally`` body is
+compiled twice, so a definition may have two units. Code that the compiler drops as unreachable has none.
+
+Ids hold paths and ordinals, no offsets in the source.
+"""
+
+import ast
+import dis
+import sys
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from types import CodeType
+
+from flight_client.extract.basic_blocks import (
+    ExceptionEntry,
+    basic_blocks,
+    exception_entries,
+    jump_target,
+    steps,
+)
+from flight_client.extract.constants import Constant
+from flight_client.extract.depth import PARSE_DEPTH, recursion
+from flight_client.extract.nodes import TEXT_CHARACTERS
+from flight_client.extract.scopes import Scope
+from flight_client.extract.source import printable
+from flight_client.extract.tables import Columns, Row, columns_of
+from flight_client.extract.walk import Walk
+
+PYTHON_VERSION = f"{sys.version_info.major}.{sys.version_info.minor}"
+
+Place = tuple[int | None, int | None, str]  # the line and the byte column where a definition begins, and its name
+
+# What a tree that parses can make the compiler raise.
+_COMPILE_ERRORS = (SyntaxError, ValueError, TypeError, RecursionError, MemoryError, OverflowError)
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A code object, and the line and column (in bytes) of the instruction that loads it; null for the module."""
+
+    code: CodeType
+    line: int | None = None
+    column: int | None = None
+
+
+@dataclass
+class _Rows:
+    """The rows of a file's units; ``definitions`` are by where each stands."""
+
+    file_id: str
+    definitions: Mapping[Place, Scope]
+    units: list[Row] = field(default_factory=list)
+    instructions: list[Row] = field(default_factory=list)
+    exceptions: list[Row] = field(default_factory=list)
+    blocks: list[Row] = field(default_factory=list)
+    edges: list[Row] = field(default_factory=list)
+    ordinals: Counter[str] = field(default_factory=Counter)
+
+    def add(self, module: CodeType, definition: Scope) -> None:
+        """Add the module's unit and all those inside it, in preorder."""
+        pending: list[tuple[Loaded, str | None, Scope | None]] = [(Loaded(module), None, definition)]
+        while pending:
+            loaded, parent, found = pending.pop()
+            unit, inner = self._add_unit(loaded.code, parent, found)
+            pending.extend((child, unit, self._definition(child)) for child in reversed(inner))
+
+    def _definition(self, loaded: Loaded) -> Scope | None:
+        return self.definitions.get((loaded.line, loaded.column, loaded.code.co_name))
+
+    def _add_unit(self, code: CodeType, parent: str | None, found: Scope | None) -> tuple[str, Sequence[Loaded]]:
+        path = code.co_qualname
+        self.ordinals[path] += 1
+        unit = f"code:{self.file_id}:{path}#{self.ordinals[path]}"
+        counts = (code.co_argcount, code.co_posonlyargcount, code.co_kwonlyargcount, code.co_nlocals)
+        names = (parent, found, PYTHON_VERSION, path, code.co_name, code.co_firstlineno)
+        self.units.append((unit, *names, *counts, code.co_flags, code.co_stacksize, len(code.co_code)))
+        instructions = list(dis.get_instructions(_with_plain_constants(code)))
+        entries = exception_entries(code.co_exceptiontable)
+        self._add_blocks(unit, instructions, entries, len(code.co_code))
+        return unit, _loaded(instructions)
+
+    def _add_blocks(
+        self, unit: str, instructions: Sequence[dis.Instruction], entries: Sequence[ExceptionEntry], size: int
+    ) -> None:
+        blocks = basic_blocks(instructions, entries, size)
+        starts = {block.start: number for number, block in enumerate(blocks)}
+        indexes: dict[int | None, int] = {}
+        block = 0
+        for index, instruction in enumerate(instructions):
+            block = starts.get(instruction.offset, block)
+            indexes[instruction.offset] = index
+            self.instructions.append((unit, block, index, *_instruction(instruction)))
+        for index, entry in enumerate(entries):
+            self.exceptions.append((unit, index, entry.start, entry.end, entry.target, entry.depth, entry.lasti))
+        for number, found in enumerate(blocks):
+            self.blocks.append((unit, number, found.start, found.end, found.kind))
+        for step in steps(instructions, blocks, entries):
+            condition = indexes.get(step.condition)
+            self.edges.append((unit, step.source, step.target, step.kind, condition, step.exc_index))
+
+
+def bytecode_tables(tree: ast.Module, walk: Walk) -> dict[str, Columns]:
+    """The columns of the ``bc_*`` tables for a file, in the order of ``tables.ROWS``.
+
+    A file that does not compile gives a row of ``bc_errors`` and no others.
+    """
+    try:
+        flags = 0 if walk.source.cells is None else ast.PyCF_ALLOW_TOP_LEVEL_AWAIT  # as in IPython
+        with recursion(PARSE_DEPTH):
+            code = compile(tree, "<source>", "exec", flags, dont_inherit=True, optimize=0)
+    except _COMPILE_ERRORS as error:
+        message = error.msg if isinstance(error, SyntaxError) else str(error)
+        return {"bc_errors": columns_of([(type(error).__name__, printable(message or ""))])}
+    rows = _Rows(walk.file_id, _definitions(walk))
+    rows.add(code, walk.scopes[0])
+    return {
+        "bc_code_units": columns_of(rows.units),
+        "bc_instructions": columns_of(rows.instructions),
+        "bc_exception_table": columns_of(rows.exceptions),
+        "bc_blocks": columns_of(rows.blocks),
+        "bc_cfg_edges": columns_of(rows.edges),
+    }
+
+
+def _definitions(walk: Walk) -> dict[Place, Scope]:
+    return {
+        (node.lineno, node.col_offset, scope.name): scope
+        for node, scope in walk.opened.items()
+        if isinstance(node, ast.stmt | ast.expr) and scope.kind != "type_params"
+    }
+
+
+def _with_plain_constants(code: CodeType) -> CodeType:
+    """The code with constants whose ``repr`` is short, and the same in every process: ``dis`` takes it of each."""
+    return code.replace(co_consts=tuple(map(Constant, code.co_consts)))
+
+
+def _loaded(instructions: Sequence[dis.Instruction]) -> Sequence[Loaded]:
+    """The code objects that are loaded, in source order."""
+    found = []
+    for instruction in instructions:
+        value = instruction.argval.value if isinstance(instruction.argval, Constant) else None
+        if isinstance(value, CodeType):
+            where = instruction.positions
+            line, column = (None, None) if where is None else (where.lineno, where.col_offset)
+            found.append(Loaded(value, line, column))
+    return sorted(found, key=lambda loaded: (loaded.code.co_firstlineno, loaded.line or 0, loaded.column or 0))
+
+
+def _instruction(instruction: dis.Instruction) -> Row:
+    value, shown = instruction.argval, instruction.argrepr
+    place = instruction.positions
+    where = (None,) * 4 if place is None else (place.lineno, place.end_lineno, place.col_offset, place.end_col_offset)
+    return (
+        instruction.offset,
+        instruction.opname,
+        instruction.opcode,
+        instruction.arg,
+        None if value is None else str(value)[:TEXT_CHARACTERS],
+        shown[:TEXT_CHARACTERS],
+        instruction.is_jump_target,
+        jump_target(instruction),
+        _line_started(instruction),
+        *where,
+    )
+
+
+def _line_started(instruction: dis.Instruction) -> int | None:
+    """The line that begins with this instruction; 3.13 has it in an attribute of its own."""
+    starts: object = instruction.starts_line
+    line = getattr(instruction, "line_number", None) if starts is True else starts
+    return line if isinstance(line, int) and line is not False else None

@@ -1,0 +1,70 @@
+"""Rows of the layer ``flow``, and the definitions that their places and sites are numbered in.
+
+A place is what may hold objects: a variable, what a function returns, what an expression gives. Places are strings, in
+which no offset stands: ``docs/flow.md`` has their forms, and what each table says of them.
+"""
+
+from dataclasses import dataclass, field
+
+from flight_client.extract.names import Row
+from flight_client.extract.places import Place
+from flight_client.extract.scopes import Scope
+
+SHOWN_CHARACTERS = 64  # of a constant's repr
+UNEXECUTED = frozenset({"comprehension", "type_params"})  # scopes whose code counts for the definition around them
+
+
+@dataclass(slots=True)
+class FlowRows:
+    """A file's rows by table, in the order of the walk: columns as in ``tables.ROWS``."""
+
+    copies: list[Row] = field(default_factory=list)
+    allocs: list[Row] = field(default_factory=list)
+    loads: list[Row] = field(default_factory=list)
+    stores: list[Row] = field(default_factory=list)
+    calls: list[Row] = field(default_factory=list)
+    args: list[Row] = field(default_factory=list)
+    annotations: list[Row] = field(default_factory=list)
+
+    def tables(self) -> dict[str, list[Row]]:
+        """The rows by the names of their tables; what the code says twice is one fact."""
+        return {f"flow_{name}": list(dict.fromkeys(getattr(self, name))) for name in self.__slots__}
+
+
+@dataclass(slots=True, eq=False)
+class Executor:
+    """A definition whose code runs: a module, class body, function or lambda.
+
+    It numbers its temporaries, objects and sites, and remembers the places of its constants and of the attributes that
+    it has loaded, which are the same wherever they stand in its code.
+    """
+
+    def_id: str
+    is_generator: bool
+    temporaries: int = 0
+    objects: int = 0
+    sites: int = 0
+    constants: dict[tuple[str, str | None], Place] = field(default_factory=dict)
+    attributes: dict[tuple[Place, str], Place] = field(default_factory=dict)
+
+    def temporary(self) -> Place:
+        """A place of its own for a value."""
+        self.temporaries += 1
+        return f"x:{self.def_id}:{self.temporaries}"
+
+    def object_id(self) -> str:
+        """The id of an object that a display, a comprehension or an annotation makes."""
+        self.objects += 1
+        return f"obj:{self.def_id}:{self.objects}"
+
+    def site_id(self) -> str:
+        """The id of a site that calls."""
+        self.sites += 1
+        return f"site:{self.def_id}:{self.sites}"
+
+
+def executing(scope: Scope) -> Scope:
+    """The scope of the definition whose code a scope's code is part of."""
+    while scope.kind in UNEXECUTED and scope.parent is not None:
+        scope = scope.parent
+    return scope

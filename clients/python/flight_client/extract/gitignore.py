@@ -1,0 +1,185 @@
+"""The rules of ``.gitignore`` files, as in gitignore(5): one rule per line, the last that matches decides.
+
+Each line becomes a regular expression; git itself is not needed. The expressions never go back over what a ``*`` or
+``**`` has skipped, but for the last of each: the earliest match of what stands between two of them is as good as any
+other, so a hostile pattern can't take exponential time. Names are compared byte by byte, as git does it: ``é`` is two
+characters here.
+"""
+
+import os
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+
+_STAR = "*"
+_CLASS_NAMES = {
+    "alnum": "0-9A-Za-z",
+    "alpha": "A-Za-z",
+    "blank": r"\ \t",
+    "cntrl": r"\x00-\x1f\x7f",
+    "digit": "0-9",
+    "graph": "!-~",
+    "lower": "a-z",
+    "print": r"\ -~",
+    "punct": r"!-/:-@\[-`{-~",
+    "space": r"\ \t-\r",
+    "upper": "A-Z",
+    "xdigit": "0-9A-Fa-f",
+}
+_CLASS_MEMBER = re.compile(
+    r"\[:(?P<name>[a-z]*):\]|(?P<low>\\.|[^\\])(?:-(?!\])(?P<high>\\.|[^\\]))?",
+    re.DOTALL,
+)
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A line: what it matches (a name, or with ``by_path`` a path from the rules' folder), and what that means."""
+
+    pattern: re.Pattern[str]
+    by_path: bool
+    negated: bool
+    folders_only: bool
+
+    @classmethod
+    def of(cls, line: str) -> "Rule | None":
+        """The rule that a line spells; None for one that is empty, a comment, or can match nothing."""
+        text = "" if line.startswith("#") else _without_trailing_spaces(_bytewise(line).removesuffix("\r"))
+        negated = text.startswith("!")
+        text = text[negated:]
+        folders_only = text.endswith("/")
+        text = text[: len(text) - folders_only]
+        by_path = "/" in text
+        expression = _by_path(text.removeprefix("/")) if by_path else _segment(text) if text else None
+        if expression is None:
+            return None
+        return cls(re.compile(expression, re.DOTALL), by_path, negated, folders_only)
+
+    def matches(self, path: str, name: str, *, is_folder: bool) -> bool:
+        """Whether the rule is about this entry; ``path`` is relative to the rules' folder and ends in ``name``."""
+        if self.folders_only and not is_folder:
+            return False
+        return self.pattern.fullmatch(path if self.by_path else name) is not None
+
+
+@dataclass(frozen=True)
+class Rules:
+    """The rules of one file; ``folder`` is where they count from: empty, or a path that ends in ``/``."""
+
+    folder: str
+    rules: tuple[Rule, ...]
+
+    @classmethod
+    def of(cls, folder: str, lines: Iterable[str]) -> "Rules":
+        """The rules that lines spell."""
+        return cls(folder, tuple(rule for rule in map(Rule.of, lines) if rule is not None))
+
+    def verdict(self, path: str, *, is_folder: bool) -> bool | None:
+        """True: to be ignored; False: not to be; None: nothing here is about it. ``path`` begins with ``folder``."""
+        if not self.rules:
+            return None
+        below = _bytewise(path[len(self.folder) :])
+        name = below.rpartition("/")[2]
+        if not (self._any_name.fullmatch(name) or self._any_path.fullmatch(below)):
+            return None
+        found = (rule for rule in reversed(self.rules) if rule.matches(below, name, is_folder=is_folder))
+        last = next(found, None)
+        return None if last is None else not last.negated
+
+    @cached_property
+    def _any_name(self) -> re.Pattern[str]:
+        """What any of the rules by name matches: most entries are done with by this alone."""
+        return _any_of(rule.pattern for rule in self.rules if not rule.by_path)
+
+    @cached_property
+    def _any_path(self) -> re.Pattern[str]:
+        return _any_of(rule.pattern for rule in self.rules if rule.by_path)
+
+
+def _any_of(patterns: Iterable[re.Pattern[str]]) -> re.Pattern[str]:
+    return re.compile("|".join(f"(?:{each.pattern})" for each in patterns) or "(?!)", re.DOTALL)
+
+
+def _bytewise(text: str) -> str:
+    return os.fsencode(text).decode("latin-1")
+
+
+def _without_trailing_spaces(line: str) -> str:
+    """The line without the spaces at its end, but for one that a backslash keeps."""
+    text = line.rstrip(" ")
+    backslashes = len(text) - len(text.rstrip("\\"))
+    return line[: len(text) + 1] if backslashes % 2 else text
+
+
+def _by_path(pattern: str) -> str | None:
+    """A regular expression for a pattern of several names; None if it can't match."""
+    groups: list[list[str]] = [[]]
+    for step in pattern.split("/"):
+        if step == "**":
+            groups.append([])
+            continue
+        expression = _segment(step) if step else None
+        if expression is None:
+            return None
+        groups[-1].append(expression)
+    first, *others = ("/".join(group) for group in groups)
+    if not others:
+        return first
+    *middle, last = others
+    skipping = "".join(f"(?>(?:[^/]+/)*?{steps}/)" for steps in middle if steps)
+    return (f"{first}/" if first else "") + skipping + (f"(?:[^/]+/)*{last}" if last else ".+")
+
+
+def _segment(step: str) -> str | None:
+    """One name's pattern: ``*``, ``?``, ``[…]``, a backslash before what is meant as it is. None if it can't match."""
+    pieces: list[str] = [""]
+    at = 0
+    while at < len(step):
+        character = step[at]
+        at += 1
+        if character == _STAR:
+            pieces.append("")
+        elif character == "?":
+            pieces[-1] += "[^/]"
+        elif character == "[":
+            found = _class(step, at)
+            if found is None:
+                return None
+            expression, at = found
+            pieces[-1] += expression
+        else:
+            if character == "\\":
+                character, at = step[at : at + 1], at + 1
+            if not character:
+                return None
+            pieces[-1] += re.escape(character)
+    first, *others = pieces
+    if not others:
+        return first
+    *middle, last = others
+    return first + "".join(f"(?>[^/]*?{piece})" for piece in middle if piece) + f"[^/]*{last}"
+
+
+def _class(step: str, start: int) -> tuple[str, int] | None:
+    """The bracket expression that begins before ``start``, and where it ends; None if it is not closed."""
+    negated = step[start : start + 1] in {"!", "^"}
+    at = start + negated
+    members = ""
+    while step[at : at + 1] != "]" or at == start + negated:
+        member = _CLASS_MEMBER.match(step, at)
+        if member is None:
+            return None
+        at = member.end()
+        name, low, high = member["name"], member["low"], member["high"]
+        if name is not None:
+            if name not in _CLASS_NAMES:
+                return None
+            members += _CLASS_NAMES[name]
+        elif high is None:
+            members += re.escape(low[-1])
+        elif low[-1] <= high[-1]:
+            members += f"{re.escape(low[-1])}-{re.escape(high[-1])}"
+    if not members:
+        return ("[^/]" if negated else "(?!)"), at + 1
+    return (f"[^/{members}]" if negated else f"(?!/)[{members}]"), at + 1

@@ -1,0 +1,151 @@
+"""Jupyter notebooks: the text of one is its code cells, joined by newlines (nbformat 3 and 4).
+
+What IPython understands and Python does not is masked for the parser, byte for byte, so that no offset moves and the
+text that is kept stays as it was written. A line magic, a shell command or a question (``%cd x``, ``!ls``, ``len?``)
+becomes a comment; inside a block, where a statement has to stand, and behind ``=``, it becomes the name ``_``, of
+which nothing is known (in IPython it is the last result). ``%time`` and ``%timeit`` leave the code behind them.
+A cell magic makes its whole cell comments, but for those that run the cell as Python in the same process.
+"""
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import accumulate
+
+NOTEBOOK_SUFFIX = ".ipynb"
+LANGUAGES = frozenset({"python", "python3", "ipython", "ipython3"})
+PYTHON_CELLS = frozenset({"time", "timeit", "capture", "prun", "debug"})
+
+_CELL_MAGIC = re.compile(r"\s*%%(\w+)[^\r\n]*")
+_TIMED = re.compile(r"%time(?:it)?[ \t]+(?=[^-\s])")
+_LINE = re.compile(r"[^\r\n]+")
+_NEWLINE = re.compile(r"\r\n?|\n")
+# At the beginning of a statement, where none of these is Python: a question behind a name; or a magic, before it maybe
+# what is assigned to.
+_MAGIC = re.compile(
+    r"(?P<indent>[ \t]*)(?:"
+    r"(?P<question>\w[\w.]*\?\??[ \t]*(?=[\r\n]|\Z))"
+    r"|(?P<target>[\w.,\[\]'\" \t]*?[\w\])][ \t]*=[ \t]*)[%!]"
+    r"|[%!?])"
+)
+_TOKEN = re.compile(
+    r"(?P<open>[(\[{])|(?P<close>[)\]}])|(?P<newline>\r\n?|\n)|\\(?:\r\n|.)|#[^\r\n]*"
+    r"|\"{3}(?:\\.|(?!\"{3}).)*(?:\"{3}|\Z)|'{3}(?:\\.|(?!'{3}).)*(?:'{3}|\Z)"
+    r"|\"(?:\\.|[^\"\\\r\n])*\"?|'(?:\\.|[^'\\\r\n])*'?|[^()\[\]{}\r\n\\#\"']+",
+    re.DOTALL,
+)
+
+
+class NotebookError(ValueError):
+    """A file that is no notebook, or one of another language than Python."""
+
+
+@dataclass(frozen=True)
+class Notebook:
+    """A notebook's text, the same text as the parser is to see it, and where its cells are.
+
+    ``cells`` has for each code cell its place among all cells of the notebook, from 0, and its half-open range of bytes
+    in the UTF-8 of the text.
+    """
+
+    text: str
+    code: str
+    cells: tuple[tuple[int, int, int], ...]
+
+    @classmethod
+    def of(cls, data: bytes) -> "Notebook":
+        """Raises NotebookError, and ValueError for what is no JSON."""
+        cells = list(_code_cells(json.loads(data.decode("utf-8-sig"))))
+        sources = [source for _, source in cells]
+        lengths = [len(source.encode()) for source in sources]
+        starts = accumulate((length + 1 for length in lengths), initial=0)
+        places = zip(cells, starts, lengths, strict=False)  # the last start is the end
+        spans = tuple((number, start, start + length) for (number, _), start, length in places)
+        return cls("\n".join(sources), "\n".join(map(masked, sources)), spans)
+
+
+def masked(cell: str) -> str:
+    """A cell with the same number of bytes in every line, which Python parses if IPython runs it."""
+    if not any(mark in cell for mark in "%!?"):
+        return cell
+    magic = _CELL_MAGIC.match(cell)
+    if magic is not None and magic[1] not in PYTHON_CELLS:
+        return _commented(cell)
+    done = [] if magic is None else [_commented(magic[0])]
+    at = 0 if magic is None else magic.end()
+    depth, is_start = 0, magic is None
+    while at < len(cell):
+        found = _MAGIC.match(cell, at) if is_start else None
+        if found is not None:
+            end = _end_of_command(cell, found.end())
+            done.append(_masked_magic(found, cell[at:end]))
+            at, is_start = end, False
+            continue
+        token = _TOKEN.match(cell, at)
+        if token is None:  # a backslash at the very end
+            return "".join([*done, cell[at:]])
+        done.append(token[0])
+        at = token.end()
+        depth = max(depth + (token["open"] is not None) - (token["close"] is not None), 0)
+        is_start = token["newline"] is not None and not depth
+    return "".join(done)
+
+
+def _masked_magic(found: re.Match[str], line: str) -> str:
+    """A line with a magic: its indentation and what is assigned stay, the rest is a comment or ``_``."""
+    kept = len(found["indent"]) + len(found["target"] or "")
+    before, command = line[:kept], line[kept:]
+    timed = None if found["target"] else _TIMED.match(command)
+    if timed is not None:
+        return before + "_;".ljust(timed.end()) + command[timed.end() :]
+    if not kept:
+        return _commented(command)
+    padding = "#" * (len(command[0].encode()) - 1)
+    return f"{before}_{padding}{_commented(command[1:])}"
+
+
+def _commented(lines: str) -> str:
+    """As many bytes in every line as it has, all of them a comment; an empty line stays empty."""
+    return _LINE.sub(lambda line: "#" * len(line[0][0].encode()) + line[0][1:], lines)
+
+
+def _end_of_command(cell: str, start: int) -> int:
+    """Where the command ends: with its line, unless a backslash there takes the next one in."""
+    for newline in _NEWLINE.finditer(cell, start):
+        if cell[newline.start() - 1] != "\\":
+            return newline.start()
+    return len(cell)
+
+
+def _code_cells(document: object) -> Iterator[tuple[int, str]]:
+    """The code cells with their places among all cells; raises NotebookError."""
+    if not isinstance(document, dict):
+        raise NotebookError("a notebook is a JSON object")
+    _check_language(document.get("metadata"))
+    sheets = document.get("worksheets")  # nbformat 3
+    cells = document.get("cells") if sheets is None else _cells_of_sheets(sheets)
+    if not isinstance(cells, list):
+        raise NotebookError("the notebook has no list of cells")
+    for number, cell in enumerate(cells):
+        if isinstance(cell, dict) and cell.get("cell_type") == "code":
+            source = cell.get("source", cell.get("input"))
+            lines = [source] if isinstance(source, str) else source
+            if not isinstance(lines, list) or not all(isinstance(line, str) for line in lines):
+                raise NotebookError(f"the source of cell {number} is neither a string nor a list of strings")
+            yield number, "".join(lines)
+
+
+def _cells_of_sheets(sheets: object) -> list[object]:
+    found = [sheet.get("cells") for sheet in sheets if isinstance(sheet, dict)] if isinstance(sheets, list) else []
+    return [cell for cells in found if isinstance(cells, list) for cell in cells]
+
+
+def _check_language(metadata: object) -> None:
+    """Raises NotebookError if the notebook says that it is of another language; most say nothing else than Python."""
+    described = metadata if isinstance(metadata, dict) else {}
+    for key, name in (("kernelspec", "language"), ("language_info", "name")):
+        about = described.get(key)
+        language = about.get(name) if isinstance(about, dict) else None
+        if isinstance(language, str) and language.lower() not in LANGUAGES:
+            raise NotebookError(f"a notebook of the language {language!r}")

@@ -1,0 +1,83 @@
+"""Requests to streams: one call for a whole request, or its endpoints side by side."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pyarrow as pa
+from pyarrow import flight
+
+from flight_client.errors import FlightClientError, translated
+from flight_client.live import LiveStreams
+from flight_client.lookups import Exchange
+from flight_client.parallel import STREAMS, ParallelStream
+from flight_client.peers import Endpoint, Peers, endpoint_of
+from flight_client.streams import BatchStream, FlightStream
+from flight_client.tickets import Ticket, command, decode, encode
+
+
+@dataclass(frozen=True)
+class Fetching:
+    """How many endpoints are fetched at a time, and whether their rows come in the endpoints' order."""
+
+    streams: int = STREAMS
+    ordered: bool = True
+
+    def __post_init__(self) -> None:
+        if self.streams < 1:
+            raise FlightClientError("invalid_ticket", f"streams is 1 or more, given: {self.streams}")
+
+
+@dataclass(frozen=True)
+class Fetcher:
+    """Opens the streams of a client, and tracks them as long as they are open."""
+
+    peers: Peers
+    live: LiveStreams
+
+    def info(self, request: Ticket) -> flight.FlightInfo:
+        """What the server says of a request."""
+        self.live.check()
+        with translated(self.peers.uri):
+            return self.peers.origin.get_flight_info(command(request), self.peers.options)
+
+    def endpoints(self, request: Ticket) -> list[Ticket]:
+        """The tickets of a request's endpoints."""
+        return [decode(endpoint.ticket.ticket, "ticket") for endpoint in self.info(request).endpoints]
+
+    def whole(self, request: Ticket, schema: pa.Schema | None = None) -> FlightStream:
+        """The rows of a request in one call, which starts when the first row or the schema is asked for."""
+        return self._stream([Endpoint(encode(request))], schema)
+
+    def by_endpoint(self, request: Ticket, schema: pa.Schema | None = None, *, how: Fetching) -> BatchStream:
+        """The rows of a request's endpoints, fetched side by side."""
+        info = self.info(request)
+        schema = info.schema if schema is None else schema
+        endpoints = [endpoint_of(endpoint) for endpoint in info.endpoints]
+        if min(how.streams, len(endpoints)) <= 1:
+            return self._stream(endpoints, schema)
+        stream = ParallelStream(
+            lambda endpoint: self._stream([endpoint], schema),
+            endpoints,
+            schema,
+            streams=how.streams,
+            ordered=how.ordered,
+        )
+        self.live.add(stream)
+        return stream
+
+    def lookup(self, request: Ticket, keys: pa.RecordBatchReader) -> FlightStream:
+        """The rows of a lookup."""
+        self.live.check()
+
+        def exchange(_: Endpoint) -> tuple[Exchange, pa.Schema]:
+            answer = Exchange(self.peers, request, keys)
+            return answer, answer.schema
+
+        stream = FlightStream(exchange, [Endpoint(encode(request))], self.peers.uri)
+        self.live.add(stream)
+        return stream
+
+    def _stream(self, endpoints: Sequence[Endpoint], schema: pa.Schema | None) -> FlightStream:
+        stream = FlightStream(self.peers.open, endpoints, self.peers.uri, schema)
+        self.live.add(stream)
+        return stream

@@ -1,0 +1,152 @@
+"""Endpoints fetched side by side, as one stream.
+
+A few threads fetch an endpoint each, in order, and go on with the next that nobody has; what they fetched waits in
+memory up to a bound. The batches come out in the endpoints' order, or as they arrive. The thread that fetches the
+endpoint whose turn it is may always hand over a batch, so the bound never stops the reader. An error comes out where
+its endpoint's rows would have come.
+"""
+
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from typing import TypeAlias
+
+import pyarrow as pa
+
+from flight_client.errors import FlightClientError, closed
+from flight_client.live import ALL, FETCH_THREADS
+from flight_client.peers import Endpoint
+from flight_client.streams import FlightStream
+
+STREAMS = 2
+HELD_BYTES = 32 * 1024 * 1024
+_Item: TypeAlias = pa.RecordBatch | FlightClientError | None  # None: the endpoint's end
+
+
+class ParallelStream(Iterator[pa.RecordBatch]):
+    """The batches of some endpoints, at most ``streams`` of them fetched at a time.
+
+    One thread reads; any thread may close. Nothing is fetched before the first batch is asked for. Raises
+    FlightClientError, and StreamClosedError for a read after ``close``.
+    """
+
+    def __init__(
+        self,
+        fetch: Callable[[Endpoint], FlightStream],
+        endpoints: Sequence[Endpoint],
+        schema: pa.Schema,
+        *,
+        streams: int = STREAMS,
+        ordered: bool = True,
+    ) -> None:
+        self.schema = schema
+        self._fetch = fetch
+        self._endpoints = endpoints
+        self._workers = min(streams, len(endpoints))
+        self._ordered = ordered
+        self._changed = threading.Condition()
+        self._items: dict[int, deque[_Item]] = {}  # by turn: the endpoint's number, or 0 for all of them
+        self._held = 0  # bytes
+        self._given_out = 0  # endpoints taken by a thread
+        self._ended = 0  # endpoints whose rows have all come out; in order, the number of the one whose turn it is
+        self._open: set[FlightStream] = set()
+        self._started = False
+        self._closed = False
+        ALL.add(self)
+
+    def __next__(self) -> pa.RecordBatch:
+        self._start()
+        while self._ended < len(self._endpoints):
+            match self._take():
+                case None:
+                    with self._changed:
+                        self._ended += 1
+                        self._changed.notify_all()
+                case FlightClientError() as error:
+                    self.close()
+                    raise error
+                case batch:
+                    return batch
+        raise StopIteration
+
+    def close(self) -> None:
+        """Cancel the calls that are running, and let the threads end; a read that waits raises StreamClosedError."""
+        with self._changed:
+            self._closed = True
+            fetching = list(self._open)
+            self._items.clear()
+            self._changed.notify_all()
+        for stream in fetching:
+            stream.close()
+
+    def _start(self) -> None:
+        if self._closed:
+            raise closed("stream")
+        if not self._started:
+            self._started = True
+            for _ in range(self._workers):
+                FETCH_THREADS.start(threading.Thread(target=self._work, name="flight_client fetch", daemon=True))
+
+    def _take(self) -> _Item:
+        """The next item of the endpoint whose turn it is."""
+        with self._changed:
+            turn = self._ended if self._ordered else 0
+            self._changed.wait_for(lambda: self._closed or self._items.get(turn))
+            if self._closed:
+                raise closed("stream")
+            item = self._items[turn].popleft()
+            if isinstance(item, pa.RecordBatch):
+                self._held -= item.nbytes
+                self._changed.notify_all()
+            return item
+
+    def _work(self) -> None:
+        """A fetching thread: one endpoint after another until there are none, one fails, or the stream is closed."""
+        while (number := self._next_endpoint()) is not None:
+            turn = number if self._ordered else 0
+            last: _Item = FlightClientError("internal", "a thread that fetched an endpoint failed")
+            try:
+                for batch in self._batches(self._endpoints[number]):
+                    self._hand_over(turn, batch)
+                last = None
+            except FlightClientError as error:
+                last = error
+            finally:
+                self._hand_over(turn, last)  # whatever happened, the reader must not wait for more
+            if last is not None:
+                return
+
+    def _next_endpoint(self) -> int | None:
+        with self._changed:
+            if self._closed or self._given_out == len(self._endpoints):
+                return None
+            self._given_out += 1
+            return self._given_out - 1
+
+    def _batches(self, endpoint: Endpoint) -> Iterator[pa.RecordBatch]:
+        stream = self._fetch(endpoint)
+        with self._changed:
+            self._open.add(stream)
+        try:
+            if self._closed:  # by another thread, which did not yet know of this stream
+                raise closed("stream")
+            yield from stream
+        finally:
+            stream.close()
+            with self._changed:
+                self._open.discard(stream)
+
+    def _hand_over(self, turn: int, item: _Item) -> None:
+        """Put an item where the reader takes it; a batch waits until there is room. Without effect once closed."""
+        size = item.nbytes if isinstance(item, pa.RecordBatch) else 0
+        with self._changed:
+            queue = self._items.setdefault(turn, deque())
+            self._changed.wait_for(lambda: self._closed or self._held + size <= HELD_BYTES or self._may_always(turn))
+            if not self._closed:
+                queue.append(item)
+                self._held += size
+                self._changed.notify_all()
+
+    def _may_always(self, turn: int) -> bool:
+        """Whether the reader waits for this turn's next item, so that it must not wait for room."""
+        return (not self._ordered or turn == self._ended) and not self._items.get(turn)

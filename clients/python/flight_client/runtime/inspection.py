@@ -1,0 +1,151 @@
+"""Modules of a folder, imported and inspected by an interpreter: each in a process of its own, for a limited time.
+
+This runs the code of the modules, and of what they import. A process of its own keeps what that code does to the
+interpreter away from this one and from the other modules; it is no sandbox.
+"""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from types import MappingProxyType
+
+import pyarrow as pa
+
+from arrowdsl.schema.schema import SchemaMetadataSpec
+from flight_client.extract import EXTRACTOR_VERSION, SourceFile, scan
+from flight_client.extract.source import printable
+from flight_client.runtime.inspector import TABLES
+from flight_server.contracts.raw import RAW_TABLES
+
+SECONDS = 30.0
+ANSWER_BYTES = 256 << 20
+USAGE_ERROR = 2  # an older interpreter does not know the option -P
+
+SCHEMAS: Mapping[str, pa.Schema] = MappingProxyType(
+    {
+        name: SchemaMetadataSpec(schema_metadata={"extractor_version": EXTRACTOR_VERSION}).apply(
+            RAW_TABLES[name].schema
+        )
+        for name in TABLES
+    }
+)
+_INSPECTOR = Path(__file__).with_name("inspector.py")
+
+
+@dataclass(frozen=True)
+class Inspected:
+    """What was found: the ``rt_*`` tables (columns: ``flight_server.contracts.raw``), and what went wrong by module.
+
+    A module in ``errors`` could not be imported or did not answer, and has no rows; one in ``notes`` lacks some.
+    """
+
+    tables: Mapping[str, pa.Table]
+    errors: Mapping[str, str]
+    notes: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class _Answer:
+    """What a process wrote, as in ``flight_client.runtime.inspector``."""
+
+    error: str | None
+    note: str | None
+    tables: Mapping[str, list[list[object]]]
+
+
+def inspect_modules(
+    root: Path, modules: Sequence[str], *, python: str = sys.executable, seconds: float = SECONDS
+) -> Inspected:
+    """Import these modules of the folder ``root`` with the interpreter ``python``, and inspect them.
+
+    It has the modules' own folder first on its path, then what is on that interpreter's; it runs in ``root``, with
+    nothing to read from stdin, and what it prints is dropped. A module gets so many ``seconds``. Raises OSError if the
+    interpreter can't be run, and the errors of ``scan``.
+    """
+    folders = _import_folders(scan(root))
+    rows: dict[str, list[list[object]]] = {table: [] for table in TABLES}
+    errors, notes = {}, {}
+    for module in dict.fromkeys(modules):
+        answer = _inspected(root, module, folders, python, seconds)
+        if answer.error is not None:
+            errors[module] = printable(answer.error)
+        if answer.note is not None:
+            notes[module] = printable(answer.note)
+        for table, found in answer.tables.items():
+            rows[table].extend(found)
+    return Inspected({table: _table(table, found) for table, found in rows.items()}, errors, notes)
+
+
+def _inspected(root: Path, module: str, folders: Mapping[str, str], python: str, seconds: float) -> _Answer:
+    package = module
+    while package and package not in folders:  # a module without source is where its package is
+        package = package.rpartition(".")[0]
+    if not package:
+        return _Answer(f"there is no module {module} in {root}", None, {})
+    with TemporaryDirectory(prefix="flight-runtime-") as scratch:
+        answer = Path(scratch) / "answer.json"
+        arguments = [str(answer), module, str(root.resolve()), folders[package]]
+        ended = _run([python, "-P", "-B", "-c", _INSPECTOR.read_text(encoding="utf-8"), *arguments], root, seconds)
+        return _read(answer) or _Answer(ended, None, {})
+
+
+def _run(command: Sequence[str], root: Path, seconds: float) -> str:
+    """Run the command, end all that it has started, and say how it ended."""
+    process = subprocess.Popen(
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        cwd=root,
+        env=os.environ | {"PYTHONHASHSEED": "0"},  # sets show the same on every run
+        start_new_session=True,
+    )
+    try:
+        code = process.wait(seconds)
+    except subprocess.TimeoutExpired:
+        return f"no answer within {seconds:g} s"
+    finally:
+        with suppress(ProcessLookupError):  # else processes of its own go on
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+    if code < 0:
+        return f"the interpreter died of signal {-code}"
+    hint = "; it has to be Python 3.11 or newer" if code == USAGE_ERROR else ""
+    return f"the interpreter ended with exit code {code} before it answered{hint}"
+
+
+def _read(file: Path) -> _Answer | None:
+    """The answer; null if there is no whole one."""
+    with suppress(OSError, ValueError, KeyError, TypeError):
+        if file.stat().st_size <= ANSWER_BYTES:
+            answer = json.loads(file.read_bytes())
+            return _Answer(answer["error"], answer["note"], answer["tables"])
+    return None
+
+
+def _import_folders(files: Iterable[SourceFile]) -> Mapping[str, str]:
+    """For each module the folder that it is imported from."""
+    folders = {}
+    for file in files:
+        steps = file.module.name.count(".") + file.module.is_package
+        folders[file.module.name] = str(Path(file.abs_path).parents[steps])
+    return folders
+
+
+def _table(name: str, rows: Sequence[Sequence[object]]) -> pa.Table:
+    schema = SCHEMAS[name]
+    columns = zip(*rows, strict=True) if rows else [()] * len(schema)
+    return pa.table([_array(column, field.type) for column, field in zip(columns, schema, strict=True)], schema=schema)
+
+
+def _array(values: Iterable[object], kind: pa.DataType) -> pa.Array:
+    if pa.types.is_map(kind):  # pairs, which JSON has as lists
+        return pa.array([[tuple(pair) for pair in pairs] for pairs in values if isinstance(pairs, list)], kind)
+    return pa.array(values, kind)

@@ -1,0 +1,110 @@
+"""An index file, read one top-level message at a time.
+
+An index is one protobuf message: metadata, documents and external symbols, each a tag, a length and that many bytes
+(https://protobuf.dev/programming-guides/encoding). A first walk over these frames checks that the file is whole and
+notes where its documents are, so that they can be read in any order. Memory is bounded by the largest document.
+"""
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import BinaryIO
+
+from google.protobuf.message import Message
+
+from flight_client.scip.messages import ScipError, parse
+
+_VARINT_BYTES = 10  # at most
+_MORE = 0x80
+
+
+class Field(IntEnum):
+    """The fields of an index."""
+
+    METADATA = 1
+    DOCUMENT = 2
+    EXTERNAL_SYMBOL = 3
+
+
+class Wire(IntEnum):
+    """How a field's bytes are written."""
+
+    VARINT = 0
+    FIXED64 = 1
+    BYTES = 2
+    FIXED32 = 5
+
+
+@dataclass(frozen=True)
+class Frame:
+    """A field of the index: its number, and where its bytes are in the file."""
+
+    field: int
+    start: int
+    size: int
+
+
+@dataclass(frozen=True)
+class Layout:
+    """What the first walk found; ``documents`` are (path, frame) in the order of the file."""
+
+    metadata: Message
+    documents: tuple[tuple[str, Frame], ...]
+
+
+def layout_of(file: BinaryIO) -> Layout:
+    """Walk over the whole file. Raises ScipError if it is no index, or not all of one."""
+    metadata, documents = None, list[tuple[str, Frame]]()
+    for frame in frames(file):
+        match frame.field:
+            case Field.METADATA:
+                metadata = message(file, frame, "Metadata")
+            case Field.DOCUMENT:
+                documents.append((message(file, frame, "DocumentPath").relative_path, frame))
+    if metadata is None:
+        raise ScipError("the file is no SCIP index: it has no metadata")
+    return Layout(metadata, tuple(documents))
+
+
+def message(file: BinaryIO, frame: Frame, name: str) -> Message:
+    """The field's bytes as the message ``name``. Raises ScipError."""
+    file.seek(frame.start)
+    return parse(name, file.read(frame.size), frame.start)
+
+
+def frames(file: BinaryIO) -> Iterator[Frame]:
+    """The index's fields that have bytes, in order, without reading these. Raises ScipError."""
+    size = os.fstat(file.fileno()).st_size
+    position = 0
+    while position < size:
+        file.seek(position)
+        head = file.read(2 * _VARINT_BYTES)  # a tag and a length
+        tag, at = _varint(head, 0, position)
+        match tag & 7:
+            case Wire.VARINT:
+                length, at = 0, _varint(head, at, position)[1]
+            case Wire.FIXED64:
+                length = 8
+            case Wire.BYTES:
+                length, at = _varint(head, at, position)
+            case Wire.FIXED32:
+                length = 4
+            case wire_type:
+                raise ScipError(f"the file is no SCIP index: there is no wire type {wire_type}, at byte {position}")
+        start = position + at
+        if length > size - start:
+            raise ScipError(f"the file is no whole SCIP index: it ends at byte {size}, a field at {start + length}")
+        if tag & 7 == Wire.BYTES:
+            yield Frame(tag >> 3, start, length)
+        position = start + length
+
+
+def _varint(head: bytes, at: int, position: int) -> tuple[int, int]:
+    """The number at ``head[at]``, seven bits a byte, and where it ends: at the first byte without the eighth bit."""
+    value = 0
+    for index, byte in enumerate(head[at : at + _VARINT_BYTES]):
+        value |= (byte & ~_MORE) << 7 * index
+        if not byte & _MORE:
+            return value, at + index + 1
+    raise ScipError(f"the file is no whole SCIP index: no number at byte {position + at}")

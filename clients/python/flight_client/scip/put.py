@@ -1,0 +1,184 @@
+"""An index into the raw ``scip_*`` tables of a repo, in one transaction, in place of the index that was there.
+
+Documents come in the order of (part, path), whatever their order in the file, and are read a few at a time.
+"""
+
+import posixpath
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from hashlib import sha256
+from itertools import islice
+from pathlib import Path
+from typing import BinaryIO
+
+import pyarrow as pa
+
+from flight_client.client import Client
+from flight_client.errors import FlightClientError
+from flight_client.puts import PutStream
+from flight_client.scip.index_file import Field, Frame, Layout, frames, layout_of, message
+from flight_client.scip.messages import ScipError
+from flight_client.scip.rows import SCHEMAS, IndexedFile, document_rows, external_rows, metadata_rows
+from flight_server.contracts.ids import file_id, part_of
+
+GROUP_BYTES = 1 << 20  # of documents at a time: their rows take some fifty times as much while they are made
+GROUP_SYMBOLS = 1 << 12
+
+Progress = Callable[[int, int], None]
+Rows = Mapping[str, pa.RecordBatch]
+
+
+@dataclass(frozen=True)
+class IndexPut:
+    """What was put: documents, those of them of which the repo has no file, and those left out; rows by table."""
+
+    repo: str
+    documents: int
+    unmatched: int
+    left_out: int
+    rows: Mapping[str, int]
+    snapshot: int
+
+
+@dataclass(frozen=True)
+class PathPrefix:
+    """Where the index's folders are in the repo: paths under ``old`` are under ``new``, and others are left out."""
+
+    old: str = ""
+    new: str = ""
+
+    def repo_path(self, relative_path: str) -> str | None:
+        """A document's path in the repo; null if it is outside of it."""
+        path = posixpath.normpath(relative_path) if relative_path else ".."
+        old = self.old.strip("/")
+        if path.split("/")[0] in {"", "..", "."} or not f"{path}/".startswith(f"{old}/" if old else ""):
+            return None
+        return posixpath.normpath(posixpath.join(self.new.strip("/"), path[len(old) :].lstrip("/")))
+
+
+@dataclass(frozen=True)
+class _Place:
+    """A document's place in the order of the put."""
+
+    part: int
+    path: str
+    file_id: str
+    frame: Frame
+
+
+HERE = PathPrefix()
+
+
+def put_index(
+    client: Client, file: Path, *, repo: str, prefix: PathPrefix = HERE, progress: Progress | None = None
+) -> IndexPut:
+    """Put the SCIP index ``file`` into ``repo``; the rows of an index put before are replaced.
+
+    A document's ``file_sha256`` is that of its text if the index has it, else of the repo's file as it is now.
+    ``progress`` is told documents done and documents to do. Memory is bounded by the largest document and the list of
+    paths. Raises ScipError for a file that is no whole index, before anything is put, and FlightClientError.
+    """
+    with file.open("rb") as stream:
+        layout = layout_of(stream)
+        paths = [(prefix.repo_path(path), frame) for path, frame in layout.documents]
+        kept = [(path, frame) for path, frame in paths if path is not None]
+        if not kept:
+            raise ScipError(f"none of the {len(paths)} documents of {file} is in the repo's folder")
+        sums = _served_sums(client, repo)
+        begun = client.begin(repo, files=len(kept) if sums is None else None)
+        txn = str(begun["txn"])
+        try:
+            places = _in_order(kept, repo, _whole(begun["parts"]))
+            rows = _put(client, repo, txn, _batches(stream, layout, places, sums or {}, progress))
+            committed = client.commit(txn, rows)
+        except BaseException:
+            with suppress(FlightClientError):  # the error that led here says more
+                client.abort(txn)
+            raise
+    unmatched = sum(path not in (sums or {}) for path, _ in kept)
+    return IndexPut(repo, len(kept), unmatched, len(paths) - len(kept), rows, _whole(committed["snapshot"]))
+
+
+def _served_sums(client: Client, repo: str) -> Mapping[str, str] | None:
+    """The sha256 of each file that the repo has, by path; null for a repo that there is not."""
+    if repo not in client.repos():
+        return None
+    with client.read(repo, "repo_files", columns=["path", "file_sha256"]) as reader:
+        files = reader.read_all()
+    return dict(zip(files.column("path").to_pylist(), files.column("file_sha256").to_pylist(), strict=True))
+
+
+def _in_order(documents: Iterable[tuple[str, Frame]], repo: str, parts: int) -> list[_Place]:
+    ids = ((file_id(repo, path), path, frame) for path, frame in documents)
+    places = [_Place(part_of(file, parts), path, file, frame) for file, path, frame in ids]
+    return sorted(places, key=lambda place: (place.part, place.path, place.frame.start))
+
+
+def _batches(
+    file: BinaryIO, layout: Layout, places: Sequence[_Place], sums: Mapping[str, str], progress: Progress | None
+) -> Iterator[Rows]:
+    yield {"scip_metadata": metadata_rows(layout.metadata)}
+    done = 0
+    for group in _groups(_read(file, places, sums)):
+        yield document_rows(group)
+        done += len(group)
+        if progress is not None:
+            progress(done, len(places))
+    externals = (
+        message(file, frame, "SymbolInformation") for frame in frames(file) if frame.field == Field.EXTERNAL_SYMBOL
+    )
+    first = 0
+    while symbols := list(islice(externals, GROUP_SYMBOLS)):
+        yield external_rows(symbols, first)
+        first += len(symbols)
+
+
+def _read(file: BinaryIO, places: Iterable[_Place], sums: Mapping[str, str]) -> Iterator[tuple[IndexedFile, int]]:
+    """The documents, each with its size; a second one of a path gets an id of its own."""
+    path, nth = "", 1
+    for place in places:
+        nth = nth + 1 if place.path == path else 1
+        path = place.path
+        document = message(file, place.frame, "Document")
+        known = sha256(document.text.encode()).hexdigest() if document.text else sums.get(path)
+        document_id = f"doc:{place.file_id}" if nth == 1 else f"doc:{place.file_id}#{nth}"
+        yield IndexedFile(place.file_id, path, document_id, known, document), place.frame.size
+
+
+def _groups(files: Iterable[tuple[IndexedFile, int]]) -> Iterator[list[IndexedFile]]:
+    group: list[IndexedFile] = []
+    waiting = 0
+    for file, size in files:
+        group.append(file)
+        waiting += size
+        if waiting >= GROUP_BYTES:
+            yield group
+            group, waiting = [], 0
+    if group:
+        yield group
+
+
+def _put(client: Client, repo: str, txn: str, batches: Iterable[Rows]) -> dict[str, int]:
+    """Put the batches as they come into the tables; gives the rows of each."""
+    streams: dict[str, PutStream] = {}
+    try:
+        for table, schema in SCHEMAS.items():
+            streams[table] = client.open_put(repo, table, schema, txn=txn)
+        for rows in batches:
+            for table, batch in rows.items():
+                streams[table].write(batch)
+        for stream in streams.values():
+            stream.finish()
+    except BaseException:
+        for stream in streams.values():
+            with suppress(FlightClientError):  # each may have been refused; the first error is the one to raise
+                stream.abandon()
+        raise
+    return {table: stream.rows for table, stream in streams.items()}
+
+
+def _whole(value: object) -> int:
+    if not isinstance(value, int):
+        raise FlightClientError("protocol", f"the server answered {value!r} where a whole number was due")
+    return value

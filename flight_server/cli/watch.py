@@ -1,0 +1,74 @@
+"""Watching a folder: what is saved there is ingested at once."""
+
+import importlib
+import importlib.util
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import click
+
+from arrowdsl.errors import DataError
+from flight_client import Client
+from flight_client.errors import FlightClientError
+from flight_client.extract import MissingExtraError
+from flight_client.extract.checkout import GIT_FOLDER, IGNORE_FILE
+from flight_client.extract.scan import SKIPPED_FOLDERS, SUFFIXES
+from flight_client.ingest import Source
+from flight_server.cli.exits import report
+from flight_server.cli.progress import ingest_with_progress
+
+LIBRARY = "watchfiles"
+QUIET_MILLISECONDS = 50  # how long nothing more is saved before what was saved is taken in
+LOOK_MILLISECONDS = 1000
+
+
+def _installed(_context: click.Context, _option: click.Parameter, value: object) -> bool:
+    """Raises MissingExtraError before anything is begun."""
+    if value and importlib.util.find_spec(LIBRARY) is None:
+        raise MissingExtraError(f"--watch needs {LIBRARY}: pip install 'flight-server[watch]'")
+    return bool(value)
+
+
+WATCH_OPTION = click.option(
+    "--watch", is_flag=True, callback=_installed, help="Ingest again whenever a source file is saved."
+)
+
+
+def watch_and_ingest(client: Client, source: Source) -> None:
+    """Ingest whenever something may have changed, and say what was done, until a signal comes.
+
+    What goes wrong is said, and tried again with the next change.
+    """
+    for _ in changes(source.root):
+        try:
+            done = ingest_with_progress(client, source)
+        except (DataError, FlightClientError) as error:
+            report(error)
+        else:
+            if done.has_changed:
+                click.echo(done)
+
+
+def changes(root: Path) -> Iterator[None]:
+    """Something once the folder is watched, for what changed before that; then whenever files may have changed."""
+    watch: Callable[..., Iterator[set[object]]] = importlib.import_module(LIBRARY).watch
+    events = watch(
+        root,
+        watch_filter=lambda _, path: may_matter(root, Path(path)),
+        step=QUIET_MILLISECONDS,
+        rust_timeout=LOOK_MILLISECONDS,
+        yield_on_timeout=True,
+    )
+    has_begun = False
+    for event in events:
+        if event or not has_begun:
+            has_begun = True
+            yield
+
+
+def may_matter(root: Path, path: Path) -> bool:
+    """Whether a change there can be one of the source: of a source file, of ignore rules, or of a folder."""
+    *folders, name = path.relative_to(root.absolute()).parts or ("",)
+    if {GIT_FOLDER, *SKIPPED_FOLDERS}.intersection(folders):
+        return False
+    return name.endswith(SUFFIXES) or name == IGNORE_FILE or "." not in name

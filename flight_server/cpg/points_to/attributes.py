@@ -1,0 +1,178 @@
+"""Attributes: which places a load reads and a store writes, for each kind of object.
+
+An instance has its own attributes and, through views that bind, its classes' up to the first that has the name; a class
+has its classes' and its metaclass's; ``super`` starts behind a class of the order. Attributes of externals are
+externals.
+"""
+
+import numpy as np
+
+from flight_server.cpg.points_to.columns import Ints, Mask, constant
+from flight_server.cpg.points_to.heap import Kind, Shape
+from flight_server.cpg.points_to.keys import GET_ATTRIBUTE
+from flight_server.cpg.points_to.relations import Family
+from flight_server.cpg.points_to.world import World
+
+DEEPEST_EXTERNAL = 5
+
+_WITH_PLAIN_FIELDS = (Kind.FUNCTION, Kind.MODULE, Kind.INSTANCE)
+_STORES = (Kind.INSTANCE, Kind.CLASS, Kind.MODULE, Kind.FUNCTION)
+
+
+def load(world: World, objects: Ints, rows: Ints) -> None:
+    """Rows of ATTRIBUTE_LOAD."""
+    lookup(world, objects, rows[:, 1], rows[:, 2], rows[:, 3] > 0)
+
+
+def load_missing(world: World, rows: Ints) -> None:
+    """Rows of ATTRIBUTE_LOAD whose attribute was found nowhere: what ``__getattr__`` of the instance's class gives."""
+    heap, keys = world.heap, world.keys
+    rows = rows[(rows[:, 3] == 0) & ~world.points.has_any(rows[:, 2])]
+    which, objects = world.points.under(rows[:, 0])
+    kept = heap.is_of(objects, Kind.INSTANCE)
+    targets, objects = rows[which[kept], 2], objects[kept]
+    classes, name = heap.first.values[objects], constant(keys["__getattr__"], objects)
+    _, _, found = world.classes.bearers(classes, name)
+    targets, objects, classes, name = _where(found, targets, objects, classes, name)
+    fields = heap.field_of(objects, keys[GET_ATTRIBUTE])
+    own(world, classes, name, fields, objects, binds=True)
+    world.add(Family.CALL, fields, world.access_sites(targets, 0), targets)
+
+
+def store(world: World, objects: Ints, rows: Ints) -> None:
+    """Rows of ATTRIBUTE_STORE."""
+    store_attributes(world, objects, rows[:, 1], rows[:, 2])
+
+
+def store_attributes(world: World, objects: Ints, keys: Ints, sources: Ints) -> None:
+    """Keep what is at ``sources`` as attributes."""
+    kept = world.heap.is_of(objects, *_STORES)
+    objects, keys, sources = objects[kept], keys[kept], sources[kept]
+    world.copy(world.heap.field(objects, keys), sources)
+    if not world.resolves_names_only:
+        _through_setters(world, objects, keys, sources)
+
+
+def lookup(world: World, objects: Ints, keys: Ints, targets: Ints, implicit: Mask) -> None:
+    """Bring the attributes ``keys`` of objects to ``targets``; implicit ones (special methods) come from the type."""
+    heap = world.heap
+    plain = heap.is_of(objects, *_WITH_PLAIN_FIELDS) & ~implicit
+    if world.resolves_names_only:
+        plain |= heap.is_of(objects, Kind.CLASS) & ~implicit
+    world.copy(targets[plain], heap.field(objects[plain], keys[plain]))
+    _external(world, *_where(heap.is_of(objects, Kind.EXTERNAL) & ~implicit, objects, keys, targets))
+    if world.resolves_names_only:
+        return
+    _literal(world, *_where(heap.is_of(objects, Kind.CONTAINER, Kind.CONSTANT) & ~implicit, objects, keys, targets))
+    is_instance = heap.is_of(objects, Kind.INSTANCE)
+    _instance(world, *_where(is_instance & ~implicit, objects, keys, targets))
+    instances, names, to = _where(is_instance & implicit, objects, keys, targets)
+    own(world, heap.first.values[instances], names, to, instances, binds=True)
+    is_class = heap.is_of(objects, Kind.CLASS)
+    _class(world, *_where(is_class, objects, keys, targets), implicit=implicit[is_class])
+    _super(world, *_where(heap.is_of(objects, Kind.SUPER) & ~implicit, objects, keys, targets))
+    _property(world, *_where(heap.is_of(objects, Kind.PROPERTY) & ~implicit, objects, keys, targets))
+
+
+def inherited(
+    world: World, classes: Ints, keys: Ints, targets: Ints, selves: Ints, *, binds: bool, after: Ints | None = None
+) -> None:
+    """Bring classes' attributes, as ``selves`` see them, to ``targets``; externals, of classes outside the repo."""
+    number, member, found = own(world, classes, keys, targets, selves, binds=binds, after=after)
+    outside = world.heap.is_of(member, Kind.EXTERNAL) & ~found[number]
+    which, first = np.unique(number[outside], return_index=True)
+    _external(world, member[outside][first], keys[which], targets[which])
+
+
+def own(
+    world: World, classes: Ints, keys: Ints, targets: Ints, selves: Ints, *, binds: bool, after: Ints | None = None
+) -> tuple[Ints, Ints, Mask]:
+    """The same for the repo's classes alone; gives the classes that were looked through (see ``Classes.bearers``)."""
+    heap = world.heap
+    number, member, found = world.classes.bearers(classes, keys, after)
+    is_own = heap.is_of(member, Kind.CLASS)
+    which = number[is_own]
+    views = heap.view(targets[which], selves[which], binds=np.full(len(which), binds))
+    world.copy(views, heap.field(member[is_own], keys[which]))
+    return number, member, found
+
+
+def _through_setters(world: World, objects: Ints, keys: Ints, sources: Ints) -> None:
+    """What a class has under the name may be a property or another descriptor that takes the value."""
+    heap = world.heap
+    kept = heap.is_of(objects, Kind.INSTANCE)
+    objects, keys, sources = _where(kept, objects, keys, sources)
+    number, member, found = world.classes.bearers(heap.first.values[objects], keys)
+    number, member = _where(found[number] & heap.is_of(member, Kind.CLASS), number, member)
+    world.add(Family.DESCRIPTOR_STORE, heap.field(member, keys[number]), objects[number], sources[number])
+
+
+def _where(mask: Mask, *columns: Ints) -> tuple[Ints, ...]:
+    return tuple(column[mask] for column in columns)
+
+
+def _external(world: World, objects: Ints, keys: Ints, targets: Ints) -> None:
+    """Chains of externals end at a depth, and where a name repeats (``node.parent.parent``)."""
+    heap = world.heap
+    depth = heap.depth.values[objects]
+    kept = (depth < DEEPEST_EXTERNAL) & ((heap.second.values[objects] != keys) | (depth == 1))
+    world.put(targets[kept], heap.external(objects[kept], keys[kept]))
+
+
+def _literal(world: World, objects: Ints, keys: Ints, targets: Ints) -> None:
+    """A method of a literal is one object for each type, whichever literal it is read from."""
+    heap = world.heap
+    shape = np.where(heap.is_of(objects, Kind.CONTAINER), heap.second.values[objects], heap.first.values[objects])
+    kept = (shape != Shape.NONE) & (shape != Shape.ELLIPSIS)
+    _external(world, world.shape_types[shape[kept]], keys[kept], targets[kept])
+
+
+def _instance(world: World, objects: Ints, keys: Ints, targets: Ints) -> None:
+    if not len(objects):
+        return
+    heap = world.heap
+    classes = heap.first.values[objects]
+    inherited(world, classes, keys, targets, objects, binds=True)
+    type_of = keys == world.keys["__class__"]
+    world.put(targets[type_of], classes[type_of])
+
+
+def _class(world: World, objects: Ints, keys: Ints, targets: Ints, *, implicit: Mask) -> None:
+    if not len(objects):
+        return
+    inherited(world, *_where(~implicit, objects, keys, targets, objects), binds=False)
+    metaclasses = world.classes.metaclass_of(objects)
+    has = metaclasses > 0
+    own(world, *_where(has, metaclasses, keys, targets, objects), binds=True)
+    type_of = has & (keys == world.keys["__class__"])
+    world.put(targets[type_of], metaclasses[type_of])
+
+
+def _super(world: World, objects: Ints, keys: Ints, targets: Ints) -> None:
+    """``super()`` in a method looks in the order of the object's class, in a metaclass in that of the metaclass."""
+    if not len(objects):
+        return
+    heap = world.heap
+    after, selves = heap.first.values[objects], heap.second.values[objects]
+    of_instance = heap.is_of(selves, Kind.INSTANCE)
+    classes = np.where(of_instance, heap.first.values[selves], selves)
+    for binds, mask in ((True, of_instance), (False, ~of_instance)):
+        inherited(world, *_where(mask, classes, keys, targets, selves), binds=binds, after=after[mask])
+    metaclasses = world.classes.metaclass_of(classes)
+    mask = ~of_instance & (metaclasses > 0)
+    inherited(world, *_where(mask, metaclasses, keys, targets, selves), binds=True, after=after[mask])
+    _of_object(world, classes, keys, targets, after)
+
+
+def _of_object(world: World, classes: Ints, keys: Ints, targets: Ints, after: Ints) -> None:
+    """At the end of each order stands ``object``, whose few methods ``super`` may reach."""
+    number, member, found = world.classes.bearers(classes, keys, after)
+    outside = number[world.heap.is_of(member, Kind.EXTERNAL)]
+    bare = ~found & np.isin(keys, world.object_methods)
+    bare[outside] = False
+    _external(world, constant(world.object_type, keys[bare]), keys[bare], targets[bare])
+
+
+def _property(world: World, objects: Ints, keys: Ints, targets: Ints) -> None:
+    kept = np.isin(keys, [world.keys["setter"], world.keys["getter"], world.keys["deleter"]])
+    world.put(targets[kept], world.heap.object(Kind.PROPERTY_STEP, objects[kept], keys[kept]))

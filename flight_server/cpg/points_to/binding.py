@@ -1,0 +1,122 @@
+"""Views: what becomes of a class's attribute that is read through an instance, a class or ``super``.
+
+This is the descriptor protocol: functions become methods, class methods are bound to the class, static methods
+unwrapped; the getters of properties and the ``__get__`` of other descriptors are called.
+"""
+
+import numpy as np
+
+from flight_server.cpg.points_to.calls import call_function
+from flight_server.cpg.points_to.columns import Ints, Mask, constant
+from flight_server.cpg.points_to.heap import Kind
+from flight_server.cpg.points_to.relations import Family
+from flight_server.cpg.points_to.world import World
+
+
+def through_views(world: World, places: Ints, objects: Ints) -> None:
+    """Objects that arrive at views go on to the views' targets, bound."""
+    heap = world.heap
+    targets, coded = heap.view_target.values[places], heap.view_self.values[places]
+    selves, binds = coded >> 1, (coded & 1) > 0
+    kinds = heap.kinds(objects)
+    of_class = (kinds == Kind.FUNCTION) & world.source.definitions.class_method[
+        heap.first.values[objects] * (kinds == Kind.FUNCTION)
+    ]
+    of_class |= kinds == Kind.CLASS_METHOD
+    is_static = (kinds == Kind.FUNCTION) & world.source.definitions.static[
+        heap.first.values[objects] * (kinds == Kind.FUNCTION)
+    ]
+    is_method = (kinds == Kind.FUNCTION) & binds & ~of_class & ~is_static
+    is_property = (kinds == Kind.PROPERTY) & binds
+    _bind_class_methods(world, of_class, objects, selves, targets)
+    world.put(targets[is_method], heap.object(Kind.METHOD, objects[is_method], selves[is_method]))
+    static = kinds == Kind.STATIC
+    world.put(targets[static], heap.first.values[objects[static]])
+    _call_getters(world, heap.first.values[objects[is_property]], selves[is_property], targets[is_property])
+    _call_get(world, kinds == Kind.INSTANCE, objects, selves, targets)
+    plain = ~(of_class | is_method | static | is_property | (kinds == Kind.SETTER))
+    world.put(targets[plain], objects[plain])
+
+
+def _bind_class_methods(world: World, mask: Mask, objects: Ints, selves: Ints, targets: Ints) -> None:
+    heap = world.heap
+    objects, selves, targets = objects[mask], selves[mask], targets[mask]
+    functions = np.where(heap.is_of(objects, Kind.CLASS_METHOD), heap.first.values[objects], objects)
+    classes = np.where(heap.is_of(selves, Kind.INSTANCE), heap.first.values[selves], selves)
+    world.put(targets, heap.object(Kind.METHOD, functions, classes))
+
+
+def _call_getters(world: World, getters: Ints, selves: Ints, targets: Ints) -> None:
+    kept = world.heap.is_of(getters, Kind.FUNCTION)
+    getters, selves, targets = getters[kept], selves[kept], targets[kept]
+    call_function(world, world.access_sites(targets, 0), getters, selves, targets)
+
+
+def _call_get(world: World, mask: Mask, objects: Ints, selves: Ints, targets: Ints) -> None:
+    """An instance whose class has ``__get__``: called with the instance and the class that it is read through."""
+    heap, keys = world.heap, world.keys
+    objects, selves, targets = objects[mask], selves[mask], targets[mask]
+    if not len(objects):
+        return
+    get = constant(keys["__get__"], objects)
+    number, member, found = world.classes.bearers(heap.first.values[objects], get)
+    kept = found[number] & heap.is_of(member, Kind.CLASS)
+    number, member = number[kept], member[kept]
+    world.add(
+        Family.DESCRIPTOR_LOAD,
+        *(heap.field(member, get[number]), objects[number], selves[number], targets[number]),
+    )
+
+
+def load_through_descriptors(world: World, objects: Ints, rows: Ints) -> None:
+    """Rows of DESCRIPTOR_LOAD: functions that are the ``__get__`` of a descriptor."""
+    _, descriptors, selves, targets = _functions(world, objects, rows)
+    functions = objects[world.heap.is_of(objects, Kind.FUNCTION)]
+    sites = world.access_sites(targets, 0)
+    call_function(world, sites, functions, descriptors, targets)
+    _give_argument(world, functions, 1, selves)
+
+
+def store_through_descriptors(world: World, objects: Ints, rows: Ints) -> None:
+    """Rows of DESCRIPTOR_STORE: setters of properties, and instances whose class has ``__set__``."""
+    heap, keys = world.heap, world.keys
+    is_setter = heap.is_of(objects, Kind.SETTER)
+    setters, (_, selves, sources) = heap.first.values[objects[is_setter]], rows[is_setter].T
+    is_function = heap.is_of(setters, Kind.FUNCTION)
+    _call_setter(world, setters[is_function], selves[is_function], sources[is_function], 1)
+    is_instance = heap.is_of(objects, Kind.INSTANCE)
+    descriptors, (_, selves, sources) = objects[is_instance], rows[is_instance].T
+    if len(descriptors):
+        name = constant(keys["__set__"], descriptors)
+        number, member, found = world.classes.bearers(heap.first.values[descriptors], name)
+        kept = found[number] & heap.is_of(member, Kind.CLASS)
+        number, member = number[kept], member[kept]
+        fields = heap.field(member, name[number])
+        world.add(Family.DESCRIPTOR_SET, fields, descriptors[number], selves[number], sources[number])
+
+
+def set_through_descriptors(world: World, objects: Ints, rows: Ints) -> None:
+    """Rows of DESCRIPTOR_SET: functions that are the ``__set__`` of a descriptor."""
+    _, descriptors, selves, sources = _functions(world, objects, rows)
+    functions = objects[world.heap.is_of(objects, Kind.FUNCTION)]
+    _call_setter(world, functions, descriptors, sources, 2)
+    _give_argument(world, functions, 1, selves)
+
+
+def _functions(world: World, objects: Ints, rows: Ints) -> tuple[Ints, ...]:
+    return tuple(rows[world.heap.is_of(objects, Kind.FUNCTION)].T)
+
+
+def _call_setter(world: World, functions: Ints, selves: Ints, sources: Ints, position: int) -> None:
+    sites = world.access_sites(sources, 1)
+    call_function(world, sites, functions, selves, np.zeros_like(sites))
+    world.copy(_parameter(world, functions, position), sources)
+
+
+def _give_argument(world: World, functions: Ints, position: int, objects: Ints) -> None:
+    world.put(_parameter(world, functions, position), objects)
+
+
+def _parameter(world: World, functions: Ints, position: int) -> Ints:
+    definitions = world.heap.first.values[functions]
+    return world.parameters.at(definitions, constant(position, definitions))

@@ -1,0 +1,245 @@
+"""Calls: what happens when an object is called, by its kind.
+
+Arguments flow to parameters, what is returned to the site. A class makes an instance and runs ``__new__`` and
+``__init__``, an instance its class's ``__call__``: these are looked up like attributes into a field of the object, and
+the call goes on with what comes there.
+"""
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+
+import numpy as np
+
+from flight_server.cpg.points_to.attributes import lookup, own
+from flight_server.cpg.points_to.columns import Ints, constant, pack
+from flight_server.cpg.points_to.heap import Kind
+from flight_server.cpg.points_to.keys import CALL, EVERY, INIT, NEW, POST_INIT, SOME
+from flight_server.cpg.points_to.library import call_external
+from flight_server.cpg.points_to.relations import Family, Include
+from flight_server.cpg.points_to.world import World
+
+Targets = Callable[[World, Ints, Ints, Ints], None]
+
+
+def call(world: World, objects: Ints, rows: Ints) -> None:
+    """Rows of CALL."""
+    sites, results = rows[:, 1], rows[:, 2]
+    codes, first = np.unique(pack(sites, objects), return_index=True)
+    first = first[~world.dispatched.contains(codes)]
+    world.dispatched.add(pack(sites[first], objects[first]))
+    dispatch(world, sites[first], objects[first], results[first])
+
+
+def decorate_classes(world: World, objects: Ints, rows: Ints) -> None:
+    """Rows of CALL, while names alone are followed: the library's decorators of classes, which bases may have."""
+    sites = world.source.sites.decorated
+    decorated = sites[np.where(rows[:, 1] < len(sites), rows[:, 1], 0)]
+    kept = world.source.definitions.is_class[decorated] & world.heap.is_of(objects, Kind.EXTERNAL)
+    call(world, objects[kept], rows[kept])
+
+
+def keep_decorated(world: World) -> None:
+    """A class is still itself behind decorators of which nothing is known."""
+    sites = world.source.sites
+    at = np.flatnonzero(world.source.definitions.is_class[sites.decorated] & (sites.result > 0))
+    at = at[~world.points.has_any(sites.result[at])]
+    world.copy(sites.result[at], world.arguments.at(at, np.zeros_like(at)))
+
+
+def dispatch(world: World, sites: Ints, objects: Ints, results: Ints) -> None:
+    """Sites call objects; ``results`` are the places of what they return, 0 where it is not used."""
+    kinds = world.heap.kinds(objects)
+    for kind, rule in _RULES.items():
+        chosen = kinds == kind
+        if chosen.any():
+            rule(world, sites[chosen], objects[chosen], results[chosen])
+
+
+def call_function(world: World, sites: Ints, functions: Ints, selves: Ints, results: Ints) -> None:
+    """Sites call functions; ``selves`` are the objects that they are bound to, 0 for none."""
+    heap, known = world.heap, world.source.definitions
+    world.edge(sites, functions)
+    definitions = heap.first.values[functions]
+    bound = selves > 0
+    world.put(world.parameters.at(definitions[bound], np.zeros(bound.sum(), np.int64)), selves[bound])
+    generates = known.is_generator[definitions]
+    world.copy(results[~generates], known.returns[definitions[~generates]])
+    used = generates & (results > 0)
+    world.put(results[used], heap.object(Kind.GENERATOR, functions[used]))
+    pass_arguments(world, sites, definitions, bound.astype(np.int64))
+
+
+def pass_arguments(world: World, sites: Ints, definitions: Ints, shift: Ints) -> None:
+    """The arguments of sites flow to functions' parameters, ``shift`` positions further on."""
+    of_source = sites < len(world.source.sites.caller)
+    world.bound_calls.add(pack(sites, definitions * 2 + shift)[of_source])
+    which, rows = world.arguments.positional.under(sites)
+    _pass_positional(world, definitions[which], rows[:, 1] + shift[which], rows[:, 2])
+    which, rows = world.arguments.keyword.under(sites)
+    _pass_keyword(world, definitions[which], rows[:, 1], rows[:, 2])
+    which, rows = world.arguments.star.under(sites)
+    _pass_star(world, definitions[which], rows[:, 1] + shift[which], rows[:, 2])
+    which, rows = world.arguments.double_star.under(sites)
+    _pass_double_star(world, definitions[which], rows[:, 1])
+
+
+def _pass_positional(world: World, definitions: Ints, positions: Ints, places: Ints) -> None:
+    parameters, keys = world.parameters, world.keys
+    found = parameters.at(definitions, positions)
+    world.copy(found, places)
+    surplus = (found == 0) & (parameters.rest[definitions] > 0) & (positions >= parameters.rest_from[definitions])
+    rest = parameters.rest[definitions[surplus]]
+    position = positions[surplus] - parameters.rest_from[definitions[surplus]]
+    _keep(
+        world,
+        rest,
+        np.where(position < len(keys.at), keys.at[np.minimum(position, len(keys.at) - 1)], keys[SOME]),
+        places[surplus],
+    )
+
+
+def _pass_keyword(world: World, definitions: Ints, names: Ints, places: Ints) -> None:
+    parameters = world.parameters
+    found = parameters.named.find(pack(definitions, names))
+    world.copy(found, places)
+    surplus = (found == 0) & (parameters.extra[definitions] > 0)
+    _keep(world, parameters.extra[definitions[surplus]], world.keys.item_of[names[surplus]], places[surplus])
+
+
+def _keep(world: World, containers: Ints, keys: Ints, places: Ints) -> None:
+    world.copy(world.heap.field(containers, keys), places)
+    world.copy(world.heap.field_of(containers, world.keys[EVERY]), places)
+
+
+def _pass_star(world: World, definitions: Ints, positions: Ints, places: Ints) -> None:
+    """The items of ``*x`` to the parameters from its position on."""
+    parameters, keys = world.parameters, world.keys
+    which, position, targets = parameters.positional.under(definitions)
+    item = position - positions[which]
+    kept = (item >= 0) & (item < len(keys.at))
+    world.add(Family.ITEM_LOAD, places[which[kept]], keys.at[item[kept]], targets[kept])
+    rest = parameters.rest[definitions]
+    has = rest > 0
+    forward = np.clip(parameters.rest_from[definitions] - positions, 0, None)
+    world.add(Family.INCLUDE, places[has], rest[has], Include.FROM + forward[has])
+
+
+def _pass_double_star(world: World, definitions: Ints, places: Ints) -> None:
+    """The items of ``**x`` to the parameters of their names, and to a ``**kwargs``."""
+    parameters, keys = world.parameters, world.keys
+    which, names, targets = parameters.named.under(definitions)
+    world.add(Family.ITEM_LOAD, places[which], keys.item_of[names], targets)
+    extra = parameters.extra[definitions]
+    has = extra > 0
+    world.add(Family.INCLUDE, places[has], extra[has], constant(Include.SAME, extra[has]))
+
+
+def _call_function(world: World, sites: Ints, functions: Ints, results: Ints) -> None:
+    call_function(world, sites, functions, np.zeros_like(sites), results)
+
+
+def _call_method(world: World, sites: Ints, methods: Ints, results: Ints) -> None:
+    heap = world.heap
+    inner, selves = heap.first.values[methods], heap.second.values[methods]
+    plain = heap.is_of(inner, Kind.FUNCTION)
+    call_function(world, sites[plain], inner[plain], selves[plain], results[plain])
+    dispatch(world, sites[~plain], inner[~plain], results[~plain])
+
+
+def _call_class(world: World, sites: Ints, classes: Ints, results: Ints) -> None:
+    """An instance, unless the metaclass has a ``__call__`` of its own."""
+    heap, keys = world.heap, world.keys
+    metaclasses = world.classes.metaclass_of(classes)
+    name = constant(keys["__call__"], classes)
+    _, _, found = world.classes.bearers(metaclasses, name)
+    found &= metaclasses > 0
+    fields = heap.field_of(classes[found], keys[CALL])
+    own(world, metaclasses[found], name[found], fields, classes[found], binds=True)
+    world.add(Family.CALL, fields, sites[found], results[found])
+    world.put(results[found], heap.object(Kind.INSTANCE, classes[found]))
+    construct(world, sites[~found], classes[~found], results[~found])
+
+
+def construct(world: World, sites: Ints, classes: Ints, results: Ints) -> None:
+    """Make instances: ``__new__``, then ``__init__``."""
+    heap, keys = world.heap, world.keys
+    instances = heap.object(Kind.INSTANCE, classes)
+    world.put(results, instances)
+    world.edge(sites, classes)
+    for name, held in (("__init__", INIT), ("__post_init__", POST_INIT)):
+        fields = heap.field_of(instances, keys[held])
+        lookup(world, instances, constant(keys[name], fields), fields, np.ones(len(fields), bool))
+        world.add(Family.CALL, fields, sites, np.zeros_like(sites))
+    fields = heap.field_of(classes, keys[NEW])
+    own(world, classes, constant(keys["__new__"], fields), fields, classes, binds=False)
+    world.add(Family.NEW, fields, classes, sites, results)
+    _fill_dataclass(world, sites, classes, instances)
+
+
+def make_new(world: World, objects: Ints, rows: Ints) -> None:
+    """Rows of NEW: functions that are the ``__new__`` of a class, which is their first argument."""
+    kept = world.heap.is_of(objects, Kind.FUNCTION)
+    _, classes, sites, results = rows[kept].T
+    call_function(world, sites, objects[kept], classes, results)
+
+
+def make_through_super(world: World, objects: Ints, rows: Ints) -> None:
+    """Rows of CONSTRUCT: ``super().__call__()`` in a metaclass makes an instance of the class that it is bound to."""
+    heap = world.heap
+    selves = heap.second.values[objects]
+    kept = heap.is_of(objects, Kind.SUPER) & heap.is_of(selves, Kind.CLASS)
+    construct(world, rows[kept, 1], selves[kept], rows[kept, 2])
+
+
+def _fill_dataclass(world: World, sites: Ints, classes: Ints, instances: Ints) -> None:
+    """The arguments of a class whose ``__init__`` is made from its annotations are the instance's attributes."""
+    which, rows = world.arguments.positional.under(sites)
+    keys = world.classes.fields_at(classes[which], rows[:, 1])
+    kept = keys > 0
+    world.copy(world.heap.field(instances[which[kept]], keys[kept]), rows[kept, 2])
+    which, rows = world.arguments.keyword.under(sites)
+    kept = world.classes.fields_at(classes[which], np.zeros_like(which)) > 0
+    world.copy(world.heap.field(instances[which[kept]], rows[kept, 1]), rows[kept, 2])
+
+
+def _call_instance(world: World, sites: Ints, instances: Ints, results: Ints) -> None:
+    heap, keys = world.heap, world.keys
+    fields = heap.field_of(instances, keys[CALL])
+    lookup(world, instances, constant(keys["__call__"], fields), fields, np.ones(len(fields), bool))
+    world.add(Family.CALL, fields, sites, results)
+
+
+def _call_partial(world: World, sites: Ints, partials: Ints, results: Ints) -> None:
+    """The callee gets the arguments that the partial was made with, then those of this site."""
+    heap = world.heap
+    callees, makers = heap.first.values[partials], heap.second.values[partials]
+    made = world.new_sites(sites, results, np.zeros_like(sites))
+    world.arguments.join(made, makers, sites)
+    dispatch(world, made, callees, results)
+
+
+def _call_wrapped(world: World, sites: Ints, wrappers: Ints, results: Ints) -> None:
+    dispatch(world, sites, world.heap.first.values[wrappers], results)
+
+
+def _call_property_step(world: World, sites: Ints, steps: Ints, results: Ints) -> None:
+    """``p.setter(f)`` is p, with f as what is called on a store."""
+    heap = world.heap
+    world.put(results, heap.first.values[steps])
+    sets = heap.second.values[steps] == world.keys["setter"]
+    which, rows = world.arguments.positional.under(sites[sets])
+    world.add(Family.WRAP, rows[:, 2], constant(Kind.SETTER, which), results[sets][which])
+
+
+_RULES: Mapping[Kind, Targets] = MappingProxyType(
+    {
+        Kind.FUNCTION: _call_function,
+        Kind.METHOD: _call_method,
+        Kind.CLASS: _call_class,
+        Kind.INSTANCE: _call_instance,
+        Kind.EXTERNAL: call_external,
+        Kind.PARTIAL: _call_partial,
+        Kind.STATIC: _call_wrapped,
+        Kind.PROPERTY_STEP: _call_property_step,
+    }
+)

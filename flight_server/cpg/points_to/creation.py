@@ -1,0 +1,33 @@
+"""What runs when a class is made: its metaclass's ``__new__`` and ``__init__``, its bases' ``__init_subclass__``."""
+
+import numpy as np
+
+from flight_server.cpg.points_to.attributes import own
+from flight_server.cpg.points_to.columns import Ints, constant
+from flight_server.cpg.points_to.keys import CREATED, INITIALISED, SUBCLASSED
+from flight_server.cpg.points_to.relations import Family
+from flight_server.cpg.points_to.world import World
+
+SITE_KIND = 2  # among the sites of ``World.access_sites``
+
+
+def create_classes(world: World) -> None:
+    """Write down the calls that make the repo's classes."""
+    keys = world.keys
+    definitions = np.flatnonzero(world.source.definitions.is_class)
+    classes = world.definition(definitions)
+    sites = world.access_sites(definitions, SITE_KIND)
+    metaclasses = world.classes.metaclass_of(classes)
+    made = metaclasses > 0
+    _look_up(world, "__new__", CREATED, metaclasses[made], metaclasses[made], classes[made], sites[made])
+    _look_up(world, "__init__", INITIALISED, metaclasses[made], classes[made], classes[made], sites[made])
+    fields = world.heap.field_of(classes, keys[SUBCLASSED])
+    own(world, classes, constant(keys["__init_subclass__"], fields), fields, classes, binds=False, after=classes)
+    world.add(Family.CALL, fields, sites, np.zeros_like(sites))
+
+
+def _look_up(world: World, name: str, held: str, types: Ints, firsts: Ints, classes: Ints, sites: Ints) -> None:
+    """Call a method of the metaclass with ``firsts`` as its first argument."""
+    fields = world.heap.field_of(classes, world.keys[held])
+    own(world, types, constant(world.keys[name], fields), fields, firsts, binds=False)
+    world.add(Family.NEW, fields, firsts, sites, np.zeros_like(sites))

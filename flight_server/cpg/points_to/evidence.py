@@ -1,0 +1,146 @@
+"""What an object means elsewhere: annotations, types, wrappers, and what two objects make together."""
+
+import numpy as np
+
+from flight_server.cpg.points_to.attributes import lookup, store_attributes
+from flight_server.cpg.points_to.columns import Ints, constant, spread
+from flight_server.cpg.points_to.heap import Kind, Shape
+from flight_server.cpg.points_to.items import include_items, load_items, store_items
+from flight_server.cpg.points_to.relations import Family, Include, Together
+from flight_server.cpg.points_to.world import World
+
+
+def annotate(world: World) -> None:
+    """What annotations say of places of which nothing else is known, or only that something external comes there.
+
+    A class stands for its instances, a builtin type for a value of it, an external for itself; not so the
+    vocabulary of annotations, ``Callable`` and the like.
+    """
+    heap, rows = world.heap, world.relations.rows[Family.ANNOTATION].all()
+    which, objects = world.points.under(rows[:, 1])
+    vague = heap.is_of(objects, Kind.EXTERNAL) | (
+        heap.is_of(objects, Kind.CONSTANT) & (heap.first.values[objects] == Shape.NONE)
+    )
+    rows = np.delete(rows, np.unique(which[~vague]), axis=0)
+    which, objects = world.points.under(rows[:, 0])
+    _instances(world, objects, rows[which, 1])
+    externals = heap.is_of(objects, Kind.EXTERNAL) & ~np.isin(heap.root.values[objects], world.annotation_roots)
+    world.put(rows[which[externals], 1], _values(world, objects[externals]))
+
+
+def make(world: World, objects: Ints, rows: Ints) -> None:
+    """Rows of MAKE."""
+    _instances(world, objects, rows[:, 1])
+
+
+def classes_of(world: World, objects: Ints, rows: Ints) -> None:
+    """Rows of CLASSES."""
+    classes = np.flatnonzero(world.classes.metaclass)
+    metaclasses = world.classes.metaclass[classes]
+    order = np.argsort(metaclasses, kind="stable")
+    low, high = (np.searchsorted(metaclasses[order], objects, side) for side in ("left", "right"))
+    which, position = spread(low, high)
+    world.put(rows[which, 1], classes[order[position]])
+
+
+def imported(world: World, objects: Ints, rows: Ints) -> None:
+    """Rows of IMPORTED."""
+    heap = world.heap
+    texts = np.where(heap.is_of(objects, Kind.CONSTANT), heap.second.values[objects], 0)
+    names, modules = world.module_names
+    low, high = (np.searchsorted(names, texts, side) for side in ("left", "right"))
+    which, position = spread(low, high)
+    world.put(rows[which, 1], modules[position])
+
+
+def type_of(world: World, objects: Ints, rows: Ints) -> None:
+    """Rows of TYPE."""
+    instances = world.heap.is_of(objects, Kind.INSTANCE)
+    world.put(rows[instances, 1], world.heap.first.values[objects[instances]])
+
+
+def wrap(world: World, objects: Ints, rows: Ints) -> None:
+    """Rows of WRAP."""
+    heap = world.heap
+    callable_ = heap.is_of(objects, Kind.FUNCTION, Kind.INSTANCE, Kind.METHOD, Kind.PARTIAL)
+    objects, kinds, targets = objects[callable_], rows[callable_, 1], rows[callable_, 2]
+    for kind in (Kind.PROPERTY, Kind.SETTER, Kind.STATIC, Kind.CLASS_METHOD):
+        chosen = kinds == kind
+        world.put(targets[chosen], heap.object(kind, objects[chosen]))
+
+
+def partial(world: World, objects: Ints, rows: Ints) -> None:
+    """Rows of PARTIAL: of functions and classes, not of other partials, so that there are no more than call sites."""
+    heap = world.heap
+    kept = heap.is_of(objects, Kind.FUNCTION, Kind.METHOD, Kind.CLASS, Kind.INSTANCE)
+    world.put(rows[kept, 2], heap.object(Kind.PARTIAL, objects[kept], rows[kept, 1]))
+
+
+def pair(world: World, objects: Ints, rows: Ints) -> None:
+    """Rows of PAIR: a new object at the first place with all at the other."""
+    which, others = world.points.under(rows[:, 1])
+    combine(world, objects[which], others, rows[which, 2], rows[which, 3])
+
+
+def pair_back(world: World, objects: Ints, rows: Ints) -> None:
+    """Rows of PAIR_BACK: a new object at the other place with all at the first."""
+    which, bases = world.points.under(rows[:, 1])
+    combine(world, bases, objects[which], rows[which, 2], rows[which, 3])
+
+
+def combine(world: World, bases: Ints, others: Ints, targets: Ints, what: Ints) -> None:
+    """Do with pairs of objects what ``Together`` says."""
+    heap = world.heap
+    text = heap.is_of(others, Kind.CONSTANT) & (heap.second.values[others] > 0)
+    keys = np.where(text, heap.second.values[others], 0)
+    names = world.keys.name_of[keys]
+    chosen = what == Together.SUPER
+    _super(world, bases[chosen], others[chosen], targets[chosen])
+    for together, rule in ((Together.ITEM_LOAD, load_items), (Together.ITEM_STORE, store_items)):
+        chosen = (what == together) & (keys > 0)
+        rule(world, bases[chosen], keys[chosen], targets[chosen])
+    chosen = (what == Together.ITEM_STORE) & heap.is_of(bases, Kind.CONTAINER)
+    _keep_key(world, bases[chosen], others[chosen])
+    chosen = (what == Together.ATTRIBUTE_LOAD) & (names > 0)
+    lookup(world, bases[chosen], names[chosen], targets[chosen], np.zeros(chosen.sum(), bool))
+    chosen = (what == Together.ATTRIBUTE_STORE) & (names > 0)
+    store_attributes(world, bases[chosen], names[chosen], targets[chosen])
+    chosen = (what == Together.UPDATE) & heap.is_of(others, Kind.CONTAINER, Kind.INSTANCE)
+    include_items(world, bases[chosen], others[chosen], constant(Include.SAME, others[chosen]))
+
+
+def unknown_keys(world: World, rows: Ints) -> None:
+    """Rows of PAIR whose key nothing is known of: any item may be meant."""
+    for together, rule, key in (
+        (Together.ITEM_LOAD, load_items, world.keys["#every item"]),
+        (Together.ITEM_STORE, store_items, world.keys["#item at an unknown position"]),
+    ):
+        mine = rows[rows[:, 3] == together]
+        which, others = world.points.under(mine[:, 1])
+        known = world.heap.is_of(others, Kind.CONSTANT) & (world.heap.second.values[others] > 0)
+        mine = np.delete(mine, np.unique(which[known]), axis=0)
+        which, objects = world.points.under(mine[:, 0])
+        rule(world, objects, constant(key, objects), mine[which, 2])
+
+
+def _super(world: World, selves: Ints, classes: Ints, targets: Ints) -> None:
+    kept = world.heap.is_of(selves, Kind.INSTANCE, Kind.CLASS) & world.heap.is_of(classes, Kind.CLASS)
+    world.put(targets[kept], world.heap.object(Kind.SUPER, classes[kept], selves[kept]))
+
+
+def _keep_key(world: World, containers: Ints, keys: Ints) -> None:
+    world.put(world.heap.field_of(containers, world.keys["#keys"]), keys)
+
+
+def _instances(world: World, objects: Ints, targets: Ints) -> None:
+    classes = world.heap.is_of(objects, Kind.CLASS)
+    world.put(targets[classes], world.heap.object(Kind.INSTANCE, objects[classes]))
+
+
+def _values(world: World, externals: Ints) -> Ints:
+    """A value of an external type: of builtin ones a constant, of other builtins nothing is said."""
+    shapes = world.shape_of_type(externals)
+    values = np.where(world.is_builtin(externals), 0, externals)
+    builtin = shapes > 0
+    values[builtin] = world.heap.object(Kind.CONSTANT, shapes[builtin])
+    return values

@@ -1,0 +1,263 @@
+"""What builtins and functions of the standard library do with what they are given, as data.
+
+A model is a program of statements separated by ``;``, over operands: ``0``, ``1`` … are positional arguments, ``key=``
+a keyword argument, ``self`` what a method is called on, ``result`` what the call gives, ``a`` … ``h`` temporaries.
+
+    r = x                  what is at x is at r
+    r = each x             elements of x, as iteration gives them (``__iter__`` and ``__next__`` included)
+    r = call f x y         f is called with x and y
+    r = new list           a list (tuple, set, dict, generator) of this call site's own
+    r = new list of x      one with the elements of x; ``from 1 x``: from position 1 on; ``values x``; ``same x``
+    r = text               a str (likewise number, boolean, bytes): of no known value
+    r holds x              the container r has x among its items
+    r has 0 x              the container r has x at position 0
+    r = item x k           the item of x under the key k
+    r = first x            the item of x at position 0; ``second x``: at position 1
+    r = values x           all items of x
+    r = yield x            what the generator x yields
+    r item k x             x is kept in r under the key k
+    r = special x __len__  the special method is called on x
+    r = attribute x k      getattr: k is a constant's place
+    r attribute k x        setattr
+    r update x             the items of x come into r
+    r keywords             the keyword arguments are items of r
+    r = module             the module that the call stands in; its names are its items
+    r = imported x         the modules that the texts x name
+    r = type x             the classes of the instances x
+    r = instance x         instances of the classes x
+    r = super c s          super(c, s)
+    r = wrap property x    a wrapper of x: property, setter, static, class
+    r = partial x          functools.partial
+    r = curried            what is called next is this model's name and ``()``
+    r = classes x          the classes whose metaclass is x
+    r = construct self     the class that super() is bound to makes an instance
+"""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+_EACH = "a = each 0"
+_TEXT = "result = text"
+_LIST_OF_TEXT = "a = text; result = new list; result holds a"
+_IDENTITY = "result = 0"
+_SAME_CONTAINER = "result = new list same self"
+
+_BUILTINS = {
+    "map": "a = each 1; b = each 2; c = call 0 a b; result = new generator; result holds c",
+    "filter": "a = each 1; b = call 0 a; result = new generator; result holds a",
+    "sorted": "result = new list of 0; a = each 0; b = call key= a; c = special a __lt__ a",
+    "min": (
+        "a = each 0; b = call key= a; c = call key= 0; d = call key= 1; result = a; result = 1; "
+        "result = default=; c = special a __lt__ a"
+    ),
+    "max": (
+        "a = each 0; b = call key= a; c = call key= 0; d = call key= 1; result = a; result = 1; "
+        "result = default=; c = special a __gt__ a"
+    ),
+    "list": "result = new list from 0 0; a = each 0; result holds a",
+    "tuple": "result = new tuple from 0 0; a = each 0; result holds a",
+    "set": "result = new set; a = each 0; result holds a",
+    "frozenset": "result = new set; a = each 0; result holds a",
+    "iter": "result = new generator of 0; a = special 0 __iter__; result = a; result = call 0",
+    "reversed": "result = new generator of 0; a = special 0 __reversed__; result = a",
+    "enumerate": "a = each 0; b = new tuple; c = number; b has 0 c; b has 1 a; result = new generator; result holds b",
+    "zip": (
+        "a = each 0; b = each 1; c = each 2; d = new tuple; d has 0 a; d has 1 b; d has 2 c; "
+        "result = new generator; result holds d"
+    ),
+    "dict": "result = new dict same 0; result keywords; b = each 0; c = first b; d = second b; result item c d",
+    "next": "a = each 0; result = a; result = yield 0; result = special 0 __next__; result = 1",
+    "aiter": "result = 0; a = special 0 __aiter__; result = a",
+    "anext": "result = special 0 __anext__; result = yield 0",
+    "sum": "a = each 0; result = special a __add__ a; result = special a __radd__ 1; result = 1; result = number",
+    "any": "a = each 0; b = special a __bool__; result = boolean",
+    "all": "a = each 0; b = special a __bool__; result = boolean",
+    "getattr": "result = attribute 0 1; result = 2",
+    "setattr": "0 attribute 1 2",
+    "type": "result = type 0",
+    "globals": "result = module",
+    "vars": "result = 0",
+    "__import__": "result = imported 0",
+    "super": "result = super __class__= __self__=; result = super 0 1",
+    "property": (
+        "result = wrap property 0; result = wrap setter 1; result = wrap property fget=; result = wrap setter fset="
+    ),
+    "staticmethod": "result = wrap static 0",
+    "classmethod": "result = wrap class 0",
+    "str": f"a = special 0 __str__; {_TEXT}",
+    "repr": f"a = special 0 __repr__; {_TEXT}",
+    "ascii": f"a = special 0 __repr__; {_TEXT}",
+    "format": f"a = special 0 __format__; {_TEXT}",
+    "print": "a = special 0 __str__; a = special 1 __str__; a = special 2 __str__",
+    "len": "a = special 0 __len__; result = number",
+    "bool": "a = special 0 __bool__; b = special 0 __len__; result = boolean",
+    "int": "a = special 0 __int__; result = number",
+    "float": "a = special 0 __float__; result = real",
+    "complex": "a = special 0 __complex__",
+    "abs": "result = special 0 __abs__",
+    "round": "result = special 0 __round__",
+    "hash": "a = special 0 __hash__; result = number",
+    "bytes": "a = special 0 __bytes__; result = bytes",
+    "divmod": "result = special 0 __divmod__ 1",
+    "pow": "result = special 0 __pow__ 1",
+    "dir": f"a = special 0 __dir__; {_LIST_OF_TEXT}",
+    "isinstance": "a = special 1 __instancecheck__ 0; result = boolean",
+    "issubclass": "a = special 1 __subclasscheck__ 0; result = boolean",
+    "callable": "result = boolean",
+    "hasattr": "a = attribute 0 1; result = boolean",
+    "chr": _TEXT,
+    "hex": _TEXT,
+    "input": _TEXT,
+    "ord": "result = number",
+    "id": "result = number",
+    "range": "a = number; result = new generator; result holds a",
+    "object.__new__": "result = instance 0",
+    "type.__call__": "result = construct self",
+    "type.__new__": "result = classes 0",
+    "object.__setattr__": "0 attribute 1 2; self attribute 0 1",
+    "object.__getattribute__": "result = attribute 0 1; result = attribute self 0",
+}
+_LISTS = {
+    "append": "self holds 0",
+    "insert": "self holds 1",
+    "extend": "a = each 0; self holds a",
+    "pop": "result = each self",
+    "copy": "result = new list same self",
+    "sort": "a = each self; b = call key= a",
+    "__iter__": "result = new generator of self",
+    "__getitem__": "result = item self 0",
+    "__setitem__": "self item 0 1",
+}
+_SETS = {
+    "add": "self holds 0",
+    "update": "a = each 0; self holds a; b = each 1; self holds b",
+    "pop": "result = each self",
+    "copy": "result = new set of self",
+    "union": "result = new set of self; a = each 0; result holds a",
+    "difference": "result = new set of self",
+    "intersection": "result = new set of self",
+    "symmetric_difference": "result = new set of self; a = each 0; result holds a",
+}
+_DICTS = {
+    "get": "result = item self 0; result = 1",
+    "pop": "result = item self 0; result = 1",
+    "setdefault": "self item 0 1; result = item self 0; result = 1",
+    "popitem": "result = new tuple; a = each self; result has 0 a; b = values self; result has 1 b",
+    "update": "self update 0; self keywords",
+    "copy": "result = new dict same self",
+    "keys": "result = new list of self",
+    "values": "result = new list values self",
+    "items": "b = new tuple; a = each self; b has 0 a; c = values self; b has 1 c; result = new list; result holds b",
+    "__getitem__": "result = item self 0",
+    "__setitem__": "self item 0 1",
+    "fromkeys": "result = new dict; a = each 0; result item a 1",
+}
+_GENERATOR_METHODS = {
+    "send": "result = yield self",
+    "__next__": "result = each self; result = yield self",
+    "throw": "result = yield self",
+}
+_TEXTS = {
+    **dict.fromkeys(
+        (
+            *("capitalize", "casefold", "center", "expandtabs", "format", "format_map", "join", "ljust", "lower"),
+            *("lstrip", "replace", "rjust", "rstrip", "strip", "swapcase", "title", "translate", "upper", "zfill"),
+            *("removeprefix", "removesuffix"),
+        ),
+        _TEXT,
+    ),
+    **dict.fromkeys(("split", "rsplit", "splitlines", "partition", "rpartition"), _LIST_OF_TEXT),
+    **dict.fromkeys(
+        ("startswith", "endswith", "isdigit", "isalpha", "isspace", "isidentifier", "isupper", "islower"),
+        "result = boolean",
+    ),
+    **dict.fromkeys(("find", "rfind", "index", "rindex", "count"), "result = number"),
+    "encode": "result = bytes",
+}
+_LIBRARY = {
+    "functools.wraps": "result = curried",
+    "functools.wraps()": _IDENTITY,
+    "functools.update_wrapper": _IDENTITY,
+    "functools.lru_cache": "result = 0; result = curried",
+    "functools.lru_cache()": _IDENTITY,
+    "functools.cache": _IDENTITY,
+    "functools.total_ordering": _IDENTITY,
+    "functools.partial": "result = partial 0",
+    "functools.partialmethod": "result = partial 0",
+    "functools.reduce": (
+        "a = each 1; b = call 0 a a; c = call 0 2 a; d = call 0 b a; result = b; result = c; result = d; result = 2"
+    ),
+    "functools.cmp_to_key": _IDENTITY,
+    "functools.singledispatch": _IDENTITY,
+    "functools.cached_property": "result = wrap property 0",
+    "contextlib.contextmanager": _IDENTITY,
+    "contextlib.asynccontextmanager": _IDENTITY,
+    "contextlib.closing": "result = 0",
+    "contextlib.nullcontext": "result = 0",
+    "abc.abstractmethod": _IDENTITY,
+    "abc.abstractproperty": "result = wrap property 0",
+    "typing.overload": "",
+    "typing.final": _IDENTITY,
+    "typing.override": _IDENTITY,
+    "typing.no_type_check": _IDENTITY,
+    "typing.runtime_checkable": _IDENTITY,
+    "typing.cast": "result = instance 0; result = 1",
+    "typing.NewType": "a = text; result = 1",
+    "dataclasses.dataclass": "result = 0; result = curried",
+    "dataclasses.dataclass()": _IDENTITY,
+    "dataclasses.field": "result = default=; result = call default_factory=",
+    "dataclasses.replace": _IDENTITY,
+    "enum.unique": _IDENTITY,
+    "importlib.import_module": "result = imported 0",
+    "copy.copy": f"{_IDENTITY}; a = special 0 __copy__",
+    "copy.deepcopy": f"{_IDENTITY}; a = special 0 __deepcopy__",
+    "collections.deque": "result = new list of 0; a = each 0; result holds a",
+    "collections.OrderedDict": "result = new dict same 0; result keywords",
+    "collections.defaultdict": "result = new dict same 1; a = call 0; result holds a",
+    "collections.ChainMap": "result = new dict same 0; result update 1",
+    "itertools.chain": (
+        "a = each 0; b = each 1; c = each 2; result = new generator; result holds a; result holds b; result holds c"
+    ),
+    "itertools.chain.from_iterable": "a = each 0; b = each a; result = new generator; result holds b",
+    "itertools.islice": "result = new generator; a = each 0; result holds a",
+    "itertools.cycle": "result = new generator; a = each 0; result holds a",
+    "itertools.repeat": "result = new generator; result holds 0",
+    "itertools.starmap": (
+        "a = each 1; b = first a; c = second a; d = call 0 b c; result = new generator; result holds d"
+    ),
+    "itertools.takewhile": "a = each 1; b = call 0 a; result = new generator; result holds a",
+    "itertools.dropwhile": "a = each 1; b = call 0 a; result = new generator; result holds a",
+    "itertools.filterfalse": "a = each 1; b = call 0 a; result = new generator; result holds a",
+    "itertools.groupby": (
+        "a = each 0; b = call 1 a; c = call key= a; d = new tuple; d has 0 b; d has 0 c; e = new list; "
+        "e holds a; d has 1 e; result = new generator; result holds d"
+    ),
+    "itertools.accumulate": "a = each 0; b = call 1 a a; result = new generator; result holds a; result holds b",
+    "itertools.zip_longest": (
+        "a = each 0; b = each 1; d = new tuple; d has 0 a; d has 1 b; result = new generator; result holds d"
+    ),
+    "itertools.product": (
+        "a = each 0; b = each 1; d = new tuple; d has 0 a; d has 1 b; result = new generator; result holds d"
+    ),
+    "asyncio.run": _IDENTITY,
+    "asyncio.create_task": _IDENTITY,
+    "asyncio.ensure_future": _IDENTITY,
+    "asyncio.wait_for": _IDENTITY,
+    "asyncio.shield": _IDENTITY,
+    "asyncio.gather": "result = new list; result holds 0; result holds 1; result holds 2; result holds 3",
+    "atexit.register": "result = 0",
+}
+DESCRIBING = frozenset({"builtins.staticmethod", "builtins.classmethod", "builtins.property"})
+NEW_OF_ANY_TYPE = "result = instance 0"
+
+MODELS: Mapping[str, str] = MappingProxyType(
+    {
+        **{f"builtins.{name}": program for name, program in _BUILTINS.items()},
+        **{f"builtins.list.{name}": program for name, program in _LISTS.items()},
+        **{f"builtins.set.{name}": program for name, program in _SETS.items()},
+        **{f"builtins.dict.{name}": program for name, program in _DICTS.items()},
+        **{f"builtins.generator.{name}": program for name, program in _GENERATOR_METHODS.items()},
+        **{f"builtins.str.{name}": program for name, program in _TEXTS.items()},
+        **_LIBRARY,
+    }
+)

@@ -1,0 +1,227 @@
+"""What holds before any rule has run: facts in their families, objects where they are made, parameters."""
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from flight_server.contracts.builtin_names import BUILTIN_NAMES
+from flight_server.cpg.points_to import programs
+from flight_server.cpg.points_to.columns import Ints, Mask, ints, pack, table
+from flight_server.cpg.points_to.heap import Kind, Shape
+from flight_server.cpg.points_to.interning import numbered
+from flight_server.cpg.points_to.keys import EVERY, SOME
+from flight_server.cpg.points_to.programs import compile_models
+from flight_server.cpg.points_to.relations import Family, Together
+from flight_server.cpg.points_to.source import Source, flags, rows_where
+from flight_server.cpg.points_to.world import World
+
+_SHAPES = {
+    "list": Shape.LIST,
+    "tuple": Shape.TUPLE,
+    "set": Shape.SET,
+    "dict": Shape.DICT,
+    "generator": Shape.GENERATOR,
+    "str": Shape.STR,
+    "bytes": Shape.BYTES,
+    "int": Shape.INT,
+    "float": Shape.FLOAT,
+    "complex": Shape.COMPLEX,
+    "bool": Shape.BOOL,
+    "none": Shape.NONE,
+    "ellipsis": Shape.ELLIPSIS,
+}
+_DOUBLE = 2  # what ``star`` is for ``**x``
+_CONTAINERS = ("list", "tuple", "set", "dict", "generator")
+_TUPLE_TYPE = "typing.NamedTuple"
+_VOCABULARY = ("typing", "typing_extensions", "collections", "types", "abc")
+_OBJECT_METHODS = ("__init__", "__new__", "__init_subclass__", "__setattr__", "__delattr__", "__getattribute__")
+_TYPE_NAMES = {
+    **{shape: name for name, shape in _SHAPES.items()},
+    Shape.NONE: "NoneType",
+    Shape.ELLIPSIS: "ellipsis",
+}
+
+
+def fixed_names() -> tuple[str, ...]:
+    """Names that need keys although no source may spell them."""
+    return tuple(
+        sorted(
+            {
+                *programs.names(),
+                *BUILTIN_NAMES,
+                *_TYPE_NAMES.values(),
+                *_TUPLE_TYPE.split("."),
+                *_VOCABULARY,
+                *_OBJECT_METHODS,
+            }
+        )
+    )
+
+
+def begin(source: Source) -> World:
+    """A repo's facts, ready for the rules."""
+    world = World(source)
+    _name_library(world)
+    _adopt_variables(world)
+    _allocate(world)
+    world.copy(source.place["flow_copies", "dst"], source.place["flow_copies", "src"])
+    world.copy(source.place["cst_params", "place"], source.place["cst_params", "default_place"])
+    _load(world)
+    _store(world)
+    _call(world)
+    _declare_parameters(world)
+    annotated, annotation = (
+        source.place["flow_annotations", "place"],
+        source.place["flow_annotations", "annotation_place"],
+    )
+    world.add(Family.ANNOTATION, annotation, annotated)
+    return world
+
+
+def external_of(world: World, dotted: pa.Array) -> Ints:
+    """The externals of dotted names."""
+    if not len(dotted):
+        return ints([])
+    steps = pc.split_pattern(dotted, ".")
+    keys = world.keys.all.find(pc.list_flatten(steps))
+    lengths = pc.list_value_length(steps).to_numpy(zero_copy_only=False)
+    paths = np.zeros((len(dotted), int(lengths.max())), np.int64)
+    row = np.repeat(np.arange(len(dotted)), lengths)
+    paths[row, np.arange(len(keys)) - np.repeat(np.cumsum(lengths) - lengths, lengths)] = keys
+    return world.heap.dotted(paths)
+
+
+def _name_library(world: World) -> None:
+    """Externals that are known by name: types of literals, and what has a model."""
+    world.builtins = int(external_of(world, pa.array(["builtins"]))[0])
+    world.annotation_roots = external_of(world, pa.array(_VOCABULARY))
+    world.tuple_types = external_of(world, pa.array([_TUPLE_TYPE]))
+    world.object_type = int(external_of(world, pa.array(["builtins.object"]))[0])
+    world.object_methods = world.keys.all.find(pa.array(_OBJECT_METHODS))
+    types = external_of(world, pa.array([f"builtins.{_TYPE_NAMES[shape]}" for shape in Shape]))
+    world.shape_types = np.concatenate([[0], types])
+    world.programs = compile_models(world.keys.numbers)
+    dotted = pa.array([name.replace("()", ".()") for name in world.programs.dotted])
+    modelled = external_of(world, dotted)
+    world.models, world.type_shapes = (np.zeros(world.heap.objects, np.int64) for _ in range(2))
+    world.models[modelled] = np.arange(1, len(modelled) + 1)
+    world.type_shapes[types] = ints(list(Shape))
+
+
+def _adopt_variables(world: World) -> None:
+    """The variables of classes and modules are their attributes."""
+    source, known = world.source, world.source.definitions
+    scopes = source.scope_of_variable
+    held = known.is_class[scopes] | known.is_module[scopes]
+    objects = world.definition(scopes[held])
+    world.heap.adopt(objects, source.name_of_variable[held], source.variables[held])
+
+
+def _allocate(world: World) -> None:
+    source = world.source
+    allocs, places = source.tables["flow_allocs"], source.place["flow_allocs", "place"]
+    kinds = allocs["object_kind"].combine_chunks()
+    defined = flags(pc.is_in(kinds, pa.array(["function", "class"])))
+    definitions = source.definitions.ids.find(allocs["object_id"].filter(pa.array(defined)))
+    world.put(places[defined], world.definition(definitions))
+    shapes = _shapes(kinds)
+    contained = flags(pc.is_in(kinds, pa.array(_CONTAINERS)))
+    identities, (numbers,) = numbered([allocs["object_id"].filter(pa.array(contained))])
+    world.container_ids = identities
+    world.containers = len(identities.values) + 1
+    objects = world.heap.object(Kind.CONTAINER, numbers, shapes[contained])
+    world.put(places[contained], objects)
+    world.allocated = np.zeros(len(source.places.values) + 1, np.int64)
+    world.allocated[places[contained]] = objects
+    valued = (shapes > 0) & ~contained
+    spelled = flags(pc.is_in(kinds, pa.array(["str", "int"])))
+    reprs = pc.if_else(pa.array(spelled), pc.binary_join_element_wise("[", allocs["const_repr"], ""), None)
+    keys = source.keys.all.find(reprs)
+    world.put(places[valued], world.heap.object(Kind.CONSTANT, shapes[valued], keys[valued]))
+
+
+def _shapes(kinds: pa.Array) -> Ints:
+    at = pc.index_in(kinds, value_set=pa.array(list(_SHAPES))).fill_null(len(_SHAPES)).to_numpy(zero_copy_only=False)
+    shapes: Ints = ints([*_SHAPES.values(), 0])[at]
+    return shapes
+
+
+def _load(world: World) -> None:
+    source = world.source
+    loads = source.tables["flow_loads"]
+    dst, base, key_place = (source.place["flow_loads", column] for column in ("dst", "base", "key_place"))
+    implicit = flags(loads["implicit"].combine_chunks()).astype(np.int64)
+    attribute, item = rows_where(loads, "access", "attr"), rows_where(loads, "access", "item")
+    keys = _keys(world, loads, attribute, item)
+    world.add(Family.ATTRIBUTE_LOAD, *(column[attribute] for column in (base, keys, dst, implicit)))
+    spelled = item & (keys > 0)
+    world.add(Family.ITEM_LOAD, *(column[spelled] for column in (base, keys, dst)))
+    computed = item & (keys == 0) & (key_place > 0)
+    world.together(Together.ITEM_LOAD, base[computed], key_place[computed], dst[computed])
+    unknown = item & (keys == 0) & (key_place == 0)
+    world.add(Family.ITEM_LOAD, base[unknown], np.full(unknown.sum(), world.keys[EVERY]), dst[unknown])
+    for access, family in (("iter", Family.ELEMENT_LOAD), ("yield", Family.YIELD_LOAD)):
+        chosen = rows_where(loads, "access", access)
+        world.add(family, base[chosen], dst[chosen])
+    plain = attribute & (implicit == 0)
+    world.receiver[dst[plain]] = base[plain]
+
+
+def _keys(world: World, facts: pa.Table, attribute: Mask, item: Mask) -> Ints:
+    names = world.keys.all.find(pc.if_else(pa.array(attribute), facts["key"], None))
+    subscripts = pc.binary_join_element_wise("[", pc.if_else(pa.array(item), facts["key"], None), "")
+    return names + world.keys.all.find(subscripts)
+
+
+def _store(world: World) -> None:
+    source = world.source
+    stores = source.tables["flow_stores"]
+    base, src, key_place = (source.place["flow_stores", column] for column in ("base", "src", "key_place"))
+    attribute, item = rows_where(stores, "access", "attr"), rows_where(stores, "access", "item")
+    keys = _keys(world, stores, attribute, item)
+    world.add(Family.ATTRIBUTE_STORE, *(column[attribute] for column in (base, keys, src)))
+    spelled = item & (keys > 0)
+    world.add(Family.ITEM_STORE, *(column[spelled] for column in (base, keys, src)))
+    computed = item & (keys == 0) & (key_place > 0)
+    world.together(Together.ITEM_STORE, base[computed], key_place[computed], src[computed])
+    unknown = item & (keys == 0) & (key_place == 0)
+    world.add(Family.ITEM_STORE, base[unknown], np.full(unknown.sum(), world.keys[SOME]), src[unknown])
+
+
+def _call(world: World) -> None:
+    source = world.source
+    sites = np.arange(1, len(source.sites.callee))
+    world.add(Family.CALL, source.sites.callee[1:], sites, source.sites.result[1:])
+    args = source.tables["flow_args"]
+    site, place = source.sites.ids.find(args["site_id"]), source.place["flow_args", "place"]
+    position = ints(args["pos"].combine_chunks().fill_null(0).to_numpy(zero_copy_only=False))
+    star = ints(args["star"].combine_chunks().fill_null(0).to_numpy(zero_copy_only=False))
+    keyword = source.keys.all.find(args["keyword"])
+    known = place > 0
+    plain, named = known & (star == 0) & (keyword == 0), known & (keyword > 0)
+    arguments = world.arguments
+    arguments.positional.append(table(site[plain], position[plain], place[plain]))
+    arguments.keyword.append(table(site[named], keyword[named], place[named]))
+    arguments.star.append(table(*(column[known & (star == 1)] for column in (site, position, place))))
+    arguments.double_star.append(table(*(column[known & (star == _DOUBLE)] for column in (site, place))))
+
+
+def _declare_parameters(world: World) -> None:
+    source = world.source
+    params = source.tables["cst_params"]
+    definition, place = source.definitions.ids.find(params["def_id"]), source.place["cst_params", "place"]
+    position = ints(params["pos"].combine_chunks().fill_null(0).to_numpy(zero_copy_only=False))
+    kind = {name: rows_where(params, "kind", name) for name in ("posonly", "pos", "vararg", "kwonly", "kwarg")}
+    positional, named = kind["posonly"] | kind["pos"], kind["pos"] | kind["kwonly"]
+    parameters = world.parameters
+    for pairs, chosen, second in (
+        (parameters.positional, positional, position),
+        (parameters.named, named, source.keys.all.find(params["name"])),
+    ):
+        codes, first = np.unique(pack(definition[chosen], second[chosen]), return_index=True)
+        pairs.put(codes, place[chosen][first])
+    size = len(source.definitions.container)
+    parameters.rest, parameters.rest_from, parameters.extra = (np.zeros(size, np.int64) for _ in range(3))
+    parameters.rest[definition[kind["vararg"]]] = world.allocated[place[kind["vararg"]]]
+    np.add.at(parameters.rest_from, definition[positional], 1)
+    parameters.extra[definition[kind["kwarg"]]] = world.allocated[place[kind["kwarg"]]]

@@ -1,0 +1,116 @@
+"""Positions in source, line and character, to byte offsets: for many positions in many files at once.
+
+The files' texts lie one after another in one buffer of UTF-8. A character is a code unit of UTF-8, UTF-16 or UTF-32;
+only the few characters that are longer than a byte make a difference, so these alone are looked at, by binary search.
+A line ends in LF, CR LF or a lone CR.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+UTF8, UTF16, UTF32 = 8, 16, 32
+OUT_OF_RANGE = -1
+
+Integers = npt.NDArray[np.int64]
+Booleans = npt.NDArray[np.bool_]
+Bytes = npt.NDArray[np.uint8]
+
+_CR, _LF = 0x0D, 0x0A
+# A first byte from each of these on starts a character of two, three, four bytes.
+_LEADS = np.array([0xC0, 0xE0, 0xF0], np.uint8)
+
+
+@dataclass(frozen=True)
+class Texts:
+    """Files' texts and where their lines are; offsets are into ``utf8``.
+
+    ``starts`` has an offset for each file and one for the end, ``first_lines`` the number of the file's first line
+    among the lines of all and one for the end. A line is ``line_starts`` to ``line_ends``, without its newline.
+    ``wide`` are the first bytes of characters longer than a byte, ``widths`` their bytes.
+    """
+
+    utf8: Bytes
+    starts: Integers
+    first_lines: Integers
+    line_starts: Integers
+    line_ends: Integers
+    wide: Integers
+    widths: Integers
+
+    def offsets(self, files: Integers, lines: Integers, characters: Integers, encodings: Integers) -> Integers:
+        """The byte offset of each position in its own file, OUT_OF_RANGE where there is no such place.
+
+        ``files`` are rows of the table that the texts came from, ``encodings`` UTF8, UTF16 or UTF32. Lines and
+        characters count from 0.
+        """
+        found = (lines >= 0) & (characters >= 0) & (lines < np.diff(self.first_lines)[files])
+        line = np.where(found, self.first_lines[files] + lines, 0)
+        offset = np.full(len(files), OUT_OF_RANGE, np.int64)
+        for encoding in (UTF8, UTF16, UTF32):
+            chosen = found & (encodings == encoding)
+            offset[chosen] = self._bytes(self.line_starts[line[chosen]], characters[chosen], encoding)
+        inside = found & (offset <= self.line_ends[line])
+        inside[inside] = ~self._within_character(offset[inside])
+        return np.where(inside, offset - self.starts[files], OUT_OF_RANGE)
+
+    def only_ascii(self, files: Integers, lines: Integers) -> Booleans:
+        """Whether the line has characters of one byte only, so that every encoding counts alike."""
+        line = np.minimum(self.first_lines[files] + np.maximum(lines, 0), len(self.line_starts) - 1)
+        before, after = (np.searchsorted(self.wide, bounds[line]) for bounds in (self.line_starts, self.line_ends))
+        return np.equal(before, after)
+
+    def _bytes(self, line_starts: Integers, characters: Integers, encoding: int) -> Integers:
+        """The offset that is ``characters`` code units behind the start of a line."""
+        if encoding == UTF8 or not len(self.wide):
+            return line_starts + characters
+        units = self.widths // 2 if encoding == UTF16 else np.ones_like(self.widths)
+        saved = np.concatenate(([0], np.cumsum(self.widths - units)))  # bytes beyond the units, up to each
+        unit_starts = line_starts - saved[np.searchsorted(self.wide, line_starts)]
+        wanted = unit_starts + characters
+        return wanted + saved[np.searchsorted(self.wide - saved[:-1], wanted)]
+
+    def _within_character(self, offsets: Integers) -> Booleans:
+        """Whether the offset is behind the first byte of a character and before its end."""
+        if not len(self.wide):
+            return np.zeros(len(offsets), dtype=bool)
+        before = np.searchsorted(self.wide, offsets) - 1
+        return (before >= 0) & (offsets < (self.wide + self.widths)[before])
+
+
+def texts_of(texts: pa.ChunkedArray) -> Texts:
+    """The texts of some files, in the order of the rows; a null counts as an empty text."""
+    strings = pc.fill_null(texts, "").cast(pa.large_string()).combine_chunks()
+    _, offsets, data = strings.buffers()
+    bounds = np.frombuffer(offsets, np.int64)[strings.offset : strings.offset + len(strings) + 1]
+    utf8 = np.frombuffer(b"" if data is None else data, np.uint8)[bounds[0] : bounds[-1]]
+    starts = bounds - bounds[0]
+    files, line_starts, line_ends = _lines(utf8, starts)
+    wide = np.flatnonzero(utf8 >= _LEADS[0])
+    widths = 1 + np.searchsorted(_LEADS, utf8[wide], "right").astype(np.int64)
+    return Texts(utf8, starts, np.searchsorted(files, np.arange(len(starts))), line_starts, line_ends, wide, widths)
+
+
+def _lines(utf8: Bytes, starts: Integers) -> tuple[Integers, Integers, Integers]:
+    """Of each line the row of its file, its start, and its end without the newline."""
+    is_first = np.zeros(len(utf8) + 1, dtype=bool)  # the first byte of a file
+    is_first[starts] = True
+    line_feeds, returns = np.flatnonzero(utf8 == _LF), np.flatnonzero(utf8 == _CR)
+    paired = returns[:-1] if len(returns) and returns[-1] + 1 == len(utf8) else returns
+    paired = paired[(utf8[paired + 1] == _LF) & ~is_first[paired + 1]]
+    lone = np.setdiff1d(returns, paired)
+    breaks = np.concatenate((line_feeds, lone)) + 1  # where newlines end
+    sizes = 1 + np.isin(breaks, paired + 2)
+    count = len(starts) - 1
+    file = np.concatenate((np.arange(count), np.searchsorted(starts, breaks - 1, "right") - 1))
+    start = np.concatenate((starts[:-1], breaks))
+    newline = np.concatenate((np.zeros(count, np.int64), sizes))  # the one before the line
+    order = np.lexsort((start, file))
+    file, start, newline = file[order], start[order], newline[order]
+    end = starts[1:][file]
+    has_next = np.flatnonzero(file[1:] == file[:-1])
+    end[has_next] = (start - newline)[has_next + 1]
+    return file, start, end

@@ -1,0 +1,3 @@
+from .base import Base, helper as assist
+
+__all__ = ["Base", "assist"]

@@ -1,0 +1,101 @@
+"""The folder of artifacts: what is kept is found whole or not at all, and the least recently read goes first."""
+
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pytest
+
+from flight_server.storage.artifacts import ArtifactStore
+
+VOCABULARY = pa.array(["A", "B", "C"])
+TABLE = pa.table(
+    {
+        "number": pa.array([1, None, 3, 4] * 500),
+        "text": pa.array(["é", "", None, "long enough"] * 500),
+        "list": pa.array([[1, 2], None, [], [None]] * 500),
+        "kind": pa.DictionaryArray.from_arrays(pa.array([0, 2, None, 1] * 500, pa.int32()), VOCABULARY),
+    }
+)
+
+
+def kept(store, name, table=TABLE, part=None):
+    draft = store.draft(table.schema)
+    for batch in table.to_batches(300):
+        draft.write(batch, part)
+    return store.keep(name, draft)
+
+
+@pytest.mark.parametrize("columns", [None, ["kind", "number"], ["list"]])
+def test_what_was_written_is_read(tmp_path, columns):
+    store = ArtifactStore(tmp_path)
+    kept(store, "a", TABLE.slice(7, 1501))
+    wanted = TABLE.slice(7, 1501) if columns is None else TABLE.slice(7, 1501).select(columns)
+    assert store.find("a", TABLE.schema).table(columns).equals(wanted)
+
+
+def test_any_arrow_reader_opens_the_file(tmp_path):
+    found = kept(ArtifactStore(tmp_path), "a")
+    with pa.ipc.open_file(found.path.with_name("a.arrow")) as reader:
+        assert reader.read_all().equals(TABLE)
+
+
+def test_a_part_is_read_alone(tmp_path):
+    store = ArtifactStore(tmp_path)
+    draft = store.draft(TABLE.schema)
+    for part in (0, 2, "global"):
+        for batch in TABLE.slice(0, 10 + len(str(part))).to_batches():
+            draft.write(batch, part)
+    store.keep("a", draft)
+    found = store.find("a", TABLE.schema)
+    assert [found.table(part=part).num_rows for part in (0, 1, 2, "global", None)] == [11, 0, 11, 16, 38]
+    assert found.span(2).rows == 11
+
+
+def test_the_hash_of_rows_is_that_of_the_columns_asked_for(tmp_path):
+    store = ArtifactStore(tmp_path)
+    doubled = TABLE.set_column(0, "number", pc.multiply(TABLE["number"], 2))
+    first, same, other = kept(store, "a"), kept(store, "b"), kept(store, "c", doubled)
+    assert first.content_hash() == same.content_hash() != other.content_hash()
+    assert first.content_hash(["text", "kind"]) == other.content_hash(["text", "kind"])
+
+
+def test_the_least_recently_read_goes_first(tmp_path):
+    one = kept(ArtifactStore(tmp_path / "one"), "a").path.with_name("a.arrow").stat().st_size
+    store = ArtifactStore(tmp_path / "all", 4 * one)
+    for name in "abcd":
+        kept(store, name)
+        time.sleep(0.01)
+    assert store.find("a", TABLE.schema)
+    kept(store, "e")
+    assert [name for name in "abcde" if store.has(name)] == ["a", "d", "e"]
+
+
+def test_what_is_open_can_be_read_after_it_was_deleted(tmp_path):
+    store = ArtifactStore(tmp_path, 1)
+    found = kept(store, "a")
+    assert list(tmp_path.iterdir()) == []
+    assert found.table().equals(TABLE)
+
+
+def test_an_artifact_of_another_schema_is_not_found(tmp_path):
+    store = ArtifactStore(tmp_path)
+    kept(store, "a")
+    assert store.find("a", TABLE.schema.remove(0)) is None
+    assert not store.has("a")
+
+
+def test_many_threads_read_one_open_artifact(tmp_path):
+    store = ArtifactStore(tmp_path)
+    kept(store, "a")
+    found = store.find("a", TABLE.schema)
+    with ThreadPoolExecutor(8) as threads:
+        tables = list(threads.map(lambda _: found.table(), range(64)))
+    assert all(table.equals(TABLE) for table in tables)
+
+
+def test_an_artifact_without_rows_has_its_schema(tmp_path):
+    store = ArtifactStore(tmp_path)
+    kept(store, "a", TABLE.slice(0, 0))
+    assert store.find("a", TABLE.schema).table().equals(TABLE.slice(0, 0))
