@@ -13,7 +13,7 @@ _PLACE = ("place",)
 def place_nodes(
     sym_symbols: Plan, cst_params: Plan, cst_defs: Plan, flow_calls: Plan, flow_args: Plan, sites: Plan
 ) -> Plan:
-    """place, node_id: each place of one part that a node stands for, once."""
+    """place, node_id: the places of one part that a node stands for."""
     variables = sym_symbols.select(
         place=_concat(Literal("var:"), Column("scope_id"), Literal(":"), Column("lookup_name")),
         node_id=Column("symbol_row_id"),
@@ -32,33 +32,21 @@ def place_nodes(
         node_id=_concat(Literal("arg:"), Column("file_id"), Literal(":"), _text("bstart"), Literal("-"), _text("bend")),
     )
     given = Join(passed, called.select("place"), "left anti", _PLACE, _PLACE, ("place", "node_id"))
-    return Union((variables, parameters, *returns, results, given)).distinct("place", "node_id")
+    return Union((variables, parameters, *returns, results, given))
 
 
 def flows(flow_copies: Plan, resolution: Plan, place_nodes: Plan, all_place_nodes: Plan, repo_files: Plan) -> Plan:
     """file_id, path, src_node_id, dst_node_id: what flows by a copy in a file, or to any file because of a call."""
-    copies = flow_copies.select("file_id", "src", "dst")
-    by_calls = resolution.where(Call("=", (Column("relation"), Literal("flow")))).select("file_id", "src", "dst")
-    ends = Union(
-        (
-            _dst_node(_src_node(copies, place_nodes), place_nodes),
-            _dst_node(_src_node(by_calls, place_nodes), all_place_nodes),
-        )
-    )
+    by_calls = resolution.where(Call("=", (Column("relation"), Literal("flow"))))
+    copies = Union(tuple(rows.select("file_id", "src", "dst") for rows in (flow_copies, by_calls)))
+    sources = place_nodes.select("place", src_node_id=Column("node_id"))
+    known = Join(copies, sources, "inner", ("src",), _PLACE, ("file_id", "dst"), ("src_node_id",))
+    targets = all_place_nodes.select("place", dst_node_id=Column("node_id"))
+    ends = Join(targets, known, "inner", _PLACE, ("dst",), ("dst_node_id",), ("file_id", "src_node_id"))
     kept, on = ("file_id", "src_node_id", "dst_node_id"), ("file_id",)
     placed = Join(ends, repo_files.select("file_id", "path"), "inner", on, on, kept, ("path",))
     different = Call("<>", (Column("src_node_id"), Column("dst_node_id")))
     return placed.where(different).distinct("path", *kept)
-
-
-def _src_node(rows: Plan, nodes: Plan) -> Plan:
-    found = nodes.select("place", src_node_id=Column("node_id"))
-    return Join(rows, found, "inner", ("src",), _PLACE, ("file_id", "dst"), ("src_node_id",))
-
-
-def _dst_node(rows: Plan, nodes: Plan) -> Plan:
-    found = nodes.select("place", dst_node_id=Column("node_id"))
-    return Join(rows, found, "inner", ("dst",), _PLACE, ("file_id", "src_node_id"), ("dst_node_id",))
 
 
 def _like(column: str, pattern: str) -> Expr:
