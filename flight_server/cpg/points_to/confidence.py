@@ -1,6 +1,7 @@
 """How sure a call edge is: by how many callees rival at its site, and by what had to be assumed on the way.
 
-The figures are shares of edges that were right, rounded down, on the programs of ``tests/calls``.
+The figures are estimates. What is checked, on the programs of ``tests/calls``: edges of 0.9 and more are right at least
+97 times in 100.
 """
 
 from dataclasses import dataclass

@@ -15,8 +15,6 @@ does not say.
     order        src: class · dst, name: a class of its method resolution order · position: rank, 0 being itself
     override     src: method · dst: the method that it overrides
     type         src: place · dst: class, or name: the external, whose instances may be there
-    import       src: imported module · label: imported name or null · dst: module (file_id) or definition,
-                 or name: the external · kind: module, function, class, external
     binding      src: binding (``<scope_id>/bind:<name>``) that nothing in its file binds · dst: the binding of another
                  file that it means, or name: the builtin or external
 """
