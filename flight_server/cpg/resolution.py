@@ -12,7 +12,7 @@ from flight_server.cpg.points_to.inputs import INPUTS
 from flight_server.cpg.points_to.solution import solution
 
 _FIRST, *_SIDES = INPUTS
-VERSION = 1
+VERSION = 2
 _KEPT = ("file_id", "confidence", "ambiguity_group_id", "rule_name")
 _CALL = (*("site_id", "caller_def_id", "caller_qname", "callee_def_id", "callee_qname", "is_external", "site_kind"),)
 

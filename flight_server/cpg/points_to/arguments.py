@@ -1,10 +1,10 @@
-"""Arguments of call sites and parameters of functions: the tables that a call joins."""
+"""Arguments of call sites, parameters of functions, what they give back: the tables that a call joins."""
 
 from dataclasses import dataclass, field
 
 import numpy as np
 
-from flight_server.cpg.points_to.columns import Ints, Pairs, pack
+from flight_server.cpg.points_to.columns import NONE, Ints, Mask, Pairs, is_in, pack
 from flight_server.cpg.points_to.relations import Rows
 
 
@@ -69,3 +69,28 @@ class Parameters:
     def at(self, definitions: Ints, positions: Ints) -> Ints:
         """The places of functions' parameters at positions, 0 where there is none."""
         return self.positional.find(pack(definitions, positions))
+
+
+@dataclass
+class Passed:
+    """Parameters that functions give back as they are (``passing``).
+
+    ``returns`` is, by definition, the place of all else that calls get from it. ``inner`` is the same place, by the
+    place of a parameter that is given back, 0 for other places. ``rest``, sorted, has the packed (definition, position
+    in its ``*args``) of arguments that are given back. ``origins`` are the packed (place in ``returns``, return value)
+    where the two differ, sorted.
+    """
+
+    returns: Ints = field(default_factory=lambda: NONE)
+    inner: Ints = field(default_factory=lambda: np.zeros(1, np.int64))
+    rest: Ints = field(default_factory=lambda: NONE)
+    origins: Ints = field(default_factory=lambda: NONE)
+
+    def gives(self, parameters: Ints) -> Mask:
+        """Which parameters, by place, are given back."""
+        mask: Mask = self.inner[parameters] > 0
+        return mask
+
+    def gives_rest(self, definitions: Ints, positions: Ints) -> Mask:
+        """Which positions in functions' ``*args`` are given back."""
+        return is_in(pack(definitions, positions), self.rest)

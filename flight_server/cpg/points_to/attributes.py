@@ -15,8 +15,8 @@ from flight_server.cpg.points_to.world import World
 
 DEEPEST_EXTERNAL = 5
 
-_WITH_PLAIN_FIELDS = (Kind.FUNCTION, Kind.MODULE, Kind.INSTANCE)
-_STORES = (Kind.INSTANCE, Kind.CLASS, Kind.MODULE, Kind.FUNCTION)
+_WITHOUT_CLASS = (Kind.FUNCTION, Kind.MODULE)
+_HOLDERS = (Kind.INSTANCE, Kind.CLASS, *_WITHOUT_CLASS)
 
 
 def load(world: World, objects: Ints, rows: Ints) -> None:
@@ -46,7 +46,7 @@ def store(world: World, objects: Ints, rows: Ints) -> None:
 
 def store_attributes(world: World, objects: Ints, keys: Ints, sources: Ints) -> None:
     """Keep what is at ``sources`` as attributes."""
-    kept = world.heap.is_of(objects, *_STORES)
+    kept = world.heap.is_of(objects, *_HOLDERS)
     objects, keys, sources = objects[kept], keys[kept], sources[kept]
     world.copy(world.heap.field(objects, keys), sources)
     if not world.resolves_names_only:
@@ -56,22 +56,30 @@ def store_attributes(world: World, objects: Ints, keys: Ints, sources: Ints) -> 
 def lookup(world: World, objects: Ints, keys: Ints, targets: Ints, implicit: Mask) -> None:
     """Bring the attributes ``keys`` of objects to ``targets``; implicit ones (special methods) come from the type."""
     heap = world.heap
-    plain = heap.is_of(objects, *_WITH_PLAIN_FIELDS) & ~implicit
-    if world.resolves_names_only:
-        plain |= heap.is_of(objects, Kind.CLASS) & ~implicit
+    plain = heap.is_of(objects, *(_HOLDERS if world.resolves_names_only else _WITHOUT_CLASS)) & ~implicit
     world.copy(targets[plain], heap.field(objects[plain], keys[plain]))
     _external(world, *_where(heap.is_of(objects, Kind.EXTERNAL) & ~implicit, objects, keys, targets))
     if world.resolves_names_only:
         return
     _literal(world, *_where(heap.is_of(objects, Kind.CONTAINER, Kind.CONSTANT) & ~implicit, objects, keys, targets))
-    is_instance = heap.is_of(objects, Kind.INSTANCE)
-    _instance(world, *_where(is_instance & ~implicit, objects, keys, targets))
-    instances, names, to = _where(is_instance & implicit, objects, keys, targets)
-    own(world, heap.first.values[instances], names, to, instances, binds=True)
-    is_class = heap.is_of(objects, Kind.CLASS)
-    _class(world, *_where(is_class, objects, keys, targets), implicit=implicit[is_class])
-    _super(world, *_where(heap.is_of(objects, Kind.SUPER) & ~implicit, objects, keys, targets))
     _property(world, *_where(heap.is_of(objects, Kind.PROPERTY) & ~implicit, objects, keys, targets))
+    seen = heap.is_of(objects, Kind.INSTANCE, Kind.CLASS) | (heap.is_of(objects, Kind.SUPER) & ~implicit)
+    _through_classes(world, *_where(seen, objects, keys, targets), implicit=implicit[seen])
+
+
+def _through_classes(world: World, objects: Ints, keys: Ints, targets: Ints, *, implicit: Mask) -> None:
+    """Look each attribute of each object up once, into a place of its own that is copied to the targets."""
+    heap = world.heap
+    reads = heap.read(objects, keys, implicit=implicit)
+    world.copy(targets, reads)
+    reads, first = np.unique(reads, return_index=True)
+    objects, keys, implicit = objects[first], keys[first], implicit[first]
+    is_instance, is_class = heap.is_of(objects, Kind.INSTANCE), heap.is_of(objects, Kind.CLASS)
+    _instance(world, *_where(is_instance & ~implicit, objects, keys, reads))
+    instances, names, to = _where(is_instance & implicit, objects, keys, reads)
+    own(world, heap.first.values[instances], names, to, instances, binds=True)
+    _class(world, *_where(is_class, objects, keys, reads), implicit=implicit[is_class])
+    _super(world, *_where(heap.is_of(objects, Kind.SUPER), objects, keys, reads))
 
 
 def inherited(
@@ -132,6 +140,7 @@ def _instance(world: World, objects: Ints, keys: Ints, targets: Ints) -> None:
         return
     heap = world.heap
     classes = heap.first.values[objects]
+    world.copy(targets, heap.field(objects, keys))
     inherited(world, classes, keys, targets, objects, binds=True)
     type_of = keys == world.keys["__class__"]
     world.put(targets[type_of], classes[type_of])

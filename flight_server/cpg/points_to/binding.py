@@ -1,12 +1,12 @@
 """Views: what becomes of a class's attribute that is read through an instance, a class or ``super``.
 
 This is the descriptor protocol: functions become methods, class methods are bound to the class, static methods
-unwrapped; the getters of properties and the ``__get__`` of other descriptors are called.
+unwrapped; the getters of properties and the ``__get__`` of other descriptors are called where the read has its result.
 """
 
 import numpy as np
 
-from flight_server.cpg.points_to.calls import call_function
+from flight_server.cpg.points_to.calls import call_function, give
 from flight_server.cpg.points_to.columns import Ints, Mask, constant
 from flight_server.cpg.points_to.heap import Kind
 from flight_server.cpg.points_to.relations import Family
@@ -27,15 +27,26 @@ def through_views(world: World, places: Ints, objects: Ints) -> None:
         heap.first.values[objects] * (kinds == Kind.FUNCTION)
     ]
     is_method = (kinds == Kind.FUNCTION) & binds & ~of_class & ~is_static
-    is_property = (kinds == Kind.PROPERTY) & binds
     _bind_class_methods(world, of_class, objects, selves, targets)
     world.put(targets[is_method], heap.object(Kind.METHOD, objects[is_method], selves[is_method]))
     static = kinds == Kind.STATIC
     world.put(targets[static], heap.first.values[objects[static]])
-    _call_getters(world, heap.first.values[objects[is_property]], selves[is_property], targets[is_property])
-    _call_get(world, kinds == Kind.INSTANCE, objects, selves, targets)
+    runs = (kinds == Kind.PROPERTY) & binds
+    described = np.flatnonzero(kinds == Kind.INSTANCE)
+    runs[described[_bears_get(world, objects[described])[2]]] = True
+    world.put(targets[runs], heap.object(Kind.ACCESS, objects[runs], selves[runs]))
+    is_property = (kinds == Kind.PROPERTY) & binds
     plain = ~(of_class | is_method | static | is_property | (kinds == Kind.SETTER))
     world.put(targets[plain], objects[plain])
+
+
+def access(world: World, targets: Ints, accesses: Ints) -> None:
+    """Reads with their results at ``targets`` run properties' getters and descriptors' ``__get__``."""
+    heap = world.heap
+    objects, selves = heap.first.values[accesses], heap.second.values[accesses]
+    is_property = heap.is_of(objects, Kind.PROPERTY)
+    _call_getters(world, heap.first.values[objects[is_property]], selves[is_property], targets[is_property])
+    _call_get(world, objects[~is_property], selves[~is_property], targets[~is_property])
 
 
 def _bind_class_methods(world: World, mask: Mask, objects: Ints, selves: Ints, targets: Ints) -> None:
@@ -52,20 +63,19 @@ def _call_getters(world: World, getters: Ints, selves: Ints, targets: Ints) -> N
     call_function(world, world.access_sites(targets, 0), getters, selves, targets)
 
 
-def _call_get(world: World, mask: Mask, objects: Ints, selves: Ints, targets: Ints) -> None:
+def _call_get(world: World, objects: Ints, selves: Ints, targets: Ints) -> None:
     """An instance whose class has ``__get__``: called with the instance and the class that it is read through."""
-    heap, keys = world.heap, world.keys
-    objects, selves, targets = objects[mask], selves[mask], targets[mask]
-    if not len(objects):
-        return
-    get = constant(keys["__get__"], objects)
-    number, member, found = world.classes.bearers(heap.first.values[objects], get)
-    kept = found[number] & heap.is_of(member, Kind.CLASS)
-    number, member = number[kept], member[kept]
-    world.add(
-        Family.DESCRIPTOR_LOAD,
-        *(heap.field(member, get[number]), objects[number], selves[number], targets[number]),
-    )
+    heap, name = world.heap, world.keys["__get__"]
+    number, member, _ = _bears_get(world, objects)
+    world.add(Family.DESCRIPTOR_LOAD, heap.field_of(member, name), objects[number], selves[number], targets[number])
+
+
+def _bears_get(world: World, instances: Ints) -> tuple[Ints, Ints, Mask]:
+    """The repo's classes that the ``__get__`` of instances may come from, by position; and which instances have one."""
+    get = constant(world.keys["__get__"], instances)
+    number, member, found = world.classes.bearers(world.heap.first.values[instances], get)
+    kept = found[number] & world.heap.is_of(member, Kind.CLASS)
+    return number[kept], member[kept], found
 
 
 def load_through_descriptors(world: World, objects: Ints, rows: Ints) -> None:
@@ -74,7 +84,7 @@ def load_through_descriptors(world: World, objects: Ints, rows: Ints) -> None:
     functions = objects[world.heap.is_of(objects, Kind.FUNCTION)]
     sites = world.access_sites(targets, 0)
     call_function(world, sites, functions, descriptors, targets)
-    _give_argument(world, functions, 1, selves)
+    give(world, _parameter(world, functions, 1), selves, targets)
 
 
 def store_through_descriptors(world: World, objects: Ints, rows: Ints) -> None:
@@ -100,7 +110,7 @@ def set_through_descriptors(world: World, objects: Ints, rows: Ints) -> None:
     _, descriptors, selves, sources = _functions(world, objects, rows)
     functions = objects[world.heap.is_of(objects, Kind.FUNCTION)]
     _call_setter(world, functions, descriptors, sources, 2)
-    _give_argument(world, functions, 1, selves)
+    world.put(_parameter(world, functions, 1), selves)
 
 
 def _functions(world: World, objects: Ints, rows: Ints) -> tuple[Ints, ...]:
@@ -111,10 +121,6 @@ def _call_setter(world: World, functions: Ints, selves: Ints, sources: Ints, pos
     sites = world.access_sites(sources, 1)
     call_function(world, sites, functions, selves, np.zeros_like(sites))
     world.copy(_parameter(world, functions, position), sources)
-
-
-def _give_argument(world: World, functions: Ints, position: int, objects: Ints) -> None:
-    world.put(_parameter(world, functions, position), objects)
 
 
 def _parameter(world: World, functions: Ints, position: int) -> Ints:

@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from flight_server.cpg.points_to.columns import HALF, LOWER, Codes, Ints, Pairs, pack
+from flight_server.cpg.points_to.columns import HALF, LOWER, Codes, Ints, Pairs, distinct, is_in, pack
 from flight_server.cpg.points_to.confidence import Judgement, judge
 from flight_server.cpg.points_to.creation import SITE_KIND
 from flight_server.cpg.points_to.heap import Kind
@@ -115,7 +115,7 @@ def arguments(solver: Solver, _: Names) -> pa.Table:
 def flows(solver: Solver, _: Names) -> pa.Table:
     """Rows of ``flow``: copies between places of the source that the source's own copies do not say."""
     source = solver.world.source
-    codes = solver.world.copies.all()
+    codes = _from_returns(solver.world.copies.all(), solver.world.passed.origins)
     last = len(source.places.values)
     codes = codes[(codes >> HALF <= last) & (codes & LOWER <= last)]
     own = Codes()
@@ -123,6 +123,15 @@ def flows(solver: Solver, _: Names) -> pa.Table:
     codes = codes[~own.contains(codes)]
     origin = source.places.of(codes >> HALF)
     return rows_of("flow", file_of_place(origin), {"src": origin, "dst": source.places.of(codes & LOWER)})
+
+
+def _from_returns(copies: Ints, origins: Ints) -> Ints:
+    """What comes from the inner places of functions comes from their return values."""
+    sources, inner = copies >> HALF, origins >> HALF
+    at = np.minimum(inner.searchsorted(sources), max(len(inner) - 1, 0))
+    found = is_in(sources, inner)
+    sources[found] = origins[at[found]] & LOWER
+    return distinct(pack(sources, copies & LOWER))
 
 
 class _Parameters:

@@ -23,9 +23,11 @@ def annotate(world: World) -> None:
     )
     rows = np.delete(rows, np.unique(which[~vague]), axis=0)
     which, objects = world.points.under(rows[:, 0])
-    _instances(world, objects, rows[which, 1])
     externals = heap.is_of(objects, Kind.EXTERNAL) & ~np.isin(heap.root.values[objects], world.annotation_roots)
-    world.put(rows[which[externals], 1], _values(world, objects[externals]))
+    values = _values(world, objects[externals])
+    for targets in (rows[:, 1], world.passed.inner[rows[:, 1]]):
+        _instances(world, objects, targets[which])
+        world.put(targets[which[externals]], values)
 
 
 def make(world: World, objects: Ints, rows: Ints) -> None:

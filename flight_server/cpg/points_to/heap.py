@@ -1,9 +1,9 @@
 """Objects and the places that hang below them.
 
 An object is a kind and two ids: an instance of a class, a method bound to an object, the attribute of an external.
-A place is a variable or temporary of the source, a field of an object (its attribute, its item), or a view: what
-arrives there is bound to an object, as an attribute of a class is when it is read through an instance, and goes on to
-another place.
+A place is a variable or temporary of the source, a field of an object (its attribute, its item), what an object's
+attribute reads as (its own or a class's), or a view: what arrives there is bound to an object, as an attribute of a
+class is when it is read through an instance, and goes on to another place.
 """
 
 from enum import IntEnum
@@ -34,6 +34,7 @@ class Kind(IntEnum):
     CLASS_METHOD = 14  # what it wraps
     PARTIAL = 15  # callee, call site that gave the first arguments
     SITE = 16  # call site: holds the temporaries of a model
+    ACCESS = 18  # property or descriptor, object that it is read from: runs wherever such a read has its result
 
 
 class Shape(IntEnum):
@@ -66,6 +67,7 @@ class Heap:
         self._by_kind = {kind: Pairs() for kind in Kind}
         self.fields = Pairs()
         self._views = Pairs()
+        self._reads = Pairs()
         self._new_fields: list[tuple[Ints, Ints]] = []
 
     def object(self, kind: Kind, first: Ints, second: Ints | None = None) -> Ints:
@@ -92,6 +94,12 @@ class Heap:
         if len(new):
             self._new_fields.append((new, np.arange(self.places, self.places + len(new))))
             self._grow(len(new))
+        return numbers
+
+    def read(self, objects: Ints, keys: Ints, *, implicit: Mask) -> Ints:
+        """The places of what attributes read as, whoever reads them; ``implicit``: as Python looks for its methods."""
+        numbers, new = self._reads.number(pack(objects, keys * 2 + implicit), self.places)
+        self._grow(len(new))
         return numbers
 
     def view(self, targets: Ints, selves: Ints, *, binds: Mask) -> Ints:

@@ -25,6 +25,7 @@ GET_ATTRIBUTE = "#bound __getattr__"
 CREATED = "#metaclass's __new__"
 INITIALISED = "#metaclass's __init__"
 SUBCLASSED = "#bases' __init_subclass__"
+RETURNED = "#returned"
 TEMPORARIES = tuple(f"#temporary {number}" for number in range(24))
 POSITIONS = 64
 SLICE = "[:"
@@ -44,6 +45,7 @@ _SPECIAL = (
         CREATED,
         INITIALISED,
         SUBCLASSED,
+        RETURNED,
         *TEMPORARIES,
         *_POSITION_KEYS,
     ),

@@ -13,7 +13,7 @@ import numpy as np
 
 from flight_server.cpg.points_to import attributes, binding, calls, evidence, items
 from flight_server.cpg.points_to.caps import Caps
-from flight_server.cpg.points_to.columns import HALF, LOWER, NONE, Codes, Ints, Mask
+from flight_server.cpg.points_to.columns import HALF, LOWER, NONE, Codes, Ints, Mask, distinct
 from flight_server.cpg.points_to.creation import create_classes
 from flight_server.cpg.points_to.heap import Kind
 from flight_server.cpg.points_to.hierarchy import order_classes
@@ -83,7 +83,7 @@ class Solver:
             new = self._spread_copies()
             if again is not None:
                 known = world.points.all()
-                new, again = np.union1d(known[_among(known & LOWER, again)], new), None
+                new, again = distinct(np.concatenate([known[_among(known & LOWER, again)], new])), None
             self._apply(new)
             items.spread_inclusions(world)
             self.edge_strata.append((stratum, world.take_edges()))
@@ -133,9 +133,13 @@ class Solver:
     def _arrive(self, places: Ints, objects: Ints) -> None:
         world = self.world
         is_view = world.heap.view_target.values[places] > 0
-        world.put(places[~is_view], objects[~is_view])
+        runs = ~is_view & (world.heap.kinds(objects) == Kind.ACCESS)
+        stays = ~is_view & ~runs
+        world.put(places[stays], objects[stays])
         if is_view.any():
             binding.through_views(world, places[is_view], objects[is_view])
+        if runs.any():
+            binding.access(world, places[runs], objects[runs])
 
 
 def solve(source: Source, between_rounds: Callable[[], None]) -> Solver:

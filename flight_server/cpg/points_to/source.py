@@ -142,6 +142,11 @@ def flags(column: Strings) -> Mask:
     return mask
 
 
+def is_one_of(strings: Strings, *values: str) -> Mask:
+    """Which strings are one of the values."""
+    return flags(pc.is_in(strings, pa.array(values)))
+
+
 def _variables(places: Texts) -> tuple[Ints, pa.Array, pa.Array]:
     """The places that are variables of a definition's scope, the definition's id and the name."""
     start = len("var:")
@@ -215,11 +220,11 @@ def _definitions(tables: Tables, ids: Texts, keys: Keys, returns: Ints, yields: 
         row=row,
         container=_with_null(ids.find(ordered["container_def_id"])),
         name=_with_null(keys.all.find(ordered["name"])),
-        is_function=_with_null(_is_one_of(kind, "function", "async_function", "lambda")),
-        is_class=_with_null(_is_one_of(kind, "class")),
-        is_module=_with_null(_is_one_of(kind, "module")),
+        is_function=_with_null(is_one_of(kind, "function", "async_function", "lambda")),
+        is_class=_with_null(is_one_of(kind, "class")),
+        is_module=_with_null(is_one_of(kind, "module")),
         is_generator=_with_null(flags(ordered["is_generator"])),
-        static=static | _with_null(_is_one_of(ordered["name"], "__new__")),
+        static=static | _with_null(is_one_of(ordered["name"], "__new__")),
         class_method=class_method | _with_null(flags(implicit)),
         dataclass=dataclass,
         returns=_with_null(returns),
@@ -231,10 +236,6 @@ def _marked(size: int, numbers: Ints) -> Mask:
     mask = np.zeros(size, bool)
     mask[numbers[numbers > 0]] = True
     return mask
-
-
-def _is_one_of(strings: Strings, *values: str) -> Mask:
-    return flags(pc.is_in(strings, pa.array(values)))
 
 
 def _with_null(column: Column) -> Column:
@@ -255,8 +256,8 @@ def _sites(tables: Tables, definition_ids: Texts, place: Mapping[tuple[str, str]
         callee=_with_null(place["flow_calls", "callee"][row]),
         result=_with_null(place["flow_calls", "result"][row]),
         caller=_with_null(definition_ids.find(table["caller_def_id"])[row]),
-        explicit=_with_null(_is_one_of(kind, "call", "decorator")),
-        decorates=_with_null(_is_one_of(kind, "decorator")),
+        explicit=_with_null(is_one_of(kind, "call", "decorator")),
+        decorates=_with_null(is_one_of(kind, "decorator")),
         decorated=_decorated(tables["cst_decorators"], ids, definition_ids),
     )
 

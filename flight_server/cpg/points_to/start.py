@@ -10,6 +10,7 @@ from flight_server.cpg.points_to.columns import Ints, Mask, ints, pack, table
 from flight_server.cpg.points_to.heap import Kind, Shape
 from flight_server.cpg.points_to.interning import numbered
 from flight_server.cpg.points_to.keys import EVERY, SOME
+from flight_server.cpg.points_to.passing import find_passed
 from flight_server.cpg.points_to.programs import compile_models
 from flight_server.cpg.points_to.relations import Family, Together
 from flight_server.cpg.points_to.source import Source, flags, rows_where
@@ -70,6 +71,7 @@ def begin(source: Source) -> World:
     _store(world)
     _call(world)
     _declare_parameters(world)
+    find_passed(world)
     annotated, annotation = (
         source.place["flow_annotations", "place"],
         source.place["flow_annotations", "annotation_place"],

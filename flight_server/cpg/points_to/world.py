@@ -8,7 +8,7 @@ from collections import defaultdict
 
 import numpy as np
 
-from flight_server.cpg.points_to.arguments import Arguments, Parameters
+from flight_server.cpg.points_to.arguments import Arguments, Parameters, Passed
 from flight_server.cpg.points_to.classes import Classes
 from flight_server.cpg.points_to.columns import (
     HALF,
@@ -41,7 +41,7 @@ class World:
         self.points, self.copies, self.edges, self.dispatched = (Codes() for _ in range(4))
         self.included, self.bound_calls = Codes(), Codes()
         self.classes = Classes()
-        self.arguments, self.parameters = Arguments(), Parameters()
+        self.arguments, self.parameters, self.passed = Arguments(), Parameters(), Passed()
         self.site_result = Growing(0)
         self.site_result.values = source.sites.result.copy()
         self.site_root = Growing(0)
