@@ -6,6 +6,7 @@ columns that it reads, and other outputs by the rows that they came to: so an ed
 leaves the result as valid as it was, and with it all that depends on it.
 """
 
+from collections import defaultdict
 from collections.abc import Hashable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, replace
@@ -143,8 +144,14 @@ class PartCatalog:
             yield from ((None, batch) for batch in ready.form.batches(rows.batches))
             return
         cutter = partitioning_of(ready.schema, self.snapshot.parts, self.snapshot.repo)
-        for piece in cutter.split(pa.Table.from_batches(rows.batches, rows.schema)):
-            yield from ((piece.part, batch) for batch in ready.form.batches(piece.rows.to_batches()))
+        pieces = defaultdict[Part, list[pa.Table]](list)
+        for batch in rows.batches:
+            check_stopped()
+            for piece in cutter.split(pa.Table.from_batches([batch])):
+                pieces[piece.part].append(piece.rows)
+        for part in sorted(pieces):
+            whole = (batch for piece in pieces.pop(part) for batch in piece.to_batches())
+            yield from ((part, batch) for batch in ready.form.batches(whole))
 
     def _content(self, node: Plan, *, computing: bool) -> object:
         """What stands for the rows that a node of a plan brings in from outside."""

@@ -15,6 +15,8 @@ from flight_server.contracts.ids import file_id, part_of, part_of_path
 from flight_server.contracts.tables import partition_column
 from flight_server.storage.paths import GLOBAL, Part
 
+CODES = pa.dictionary(pa.int32(), pa.string())
+
 
 @dataclass(frozen=True)
 class PartRows:
@@ -55,7 +57,7 @@ class Partitioning:
         if self.column is None:
             yield PartRows(GLOBAL, rows)
             return
-        encoded = pc.dictionary_encode(keys_of(rows, self.column).combine_chunks())
+        encoded = _encoded(rows, self.column)
         values = encoded.dictionary.to_pylist()
         ordered = sorted((self.part(value), value, code) for code, value in enumerate(values))
         rank_of_code = np.empty(len(values), np.int32)
@@ -80,3 +82,14 @@ def partitioning_of(schema: pa.Schema, parts: int, repo: str) -> Partitioning:
 def keys_of(rows: pa.Table, column: str) -> pa.ChunkedArray:
     """The partition column as plain strings; rows without a value are with those of the empty string."""
     return pc.fill_null(rows.column(column).cast(pa.string()), "")
+
+
+def _encoded(rows: pa.Table, column: str) -> pa.DictionaryArray:
+    """The partition column as codes of the strings that it has: its own codes if it comes as such."""
+    given = rows.column(column)
+    if given.num_chunks != 1 or given.type != CODES or given.null_count:
+        return pc.dictionary_encode(keys_of(rows, column).combine_chunks())
+    indices, dictionary = given.chunk(0).indices.to_numpy(), given.chunk(0).dictionary
+    is_used = np.bincount(indices, minlength=len(dictionary)) > 0
+    number = (np.cumsum(is_used) - 1).astype(np.int32)
+    return pa.DictionaryArray.from_arrays(pa.array(number[indices]), dictionary.filter(pa.array(is_used)))

@@ -7,14 +7,20 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from flight_server.cpg.points_to.columns import HALF, LOWER, Codes, Ints, Pairs, distinct, is_in, pack
-from flight_server.cpg.points_to.confidence import Judgement, judge
+from flight_server.cpg.points_to.confidence import RULES, Judgement, judge
 from flight_server.cpg.points_to.creation import SITE_KIND
 from flight_server.cpg.points_to.heap import Kind
+from flight_server.cpg.points_to.interning import Texts, coded
 from flight_server.cpg.points_to.names import OBJECT_KINDS, Names
-from flight_server.cpg.points_to.rows import file_of, file_of_place, rows_of
+from flight_server.cpg.points_to.rows import PLACES, choice, files_of, rows_of
 from flight_server.cpg.points_to.solve import Solver
 
 _ACCESS = ("get:", "set:", "class:")
+_SITES = (
+    "site:def:",
+    *(f"{access}{kind}:def:" for access in _ACCESS for kind in ("x", "var", "ret")),
+    "class:def:",
+)
 
 
 def calls(solver: Solver, names: Names) -> pa.Table:
@@ -22,45 +28,37 @@ def calls(solver: Solver, names: Names) -> pa.Table:
     world, source = solver.world, solver.world.source
     codes = world.edges.all()
     sites, callees = codes >> HALF, codes & LOWER
-    of_source = sites < len(source.sites.caller)
-    known = np.where(of_source, sites, 0)
-    accesses = _access_sites(solver, np.where(of_source, 0, sites))
-    site = pc.coalesce(source.sites.ids.of(known), accesses)
-    caller = np.where(of_source, source.sites.caller[known], _definition_of_access(solver, accesses))
+    accesses = _accesses(solver)
+    texts = pa.concat_arrays([pa.nulls(1, pa.string()), source.sites.ids.values, accesses])
+    caller = np.concatenate([source.sites.caller, _definitions_of(solver, accesses)])[sites]
     external = world.heap.is_of(callees, Kind.EXTERNAL)
     definition = np.where(external, 0, world.heap.first.values[callees])
-    kinds = pa.array(OBJECT_KINDS[kind] for kind in (Kind.FUNCTION, Kind.CLASS, Kind.EXTERNAL))
     which = np.where(external, 2, world.heap.is_of(callees, Kind.CLASS).astype(np.int64))
+    labels = pc.coalesce(
+        pa.concat_arrays([source.site_kinds, pa.nulls(len(accesses), pa.string())]),
+        pc.if_else(pc.starts_with(texts, "class:"), "class", "property"),
+    )
+    named = pa.concat_arrays([names.qualified, names.external])
     return rows_of(
         "call",
-        file_of(
-            site,
-            (
-                "site:def:",
-                *(f"{access}{kind}:def:" for access in _ACCESS for kind in ("x", "var", "ret")),
-                "class:def:",
-            ),
-        ),
+        files_of(texts[1:], _SITES, sites),
         {
-            "src": site,
-            "dst": source.definitions.ids.of(definition),
-            "kind": kinds.take(pa.array(which)),
-            "label": pc.coalesce(
-                source.site_kinds.take(pa.array(known)),
-                pc.if_else(pc.starts_with(site, "class:"), pa.scalar("class"), pa.scalar("property")),
-            ),
-            "name": pc.coalesce(names.qualified.take(pa.array(definition)), names.external.take(pa.array(callees))),
-            "owner": source.definitions.ids.of(caller),
-            "owner_name": names.qualified.take(pa.array(caller)),
-            **_judged(judge(solver, codes), site),
+            "src": coded(texts, sites),
+            "dst": source.definitions.ids.coded(definition),
+            "kind": choice(tuple(OBJECT_KINDS[kind] for kind in (Kind.FUNCTION, Kind.CLASS, Kind.EXTERNAL)), which),
+            "label": coded(labels, sites),
+            "name": coded(named, np.where(definition > 0, definition, len(names.qualified) + callees)),
+            "owner": source.definitions.ids.coded(caller),
+            "owner_name": coded(names.qualified, caller),
+            **_judged(judge(solver, codes), texts, sites),
         },
     )
 
 
-def _access_sites(solver: Solver, sites: Ints) -> pa.Array:
-    """The ids of the sites of attribute reads and writes; null for others, and for those inside of models."""
-    kinds, places = solver.world.access_of(sites)
-    source = solver.world.source
+def _accesses(solver: Solver) -> pa.Array:
+    """The ids of the sites behind those of the source: of attribute reads and writes; null inside of models."""
+    world, source = solver.world, solver.world.source
+    kinds, places = world.access_of(np.arange(len(source.sites.caller), world.sites))
     creates = kinds == SITE_KIND
     places = np.where(~creates & (places > len(source.places.values)), 0, places)
     texts = pc.coalesce(
@@ -70,7 +68,7 @@ def _access_sites(solver: Solver, sites: Ints) -> pa.Array:
     return pc.binary_join_element_wise(prefix, texts, "")
 
 
-def _definition_of_access(solver: Solver, accesses: pa.Array) -> Ints:
+def _definitions_of(solver: Solver, accesses: pa.Array) -> Ints:
     """The definitions whose code reads or writes: those in the places that the sites are named after."""
     known = solver.world.source.definitions
     of_class = known.ids.find(
@@ -84,8 +82,8 @@ def arguments(solver: Solver, _: Names) -> pa.Table:
     """Rows of ``argument``: those of calls that the source spells or implies."""
     world, source = solver.world, solver.world.source
     codes = world.bound_calls.all()
-    sites, coded = codes >> HALF, codes & LOWER
-    definitions, shift = coded >> 1, coded & 1
+    sites, bound = codes >> HALF, codes & LOWER
+    definitions, shift = bound >> 1, bound & 1
     parameters = _Parameters(solver)
     which, rows = world.arguments.positional.under(sites)
     position = rows[:, 1]
@@ -97,17 +95,17 @@ def arguments(solver: Solver, _: Names) -> pa.Table:
     known = parameter > 0
     spelled = np.concatenate([np.zeros_like(position), pairs[:, 1]])[known]
     at, parameter = at[known], parameter[known]
-    site = source.sites.ids.of(sites[at])
+    texts, at_site = pa.concat_arrays([pa.nulls(1, pa.string()), source.sites.ids.values]), sites[at]
     functions = world.heap.object(Kind.FUNCTION, definitions[at])
     return rows_of(
         "argument",
-        file_of(site, ("site:def:",)),
+        files_of(texts[1:], _SITES[:1], at_site),
         {
-            "src": site,
-            "dst": source.tables["cst_params"]["param_id"].take(pa.array(parameter - 1)).combine_chunks(),
-            "name": source.keys.all.of(spelled),
+            "src": coded(texts, at_site),
+            "dst": Texts(source.tables["cst_params"]["param_id"].combine_chunks()).coded(parameter),
+            "name": source.keys.all.coded(spelled),
             "position": pa.array(np.concatenate([position, np.zeros_like(named)])[known], mask=spelled > 0),
-            **_judged(judge(solver, pack(sites[at], functions)), site),
+            **_judged(judge(solver, pack(at_site, functions)), texts, at_site),
         },
     )
 
@@ -121,8 +119,9 @@ def flows(solver: Solver, _: Names) -> pa.Table:
     own = Codes()
     own.add(pack(source.place["flow_copies", "src"], source.place["flow_copies", "dst"]))
     codes = codes[~own.contains(codes)]
-    origin = source.places.of(codes >> HALF)
-    return rows_of("flow", file_of_place(origin), {"src": origin, "dst": source.places.of(codes & LOWER)})
+    origins, places = codes >> HALF, source.places
+    files = files_of(places.values, PLACES, origins)
+    return rows_of("flow", files, {"src": places.coded(origins), "dst": places.coded(codes & LOWER)})
 
 
 def _from_returns(copies: Ints, origins: Ints) -> Ints:
@@ -162,9 +161,9 @@ class _Parameters:
         return np.where(place > 0, self._by_place[place], others[definitions])
 
 
-def _judged(found: Judgement, sites: pa.Array) -> Mapping[str, pa.Array]:
+def _judged(found: Judgement, texts: pa.Array, sites: Ints) -> Mapping[str, pa.Array]:
     return {
         "confidence": pa.array(found.confidence),
-        "rule_name": found.rule,
-        "ambiguity_group_id": pc.if_else(pa.array(found.ambiguous), sites, None),
+        "rule_name": choice(RULES, found.rule),
+        "ambiguity_group_id": coded(texts, np.where(found.ambiguous, sites, 0)),
     }

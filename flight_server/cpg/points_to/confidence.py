@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
 
 from flight_server.cpg.points_to.columns import HALF, LOWER, Ints, Mask, is_in
 from flight_server.cpg.points_to.heap import Kind
@@ -22,10 +21,10 @@ _EVIDENCE = 2  # the last stratum that assumes nothing
 
 @dataclass(frozen=True)
 class Judgement:
-    """For each edge its confidence, the rule's name, and whether it has rivals at its site."""
+    """For each edge its confidence, the rule's place in RULES, and whether it has rivals at its site."""
 
     confidence: npt.NDArray[np.float32]
-    rule: pa.Array
+    rule: Ints
     ambiguous: Mask
 
 
@@ -42,7 +41,7 @@ def judge(solver: Solver, edges: Ints) -> Judgement:
     certain = is_in(edges, np.sort(np.concatenate(early))) if early else np.zeros(len(edges), bool)
     rule[~certain] = RULES.index("assumed")
     rule[solver.caps.is_saturated(_callee_places(solver, sites))] = RULES.index("saturated")
-    return Judgement(_CONFIDENCE[rule], pa.array(RULES).take(pa.array(rule)), rivals & (counts > 1))
+    return Judgement(_CONFIDENCE[rule], rule, rivals & (counts > 1))
 
 
 def _callee_places(solver: Solver, sites: Ints) -> Ints:

@@ -30,6 +30,10 @@ class Texts:
         """The strings with these numbers, null for 0."""
         return self.values.take(pa.array(numbers - 1, mask=numbers == 0))
 
+    def coded(self, numbers: Ints) -> pa.DictionaryArray:
+        """The same as codes: what has more rows than strings takes less room so."""
+        return pa.DictionaryArray.from_arrays(pa.array((numbers - 1).astype(np.int32), mask=numbers == 0), self.values)
+
     def one(self, text: str) -> int:
         """A string's number, 0 if it has none."""
         return int(self.find(pa.array([text]))[0])
@@ -50,6 +54,12 @@ def texts(columns: Sequence[Strings]) -> Texts:
     """The distinct strings of the columns."""
     distinct = pc.unique(_chunks(columns)).drop_null()
     return Texts(distinct.take(pc.sort_indices(distinct)))
+
+
+def coded(values: pa.Array, numbers: Ints) -> pa.DictionaryArray:
+    """The values at these positions, as codes; null where the value is."""
+    absent = values.is_null().to_numpy(zero_copy_only=False)[numbers]
+    return pa.DictionaryArray.from_arrays(pa.array(numbers.astype(np.int32), mask=absent), values.fill_null(""))
 
 
 def _positions(found: Strings) -> Ints:

@@ -21,19 +21,30 @@ does not say.
 
 from collections.abc import Mapping
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from flight_server.contracts.outputs import OUTPUTS
+from flight_server.cpg.points_to.columns import Ints
+from flight_server.cpg.points_to.interning import coded
 
-SCHEMA: pa.Schema = OUTPUTS["resolution"].plain_schema
+_CODES = pa.dictionary(pa.int32(), pa.string())
+_PLAIN: pa.Schema = OUTPUTS["resolution"].plain_schema
+SCHEMA = pa.schema(
+    [column.with_type(_CODES) if column.type == pa.string() else column for column in _PLAIN], metadata=_PLAIN.metadata
+)
 _FILE_DIGITS = len("file:") + 16
-_PLACES = ("var:def:", "x:def:", "ret:def:", "yld:def:")
+PLACES = ("var:def:", "x:def:", "ret:def:", "yld:def:")
 
 
-def rows_of(relation: str, file_ids: pa.Array, columns: Mapping[str, pa.Array | pa.ChunkedArray]) -> pa.Table:
-    """Rows of one relation; a column that is not given is null. Rows whose file is unknown are left out."""
-    given = {"relation": pa.repeat(pa.scalar(relation), len(file_ids)), "file_id": file_ids, **columns}
+def rows_of(relation: str, file_ids: pa.DictionaryArray, columns: Mapping[str, pa.Array]) -> pa.Table:
+    """Rows of one relation; a column that is not given is null. Rows whose file is unknown are left out.
+
+    Strings are codes of the relation's own: they repeat, and a large repo has tens of millions of rows.
+    """
+    name = pa.DictionaryArray.from_arrays(pa.array(np.zeros(len(file_ids), np.int32)), pa.array([relation]))
+    given = {"relation": name, "file_id": file_ids, **columns}
     arrays = [
         given[field.name].cast(field.type) if field.name in given else pa.nulls(len(file_ids), field.type)
         for field in SCHEMA
@@ -42,8 +53,14 @@ def rows_of(relation: str, file_ids: pa.Array, columns: Mapping[str, pa.Array | 
     return table.filter(pc.is_valid(table["file_id"])) if file_ids.null_count else table
 
 
-def file_of(texts: pa.Array, prefixes: tuple[str, ...]) -> pa.Array:
-    """The file ids in ids and places that have one behind one of the prefixes, else null."""
+def files_of(texts: pa.Array, prefixes: tuple[str, ...], numbers: Ints) -> pa.DictionaryArray:
+    """The files of the texts with these numbers, from 1: the file ids behind one of the prefixes, else null."""
+    files = _file_ids(texts, prefixes).dictionary_encode()
+    which = files.indices.fill_null(-1).to_numpy()[numbers - 1]
+    return pa.DictionaryArray.from_arrays(pa.array(which, mask=(which < 0) | (numbers == 0)), files.dictionary)
+
+
+def _file_ids(texts: pa.Array, prefixes: tuple[str, ...]) -> pa.Array:
     found = pa.nulls(len(texts), pa.string())
     for prefix in prefixes:
         start = len(prefix)
@@ -52,6 +69,6 @@ def file_of(texts: pa.Array, prefixes: tuple[str, ...]) -> pa.Array:
     return found
 
 
-def file_of_place(places: pa.Array) -> pa.Array:
-    """The file ids in places of the source."""
-    return file_of(places, _PLACES)
+def choice(values: tuple[str, ...], numbers: Ints) -> pa.DictionaryArray:
+    """A column of few values, by their positions."""
+    return coded(pa.array(values, pa.string()), numbers)

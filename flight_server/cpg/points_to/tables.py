@@ -10,11 +10,13 @@ from flight_server.cpg.points_to.call_tables import arguments, calls, flows
 from flight_server.cpg.points_to.columns import HALF, LOWER, Ints, distinct, pack
 from flight_server.cpg.points_to.heap import Kind
 from flight_server.cpg.points_to.hierarchy import overridden
+from flight_server.cpg.points_to.interning import coded
 from flight_server.cpg.points_to.names import OBJECT_KINDS, Names, name_all
-from flight_server.cpg.points_to.rows import file_of, file_of_place, rows_of
+from flight_server.cpg.points_to.rows import PLACES, choice, files_of, rows_of
 from flight_server.cpg.points_to.solve import Solver
 
 Relation = Callable[[Solver, Names], pa.Table]
+_NAMED_PLACES = ("var:def:", "ret:def:", "yld:def:")
 
 
 def relations(solver: Solver) -> pa.Table:
@@ -24,8 +26,13 @@ def relations(solver: Solver) -> pa.Table:
 
 
 def _definitions(solver: Solver, names: Names) -> pa.Table:
-    ids = solver.world.source.definitions.ids.values
-    return rows_of("definition", names.definition_file[1:], {"src": ids, "name": names.qualified[1:]})
+    ids = solver.world.source.definitions.ids
+    numbers = np.arange(1, len(ids.values) + 1)
+    return rows_of(
+        "definition",
+        coded(names.definition_file, numbers),
+        {"src": ids.coded(numbers), "name": coded(names.qualified, numbers)},
+    )
 
 
 def _points_to(solver: Solver, names: Names) -> pa.Table:
@@ -33,17 +40,15 @@ def _points_to(solver: Solver, names: Names) -> pa.Table:
     codes = world.points.all()
     codes = codes[codes >> HALF <= len(world.source.places.values)]
     places, objects = codes >> HALF, codes & LOWER
-    texts = world.source.places.of(places)
-    kinds = pa.array([OBJECT_KINDS[kind] for kind in Kind])
     number = np.zeros(max(Kind) + 1, np.int64)
     number[list(Kind)] = np.arange(len(Kind))
     return rows_of(
         "points_to",
-        file_of_place(texts),
+        files_of(world.source.places.values, PLACES, places),
         {
-            "src": texts,
-            "dst": names.object_id.take(pa.array(objects)),
-            "kind": kinds.take(pa.array(number[world.heap.kinds(objects)])),
+            "src": world.source.places.coded(places),
+            "dst": coded(names.object_id, objects),
+            "kind": choice(tuple(OBJECT_KINDS[kind] for kind in Kind), number[world.heap.kinds(objects)]),
             "saturated": pa.array(solver.caps.is_saturated(places)),
         },
     )
@@ -68,11 +73,11 @@ def _class_pairs(solver: Solver, names: Names, relation: str, first: Ints, secon
     other = np.where(world.heap.is_of(second, Kind.CLASS), world.heap.first.values[second], 0)
     return rows_of(
         relation,
-        names.definition_file.take(pa.array(definition)),
+        coded(names.definition_file, definition),
         {
-            "src": world.source.definitions.ids.of(definition),
-            "dst": world.source.definitions.ids.of(other),
-            "name": names.external.take(pa.array(second)),
+            "src": world.source.definitions.ids.coded(definition),
+            "dst": world.source.definitions.ids.coded(other),
+            "name": coded(names.external, second),
             "position": pa.array(position),
         },
     )
@@ -82,7 +87,7 @@ def _overrides(solver: Solver, names: Names) -> pa.Table:
     ids = solver.world.source.definitions.ids
     method, other = overridden(solver.world)
     return rows_of(
-        "override", names.definition_file.take(pa.array(method)), {"src": ids.of(method), "dst": ids.of(other)}
+        "override", coded(names.definition_file, method), {"src": ids.coded(method), "dst": ids.coded(other)}
     )
 
 
@@ -102,15 +107,14 @@ def _types(solver: Solver, names: Names) -> pa.Table:
     types = np.where(instance, heap.first.values[objects], world.shape_types[np.where(instance, 0, shape)])
     typed = distinct(pack(places, types))
     places, types = typed >> HALF, typed & LOWER
-    texts = world.source.places.of(places)
     of_class = heap.is_of(types, Kind.CLASS)
     return rows_of(
         "type",
-        file_of(texts, ("var:def:", "ret:def:", "yld:def:")),
+        files_of(world.source.places.values, _NAMED_PLACES, places),
         {
-            "src": texts,
-            "dst": world.source.definitions.ids.of(np.where(of_class, heap.first.values[types], 0)),
-            "name": names.external.take(pa.array(types)),
+            "src": world.source.places.coded(places),
+            "dst": world.source.definitions.ids.coded(np.where(of_class, heap.first.values[types], 0)),
+            "name": coded(names.external, types),
         },
     )
 
@@ -120,15 +124,15 @@ def _bindings(solver: Solver, names: Names) -> pa.Table:
     world = solver.world
     places, externals = world.meant_externals
     starred, sources = world.meant_variables
-    every = world.source.places.of(np.concatenate([places, starred]))
+    every = np.concatenate([places, starred])
     missing = np.zeros_like(places)
     return rows_of(
         "binding",
-        file_of(every, ("var:def:",)),
+        files_of(world.source.places.values, _NAMED_PLACES[:1], every),
         {
-            "src": _binding_ids(every),
+            "src": _binding_ids(world.source.places.of(every)),
             "dst": _binding_ids(world.source.places.of(np.concatenate([missing, sources]))),
-            "name": names.external.take(pa.array(np.concatenate([externals, np.zeros_like(starred)]))),
+            "name": coded(names.external, np.concatenate([externals, np.zeros_like(starred)])),
         },
     )
 
