@@ -162,7 +162,9 @@ class KernelFunction:
     others: never for a part only of a run of equal ``group_by`` values, which must lie together. ``needs`` are the
     input columns that it reads, whichever are asked of it, ``side_needs`` those of each side. A filter on a column of
     ``passes`` gives the same rows before the kernel as behind it. ``replaces_columns`` says that the output has none of
-    the input's columns, ``of_nothing_nothing`` that no rows come of no rows. ``version`` changes when the result does.
+    the input's columns, ``of_nothing_nothing`` that no rows come of no rows. ``row_bytes`` is about how much memory it
+    takes at its peak for each row that it is given, where that is worth a question before it starts.
+    ``version`` changes when the result does.
     """
 
     name: str
@@ -174,6 +176,7 @@ class KernelFunction:
     replaces_columns: bool = False
     side_needs: tuple[tuple[str, ...], ...] = ()
     of_nothing_nothing: bool = True
+    row_bytes: int = 0
 
 
 @dataclass(frozen=True)

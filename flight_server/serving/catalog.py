@@ -24,6 +24,7 @@ from arrowdsl.schema.schema import empty_table
 from flight_server.contracts.raw import RAW_TABLES
 from flight_server.contracts.tables import partition_column
 from flight_server.pipeline.driver import Output
+from flight_server.serving.memory import check_memory, machine_bytes
 from flight_server.serving.plans import OutputPlans, Ready
 from flight_server.serving.results import Results
 from flight_server.storage.artifact_file import Artifact, Span
@@ -31,7 +32,7 @@ from flight_server.storage.partitioning import partitioning_of
 from flight_server.storage.paths import Part
 from flight_server.storage.snapshots import Snapshot
 
-FORMAT = 1  # of artifacts: what changes how rows are written changes this
+FORMAT = 2  # of artifacts: what changes how rows are written changes this
 
 
 @dataclass(frozen=True)
@@ -126,8 +127,10 @@ class PartCatalog:
     def computed(self, output: str, scope: Scope, fingerprint: str) -> Artifact:
         """The rows of an output in an artifact; those of a fixpoint sorted by part."""
         ready = self.ready(output, scope)
+        if scope is not Scope.PART:
+            check_memory(output, ready.plan, self.snapshot, machine_bytes())
         artifacts = self.results.artifacts
-        draft = artifacts.draft(ready.schema)
+        draft = artifacts.draft(ready.schema, compressed=scope is Scope.FIXPOINT)
         try:
             stream = open_stream(ready.plan, self)
             with closing(stream.batches):

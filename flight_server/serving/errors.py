@@ -19,3 +19,9 @@ class UnknownDatasetError(DataError):
     """A dataset that the pipeline does not have."""
 
     code = "unknown_dataset"
+
+
+class TooLargeError(DataError):
+    """An output that is computed from a whole repo at once, which needs more memory than the machine has."""
+
+    code = "too_large"

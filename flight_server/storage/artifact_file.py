@@ -95,7 +95,8 @@ class Artifact:
 class ArtifactWriter:
     """Writes an artifact, part after part; raises StorageError."""
 
-    def __init__(self, path: Path, schema: pa.Schema) -> None:
+    def __init__(self, path: Path, schema: pa.Schema, *, compressed: bool = False) -> None:
+        """``compressed`` with lz4: a fifth of the room, and about a fifth of the speed."""
         self.path = path
         self.bytes = 0
         self._schema = schema
@@ -105,7 +106,8 @@ class ArtifactWriter:
         with writing("an artifact"):
             path.parent.mkdir(parents=True, exist_ok=True)
             self._sink = pa.OSFile(str(path), "wb")
-            self._writer = pa.ipc.new_file(self._sink, schema)
+            options = pa.ipc.IpcWriteOptions(compression="lz4" if compressed else None)
+            self._writer = pa.ipc.new_file(self._sink, schema, options=options)
 
     def write(self, batch: pa.RecordBatch, part: Part | None = None) -> pa.RecordBatch:
         """Write a batch; returns it as it will be read."""

@@ -60,9 +60,9 @@ class ArtifactStore:
         """Whether there is such an artifact, damaged or not."""
         return self._path(fingerprint).exists()
 
-    def draft(self, schema: pa.Schema) -> ArtifactWriter:
+    def draft(self, schema: pa.Schema, *, compressed: bool = False) -> ArtifactWriter:
         """A new file to be kept or discarded. Dictionaries must be the same in all its batches."""
-        return ArtifactWriter(self.folder / f"{_DRAFT}{uuid4().hex}", schema)
+        return ArtifactWriter(self.folder / f"{_DRAFT}{uuid4().hex}", schema, compressed=compressed)
 
     def keep(self, fingerprint: str, draft: ArtifactWriter) -> Artifact:
         """Finish a draft and give it its name. One over the limit can be read all the same, and is not kept."""
