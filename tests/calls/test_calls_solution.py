@@ -9,11 +9,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from call_programs import facts_of
 
+from arrowdsl.schema.schema import plain
 from flight_server.cpg.points_to.inputs import INPUTS
 from flight_server.cpg.points_to.solution import solution
 
 DEMO = Path(__file__).parents[2] / "flight_server" / "demo_repo"
 CROWD = 60
+CHAIN = 1500
 
 
 def test_the_order_of_files_does_not_matter(tmp_path: Path) -> None:
@@ -40,6 +42,13 @@ def test_a_place_that_holds_too_much_is_saturated_and_its_calls_are_doubtful(tmp
     doubtful = [row for row in rows if row["relation"] == "call" and row["rule_name"] == "saturated"]
     assert 0 < len({row["name"] for row in doubtful}) < CROWD
     assert all(row["confidence"] <= 0.5 for row in doubtful)
+
+
+def test_a_long_chain_of_classes_is_followed_to_its_end(tmp_path: Path) -> None:
+    links = [f"class C{n}(C{n - 1}): pass" for n in range(1, CHAIN)]
+    _write(tmp_path, chain="\n".join(["class C0:\n    def go(self): pass", *links, f"C{CHAIN - 1}().go()"]))
+    called = {row["name"] for row in _rows(solution(facts_of(tmp_path))) if row["relation"] == "call"}
+    assert "chain.C0.go" in called
 
 
 def test_no_facts_give_no_rows() -> None:
@@ -112,4 +121,4 @@ def _by_files(tables: Mapping[str, pa.Table], seed: int) -> dict[str, pa.Table]:
 
 def _rows(relations: pa.Table) -> list[dict[str, object]]:
     keys = [(name, "ascending") for name in ("relation", "file_id", "src", "dst", "name", "position", "label", "kind")]
-    return relations.sort_by(keys).to_pylist()
+    return relations.cast(plain(relations.schema)).sort_by(keys).to_pylist()

@@ -85,12 +85,17 @@ def linearise(classes: Ints, owners: Ints, bases: Ints, objects: int) -> tuple[I
     done[0] = True
     while not done.all():
         ready = np.flatnonzero(~done & done[row[declared]].all(axis=1))
+        single = (declared[ready] > 0).sum(axis=1) == 1
         if not len(ready):
             ready = np.flatnonzero(~done)
-        merged = _merge(np.concatenate([[0], classes])[ready], _sequences(declared[ready], row, lines, done))
-        width = max(lines.shape[1], merged.shape[1])
-        lines = np.pad(lines, ((0, 0), (0, width - lines.shape[1])))
-        lines[ready, : merged.shape[1]] = merged
+            single = np.zeros(len(ready), bool)
+        heads = np.concatenate([[0], classes])
+        for chosen, merge in ((ready[single], _behind_one), (ready[~single], _merge)):
+            if len(chosen):
+                merged = merge(heads[chosen], _sequences(declared[chosen], row, lines, done))
+                if merged.shape[1] > lines.shape[1]:  # doubled, so that a long chain is not copied at each step
+                    lines = np.pad(lines, ((0, 0), (0, 2 * merged.shape[1] - lines.shape[1])))
+                lines[chosen, : merged.shape[1]] = merged
         done[ready] = True
     return _flat(classes, lines[1:], objects)
 
@@ -116,6 +121,12 @@ def _sequences(declared: Ints, row: Ints, lines: Ints, done: Mask) -> Ints:
     orders = np.pad(orders, ((0, 0), (0, 0), (0, width - orders.shape[2])))
     last = np.pad(declared, ((0, 0), (0, width - declared.shape[1])))
     return np.concatenate([orders, last[:, None, :]], axis=1)
+
+
+def _behind_one(heads: Ints, sequences: Ints) -> Ints:
+    """The orders of classes with one base each, which is done: they, then its order."""
+    orders = sequences[:, 0]
+    return np.concatenate([heads[:, None], orders[:, : int((orders > 0).sum(axis=1).max())]], axis=1)
 
 
 def _merge(heads: Ints, sequences: Ints) -> Ints:
