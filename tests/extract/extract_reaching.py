@@ -6,6 +6,7 @@ A pair is the span of a use of a plain local variable of a function, and the lin
 import ast
 import dis
 from collections import defaultdict
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from types import CodeType
 
@@ -14,6 +15,7 @@ Pairs = set[tuple[Span, int]]
 JUMPS_ALWAYS = frozenset({"JUMP_FORWARD", "JUMP_BACKWARD", "JUMP_BACKWARD_NO_INTERRUPT"})
 ENDS = frozenset({"RETURN_VALUE", "RAISE_VARARGS", "RERAISE"})
 FLOWING = ast.FunctionDef | ast.AsyncFunctionDef
+FUNCTION_CODE = 2  # CO_NEWLOCALS
 
 
 @dataclass
@@ -124,3 +126,20 @@ def source_pairs(flow, walk, tree: ast.Module) -> dict[str, Pairs]:
         for owner, points in owners.items()
         if owner in functions
     }
+
+
+def function_code(code: CodeType) -> Iterator[CodeType]:
+    """The code of functions inside of some code, at any depth."""
+    for constant in code.co_consts:
+        if hasattr(constant, "co_code"):
+            if constant.co_flags & FUNCTION_CODE and not constant.co_name.startswith("<"):
+                yield constant
+            yield from function_code(constant)
+
+
+def fast_loads(code: CodeType, lines: list[int]) -> Iterator[Span]:
+    """The spans at which a function loads its own variables."""
+    for instruction in dis.get_instructions(code):
+        where = instruction.positions
+        if instruction.opname == "LOAD_FAST" and where.lineno:
+            yield lines[where.lineno - 1] + where.col_offset, lines[where.end_lineno - 1] + where.end_col_offset

@@ -1,7 +1,6 @@
 """What holds for the control flow of any source: laws over the demo repo and the standard library, and referees."""
 
 import ast
-import dis
 import functools
 import sys
 import threading
@@ -10,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from extract_control_flow import flow_of, owners_of
-from extract_reaching import bytecode_pairs, source_pairs
+from extract_reaching import bytecode_pairs, fast_loads, function_code, source_pairs
 from extract_rows import DEMO, library_files
 
 from flight_client.extract import scan
@@ -21,7 +20,6 @@ LIBRARY = ("argparse.py", "asyncio/tasks.py", "contextlib.py", "enum.py", "subpr
 FILES = {file.path: DEMO / file.path for file in scan(DEMO) if not file.path.endswith(("broken.py", "generic.py"))}
 FILES |= dict(zip(LIBRARY, library_files(LIBRARY), strict=True))
 every_file = pytest.mark.parametrize("path", FILES)
-FUNCTION_CODE = 2  # CO_NEWLOCALS
 
 
 @functools.cache
@@ -150,21 +148,6 @@ def test_definitions_reach_the_uses_that_they_reach_in_bytecode():
     assert len(ours) > 9_000
     assert len(ours & theirs) / len(ours | theirs) >= 0.998
     assert not theirs - ours
-
-
-def function_code(code):
-    for constant in code.co_consts:
-        if hasattr(constant, "co_code"):
-            if constant.co_flags & FUNCTION_CODE and not constant.co_name.startswith("<"):
-                yield constant
-            yield from function_code(constant)
-
-
-def fast_loads(code, lines):
-    for instruction in dis.get_instructions(code):
-        where = instruction.positions
-        if instruction.opname == "LOAD_FAST" and where.lineno:
-            yield lines[where.lineno - 1] + where.col_offset, lines[where.end_lineno - 1] + where.end_col_offset
 
 
 def deep(data: bytes):
