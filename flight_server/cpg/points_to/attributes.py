@@ -7,7 +7,7 @@ externals.
 
 import numpy as np
 
-from flight_server.cpg.points_to.columns import Ints, Mask, constant
+from flight_server.cpg.points_to.columns import Ints, Mask, constant, pack
 from flight_server.cpg.points_to.heap import Kind, Shape
 from flight_server.cpg.points_to.keys import GET_ATTRIBUTE
 from flight_server.cpg.points_to.relations import Family
@@ -25,12 +25,29 @@ def load(world: World, objects: Ints, rows: Ints) -> None:
 
 
 def load_missing(world: World, rows: Ints) -> None:
-    """Rows of ATTRIBUTE_LOAD whose attribute was found nowhere: what ``__getattr__`` of the instance's class gives."""
-    heap, keys = world.heap, world.keys
+    """Rows of ATTRIBUTE_LOAD whose attribute was found nowhere.
+
+    Either a framework makes the instance, and a base's ``__init__`` sets the attribute, of which nothing is known but
+    what it does to the base's own instances; or the class has a ``__getattr__``.
+    """
+    heap = world.heap
     rows = rows[(rows[:, 3] == 0) & ~world.points.has_any(rows[:, 2])]
     which, objects = world.points.under(rows[:, 0])
     kept = heap.is_of(objects, Kind.INSTANCE)
-    targets, objects = rows[which[kept], 2], objects[kept]
+    _from_instances_of_bases(world, objects[kept], rows[which[kept]])
+    _from_getattr(world, objects[kept], rows[which[kept], 2])
+
+
+def _from_instances_of_bases(world: World, objects: Ints, rows: Ints) -> None:
+    heap = world.heap
+    number, rank, member = world.classes.order(heap.first.values[objects])
+    number, member = _where((rank > 0) & heap.is_of(member, Kind.CLASS), number, member)
+    instances = heap.known(Kind.INSTANCE, member)
+    world.copy(rows[number, 2], heap.fields.find(pack(instances, rows[number, 1])))
+
+
+def _from_getattr(world: World, objects: Ints, targets: Ints) -> None:
+    heap, keys = world.heap, world.keys
     classes, name = heap.first.values[objects], constant(keys["__getattr__"], objects)
     _, _, found = world.classes.bearers(classes, name)
     targets, objects, classes, name = _where(found, targets, objects, classes, name)

@@ -88,6 +88,10 @@ class Heap:
             self.objects = end
         return numbers
 
+    def known(self, kind: Kind, first: Ints) -> Ints:
+        """The objects of a kind with this one id, 0 where there is none yet."""
+        return self._by_kind[kind].find(pack(first, np.zeros_like(first)))
+
     def field(self, objects: Ints, keys: Ints) -> Ints:
         """The places of objects' attributes or items."""
         numbers, new = self.fields.number(pack(objects, keys), self.places)

@@ -177,15 +177,19 @@ def _assume(solver: Solver) -> None:
     """What is left unknown: annotations say what they can, methods and subscripts are assumed to be used."""
     world = solver.world
     for _ in range(_AGAIN):
-        known = len(world.points), len(world.copies)
+        known = world.size
         evidence.annotate(world)
         solver.run(2)
         _assume_uses(world)
         solver.run(3)
-        if known == (len(world.points), len(world.copies)):
+        if known == world.size:
             break
-    attributes.load_missing(world, world.relations.rows[Family.ATTRIBUTE_LOAD].all())
-    solver.run(3)
+    for _ in range(_AGAIN):
+        known = world.size
+        attributes.load_missing(world, world.relations.rows[Family.ATTRIBUTE_LOAD].all())
+        solver.run(3)
+        if known == world.size:
+            break
 
 
 def _among(objects: Ints, chosen: Mask) -> Mask:

@@ -76,6 +76,11 @@ class World:
         """The repo's keys."""
         return self.source.keys
 
+    @property
+    def size(self) -> tuple[int, int]:
+        """How much is known: when this stays the same, nothing is new."""
+        return len(self.points), len(self.copies)
+
     def definition(self, definitions: Ints) -> Ints:
         """The objects of functions, classes and modules, by definition; 0 for others."""
         known = self.source.definitions
