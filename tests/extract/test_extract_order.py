@@ -1,5 +1,6 @@
 """The same rows in the same order and batches, whatever the number of processes; parts, progress, module names."""
 
+import gc
 import importlib
 
 import pytest
@@ -48,6 +49,18 @@ def test_batches_are_cut_by_rows_and_chunks_by_bytes(monkeypatch):
 def test_file_ids_are_those_of_the_contract():
     for row in tables_of(DEMO)["repo_files"]:
         assert row["file_id"] == file_id("demo", row["path"])
+
+
+def test_extraction_leaves_no_cycles_to_the_garbage_collector():
+    batches_of(ASYNCIO, 1)
+    gc.collect()
+    gc.disable()
+    try:
+        batches_of(ASYNCIO, 1)
+        left = gc.collect()
+    finally:
+        gc.enable()
+    assert left < 1000  # a tree alone has more nodes
 
 
 def test_progress_counts_all_files():

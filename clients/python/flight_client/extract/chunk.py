@@ -105,14 +105,15 @@ def extract_chunk(chunk: Chunk) -> Iterator[pa.RecordBatch]:
 
     Each is made when it is asked for, and its rows are then dropped: who passes batches on holds no more than one.
     """
-    with ThreadPoolExecutor(max_workers=1) as deep, _quiet(), _uncollected():
-        before = threading.stack_size(STACK_BYTES)
-        try:
-            future = deep.submit(_extract_files, chunk)
-        finally:
-            threading.stack_size(before)
-        files = future.result()
-    yield from _batches(chunk, files)
+    with _uncollected():
+        with ThreadPoolExecutor(max_workers=1) as deep, _quiet():
+            before = threading.stack_size(STACK_BYTES)
+            try:
+                future = deep.submit(_extract_files, chunk)
+            finally:
+                threading.stack_size(before)
+            files = future.result()
+        yield from _batches(chunk, files)
 
 
 def _extract_files(chunk: Chunk) -> list[_FileRows]:
@@ -137,12 +138,11 @@ def lost_chunk(chunk: Chunk, message: str) -> list[pa.RecordBatch]:
 
 def _batches(chunk: Chunk, files: Sequence[_FileRows]) -> Iterator[pa.RecordBatch]:
     for table in chunk.tables:
-        with _uncollected():
-            rows = Rows(table)
-            for found in files:
-                rows.add(found.file_id, found.member.path, found.tables.pop(table, ()))
-            batch = rows.batch()
-            del rows
+        rows = Rows(table)
+        for found in files:
+            rows.add(found.file_id, found.member.path, found.tables.pop(table, ()))
+        batch = rows.batch()
+        del rows
         yield batch
 
 
@@ -156,7 +156,7 @@ def _quiet() -> Iterator[None]:
 
 @contextlib.contextmanager
 def _uncollected() -> Iterator[None]:
-    """No garbage collection, which would only walk the trees."""
+    """No garbage collection: it would walk trees and rows, and find nothing, as none of them is part of a cycle."""
     was_enabled = gc.isenabled()
     gc.disable()
     try:

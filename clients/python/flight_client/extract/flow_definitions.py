@@ -110,7 +110,7 @@ class Definitions(Annotations):
 
     def _parameters(self, node: ast.arguments, function: Scope) -> None:
         """Parameters, with their annotations; the surplus of arguments is a tuple and a dict."""
-        names = self.variables.names(function)
+        names = self.names_of(function)
         for position, parameter in enumerate(parameters(node)):
             place = argument_place(function, parameter.arg, position)
             self.copy(names[parameter.arg].place, place, "assign")

@@ -64,13 +64,13 @@ class Expressions(Lowering):
 
     def _attribute(self, node: ast.Attribute) -> Place | None:
         value = node.value
-        base = self.dispatch[value.__class__](value)
+        base = self.dispatch[value.__class__](self, value)
         return None if base is None else self.attribute(base, node.attr)
 
     def _call(self, node: ast.Call) -> Place:
         """A call's arguments have a row each, also those of which nothing is known."""
         function, dispatch, args = node.func, self.dispatch, self.rows.args
-        callee = dispatch[function.__class__](function)
+        callee = dispatch[function.__class__](self, function)
         executor = self.executor
         result, site = executor.temporary(), executor.site_id()
         start, end = self.span(node)
@@ -78,10 +78,14 @@ class Expressions(Lowering):
         self.rows.calls.append((start, end, site, call_id, "call", callee, result, executor.def_id))
         for position, argument in enumerate(node.args):
             star = 1 if argument.__class__ is ast.Starred else 0
-            args.append((*self.span(argument), site, position, None, star, dispatch[argument.__class__](argument)))
+            args.append(
+                (*self.span(argument), site, position, None, star, dispatch[argument.__class__](self, argument))
+            )
         for position, keyword in enumerate(node.keywords, len(node.args)):
             value, star = keyword.value, 2 if keyword.arg is None else 0
-            args.append((*self.span(keyword), site, position, keyword.arg, star, dispatch[value.__class__](value)))
+            args.append(
+                (*self.span(keyword), site, position, keyword.arg, star, dispatch[value.__class__](self, value))
+            )
         if function.__class__ is ast.Name and not (node.args or node.keywords):
             self._super(node, site)
         return result

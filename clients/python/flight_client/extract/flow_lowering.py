@@ -5,12 +5,12 @@ is known of it. Handlers recurse as plain Python calls, which use no C stack, so
 """
 
 import ast
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 
 from flight_client.extract.flow_rows import SHOWN_CHARACTERS, Executor, FlowRows, executing
 from flight_client.extract.flow_variables import Names, Variables
-from flight_client.extract.node_classes import NODE_CLASSES, Located
+from flight_client.extract.node_classes import Dispatching, Located
 from flight_client.extract.nodes import literal_text
 from flight_client.extract.places import Place
 from flight_client.extract.positions import Span
@@ -33,10 +33,10 @@ CONSTANT_KINDS: Mapping[type, str] = MappingProxyType(
 _SHOWN_BITS = 4 * SHOWN_CHARACTERS  # a longer integer has no short repr, and is slow to write
 
 
-class Lowering:
+class Lowering(Dispatching):
     """Lowers one file's code: ``scope`` is where names are looked up, ``executor`` the definition whose code runs."""
 
-    handlers: Mapping[str, str] = MappingProxyType({})
+    otherwise = "parts"
 
     def __init__(self, walk: Walk, rows: FlowRows, variables: Variables) -> None:
         self.walk = walk
@@ -47,23 +47,27 @@ class Lowering:
         self.constant_kinds: dict[Place | None, str] = {}
         self.first_parameter: dict[Scope, Place] = {}
         self._executors: dict[Scope, Executor] = {}
-        self.dispatch: dict[type, Callable[..., Place | None]] = dict.fromkeys(NODE_CLASSES.values(), self.parts)
-        for name, method in self.handlers.items():
-            if name in NODE_CLASSES:
-                self.dispatch[NODE_CLASSES[name]] = getattr(self, method)
+        self._names: dict[Scope, Names] = {}
         self.enter(walk.scopes[0])
 
     def enter(self, scope: Scope) -> Scope:
         """Go on in another scope; gives the one that was left."""
         left = getattr(self, "scope", scope)
         self.scope = scope
-        self.names: Names = self.variables.names(scope)
+        self.names = self.names_of(scope)
         runs = executing(scope)
         executor = self._executors.get(runs)
         if executor is None:
             executor = self._executors[runs] = Executor(runs.def_id, runs.is_generator)
         self.executor = executor
         return left
+
+    def names_of(self, scope: Scope) -> Names:
+        """What names mean in a scope."""
+        found = self._names.get(scope)
+        if found is None:
+            found = self._names[scope] = Names(scope, self.variables)
+        return found
 
     def span(self, node: Located) -> Span:
         """The byte offsets of a node."""
@@ -75,20 +79,21 @@ class Lowering:
 
     def value(self, node: ast.AST) -> Place | None:
         """Lower an expression or statement; gives the place of its value."""
-        return self.dispatch[node.__class__](node)
+        place: Place | None = self.dispatch[node.__class__](self, node)
+        return place
 
     def values(self, nodes: Iterable[ast.AST | None]) -> None:
         """Lower nodes in turn for what they do."""
         for node in nodes:
             if node is not None:
-                self.dispatch[node.__class__](node)
+                self.dispatch[node.__class__](self, node)
 
     def parts(self, node: ast.AST) -> None:
         """Lower what a node holds."""
         for child in ast.iter_child_nodes(node):
             handler = self.dispatch.get(child.__class__)
             if handler is not None:
-                handler(child)
+                handler(self, child)
 
     def copy(self, place: Place, source: Place | None, reason: str) -> None:
         """What is at ``source`` is at ``place`` too."""

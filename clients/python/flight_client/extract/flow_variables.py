@@ -32,7 +32,7 @@ class Variable:
 
 
 class Names(dict[str, Variable]):
-    """The variables that names mean in a scope: found when first asked for."""
+    """The variables that names mean in a scope: found when first asked for. ``variables`` knows nothing of it."""
 
     def __init__(self, scope: Scope, variables: "Variables") -> None:
         super().__init__()
@@ -51,15 +51,7 @@ class Variables:
         self.module = module
         self.rows = rows
         self._known: dict[Binding, Variable] = {}
-        self._names: dict[Scope, Names] = {}
         self._cells: dict[Scope, Variable] = {}
-
-    def names(self, scope: Scope) -> Names:
-        """The names of a scope."""
-        found = self._names.get(scope)
-        if found is None:
-            found = self._names[scope] = Names(scope, self)
-        return found
 
     def meant(self, name: str, scope: Scope) -> Variable:
         """What a name means in a scope; what nothing in the file binds is a variable of the module."""

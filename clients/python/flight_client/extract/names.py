@@ -5,14 +5,14 @@ operators don't count. A node class has a handler, named in a table; what has no
 """
 
 import ast
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import Literal
 
 from flight_client.extract import positions
 from flight_client.extract.fstrings import FIELDS_HAVE_POSITIONS, place_fields
 from flight_client.extract.modules import Module
-from flight_client.extract.node_classes import FIELDS, NODE_CLASSES, Located, NamedNode
+from flight_client.extract.node_classes import FIELDS, Dispatching, Located, NamedNode
 from flight_client.extract.positions import Span
 from flight_client.extract.scopes import Scope, module_scope
 from flight_client.extract.source import Source
@@ -20,7 +20,6 @@ from flight_client.extract.source import Source
 Row = tuple[object, ...]
 NameRef = tuple[int, int, str, str | None, str, Scope]
 Noted = tuple[str, Literal["annotated", "walrus"], Scope]
-Handler = Callable[..., None]
 
 CONTEXTS: Mapping[type[ast.AST], str] = MappingProxyType({ast.Load: "LOAD", ast.Store: "STORE", ast.Del: "DEL"})
 
@@ -55,7 +54,7 @@ NAME_HANDLERS = MappingProxyType(
 )
 
 
-class NameWalk:
+class NameWalk(Dispatching):
     """Walks one file's names into rows of ``cst_name_refs`` and ``cst_imports``, and bindings into scopes.
 
     A row starts with its span, ends with its scope, and has the columns of ``tables.ROWS`` between. Names in what is
@@ -63,7 +62,8 @@ class NameWalk:
     subclass adds handlers. Raises ValueError for a name that can't be placed, RecursionError for a tree too deep.
     """
 
-    handlers: Mapping[str, str] = NAME_HANDLERS
+    handlers = NAME_HANDLERS
+    otherwise = "children"
 
     def __init__(self, source: Source, module: Module) -> None:
         self.source = source
@@ -79,10 +79,6 @@ class NameWalk:
         self.imports: list[Row] = []
         self.numbers: dict[object, int] = {}
         self.bound_at: dict[object, Span] = {}
-        self.dispatch: dict[type, Handler] = dict.fromkeys(NODE_CLASSES.values(), self.children)
-        for name, method in self.handlers.items():
-            if name in NODE_CLASSES:
-                self.dispatch[NODE_CLASSES[name]] = getattr(self, method)
 
     def name_refs(self) -> list[NameRef]:
         """All rows of ``cst_name_refs``, in source order."""
@@ -100,14 +96,14 @@ class NameWalk:
         """Walk a node, if there is one, whose code runs in ``scope``."""
         if node is not None:
             self.numbers[node] = self.numbered
-            self.dispatch[node.__class__](node, scope)
+            self.dispatch[node.__class__](self, node, scope)
 
     def visit_all(self, nodes: Iterable[ast.AST | None], scope: Scope) -> None:
         """Walk nodes in turn."""
         for node in nodes:
             if node is not None:
                 self.numbers[node] = self.numbered
-                self.dispatch[node.__class__](node, scope)
+                self.dispatch[node.__class__](self, node, scope)
 
     def children(self, node: object, scope: Scope) -> None:
         """Number a node and walk what its fields hold."""
@@ -120,12 +116,12 @@ class NameWalk:
                     handler = dispatch.get(item.__class__)
                     if handler is not None:
                         numbers[item] = self.numbered
-                        handler(item, scope)
+                        handler(self, item, scope)
             else:
                 handler = dispatch.get(value.__class__)
                 if handler is not None:
                     numbers[value] = self.numbered
-                    handler(value, scope)
+                    handler(self, value, scope)
 
     def refer(self, span: Span, name: str, context: str | None, kind: str, scope: Scope) -> None:
         """Add a row of ``cst_name_refs``."""

@@ -1,7 +1,9 @@
 """The classes of syntax nodes: which count as nodes of ``ast_nodes``, what they hold, what is asked of them."""
 
 import ast
-from typing import Protocol
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Any, ClassVar, Protocol
 
 UNNUMBERED = (ast.expr_context, ast.operator, ast.boolop, ast.unaryop, ast.cmpop, ast.type_ignore)
 _NO_NODES = frozenset({"ctx", "op", "ops", "type_comment", "type_ignores", "kind", "level", "conversion", "is_async"})
@@ -44,3 +46,20 @@ NODE_CLASSES = _node_classes()
 FIELDS: dict[type, tuple[str, ...]] = {
     found: tuple(name for name in found._fields if name not in _NO_NODES) for found in NODE_CLASSES.values()
 }
+
+
+class Dispatching:
+    """Handles nodes by their classes: ``handlers`` names the method for each, ``otherwise`` that for all others.
+
+    ``dispatch`` has a class's plain functions, to be called with the object that handles. Were they bound methods of
+    it, it would be part of a cycle, and what it knows of a file, the tree too, would wait for the garbage collector.
+    """
+
+    handlers: ClassVar[Mapping[str, str]] = MappingProxyType({})
+    otherwise: ClassVar[str]
+    dispatch: ClassVar[dict[type, Callable[..., Any]]]
+
+    def __init_subclass__(cls) -> None:
+        """Look the methods up, once for each class."""
+        named = {NODE_CLASSES[kind]: method for kind, method in cls.handlers.items() if kind in NODE_CLASSES}
+        cls.dispatch = {found: getattr(cls, named.get(found, cls.otherwise)) for found in NODE_CLASSES.values()}

@@ -7,6 +7,7 @@ Type parameters, which 3.11 doesn't know, have a scope like a function's. The na
 (``.0`` in comprehensions) are left out, but for ``__class__`` where ``super`` stands.
 """
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -43,9 +44,9 @@ class Block:
     parent: "Block | None"
     uses: dict[str, int] = field(default_factory=dict)
     spelled: dict[str, str] = field(default_factory=dict)
-    children: "list[Block]" = field(default_factory=list)
     ordinal: int = 0
     is_nested: bool = False
+    has_children: bool = False
 
     def use(self, name: str, flags: int) -> None:
         """Record what the scope does with a name."""
@@ -92,17 +93,19 @@ def symbol_tables(
 
 def _blocks(scopes: Iterable[Scope]) -> dict[Scope, Block]:
     blocks: dict[Scope, Block] = {}
+    children: defaultdict[Block, list[Block]] = defaultdict(list)
     for scope in scopes:
         parent = blocks[scope.parent] if scope.parent is not None else None
         block = blocks[scope] = Block(scope, parent)
         if parent is not None:
-            parent.children.append(block)
+            parent.has_children = True
+            children[parent].append(block)
             block.is_nested = parent.is_nested or parent.scope.kind in FUNCTIONS
     waiting = [block for block in blocks.values() if block.parent is None]
     for ordinal in range(len(blocks)):
         block = waiting.pop()
         block.ordinal = ordinal
-        waiting += sorted(block.children, key=lambda child: child.scope.start, reverse=True)
+        waiting += sorted(children[block], key=lambda child: child.scope.start, reverse=True)
     return blocks
 
 
@@ -206,7 +209,7 @@ def _scope_row(block: Block, source: Source) -> Row:
     scope = block.scope
     line = 0 if scope.kind == "module" else source.line_and_column(scope.start)[0]
     is_optimized = scope.kind in FUNCTIONS
-    flags = (block.is_nested, is_optimized, bool(block.children))
+    flags = (block.is_nested, is_optimized, block.has_children)
     return (scope.start, scope.end, scope, block.ordinal, scope.kind, scope.name, line, *flags, scope)
 
 

@@ -8,11 +8,11 @@ them after ``from __future__ import annotations``, are never evaluated and have 
 """
 
 import ast
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import Literal, Protocol
 
-from flight_client.extract.node_classes import FIELDS, NODE_CLASSES, Located, NamedNode
+from flight_client.extract.node_classes import FIELDS, Dispatching, Located, NamedNode
 from flight_client.extract.positions import Span
 from flight_client.extract.scopes import Scope
 from flight_client.extract.signatures import parameters
@@ -115,11 +115,14 @@ def binding(scope: Scope, name: str) -> Binding:
     return home, lookup
 
 
-class VariableEvents:
+class VariableEvents(Dispatching):
     """Collects events of one owner at a time: the caller sets ``scope`` and takes what ``of`` gives for each point.
 
     An event is its binding, its kind, and where its name stands (start and end are None where it doesn't).
     """
+
+    handlers = HANDLERS
+    otherwise = "_children"
 
     def __init__(self, walked: WalkedFile) -> None:
         self.walked = walked
@@ -127,10 +130,6 @@ class VariableEvents:
         self.inner: list[Owner] = []
         self._events: list[Event] = []
         self._known: dict[Scope, Bindings] = {}
-        self._dispatch: dict[type, Callable[..., None]] = dict.fromkeys(NODE_CLASSES.values(), self._children)
-        for name, method in HANDLERS.items():
-            if name in NODE_CLASSES:
-                self._dispatch[NODE_CLASSES[name]] = getattr(self, method)
 
     @property
     def scope(self) -> Scope:
@@ -159,13 +158,13 @@ class VariableEvents:
         return (self._bindings[name], "kill", None, None)
 
     def _visit(self, node: ast.AST) -> None:
-        self._dispatch[node.__class__](node)
+        self.dispatch[node.__class__](self, node)
 
     def _visit_all(self, nodes: Iterable[ast.AST | None]) -> None:
-        dispatch = self._dispatch
+        dispatch = self.dispatch
         for node in nodes:
             if node is not None:
-                dispatch[node.__class__](node)
+                dispatch[node.__class__](self, node)
 
     def _visit_in(self, scope: Scope, nodes: Iterable[ast.AST | None]) -> None:
         here, self.scope = self.scope, scope
@@ -173,18 +172,18 @@ class VariableEvents:
         self.scope = here
 
     def _children(self, node: object) -> None:
-        dispatch = self._dispatch
+        dispatch = self.dispatch
         for name in FIELDS[node.__class__]:
             value = getattr(node, name, None)
             if value.__class__ is list:
                 for item in value:
                     handler = dispatch.get(item.__class__)
                     if handler is not None:
-                        handler(item)
+                        handler(self, item)
             else:
                 handler = dispatch.get(value.__class__)
                 if handler is not None:
-                    handler(value)
+                    handler(self, value)
 
     def _nothing(self, node: ast.Constant) -> None:
         pass
@@ -197,17 +196,17 @@ class VariableEvents:
 
     def _attribute(self, node: ast.Attribute) -> None:
         value = node.value
-        self._dispatch[value.__class__](value)
+        self.dispatch[value.__class__](self, value)
 
     def _call(self, node: ast.Call) -> None:
-        dispatch = self._dispatch
+        dispatch = self.dispatch
         callee = node.func
-        dispatch[callee.__class__](callee)
+        dispatch[callee.__class__](self, callee)
         for argument in node.args:
-            dispatch[argument.__class__](argument)
+            dispatch[argument.__class__](self, argument)
         for keyword in node.keywords:
             value = keyword.value
-            dispatch[value.__class__](value)
+            dispatch[value.__class__](self, value)
 
     def _dict(self, node: ast.Dict) -> None:
         for pair in zip(node.keys, node.values, strict=True):
