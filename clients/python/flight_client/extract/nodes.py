@@ -11,9 +11,15 @@ inside f-strings, which only interpreters since 3.12 know.
 import ast
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import compress
 from operator import attrgetter
 from types import MappingProxyType
+from typing import Any
 from unicodedata import ucd_3_2_0
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
 
 from flight_client.extract.node_classes import FIELDS, NODE_CLASSES
 
@@ -22,6 +28,10 @@ HEX_BITS = (
     1024  # from here on integers are written in hexadecimal: in decimal, time grows with the square of the digits
 )
 
+Codes = npt.NDArray[np.signedinteger[Any]]
+Flags = npt.NDArray[np.bool_]
+
+_POSITION = tuple(map(attrgetter, ("lineno", "col_offset", "end_lineno", "end_col_offset")))
 _TEXTS = frozenset({"id", "attr", "arg", "asname", "module", "rest", "kwd_attrs", "simple"})
 _LEAVES = frozenset({"Constant", "MatchSingleton", "Global", "Nonlocal", "alias"})
 _HIDDEN = frozenset({"Cc", "Cf", "Co", "Cs", "Zl", "Zp", "Zs"})
@@ -35,6 +45,13 @@ def _holders(kind: str, fields: Iterable[str]) -> tuple[str, ...]:
 
 
 HOLDERS: dict[type, tuple[str, ...]] = {found: _holders(found.__name__, fields) for found, fields in FIELDS.items()}
+_CLASSES = tuple(HOLDERS)  # a node's class counts as its place here, a field as its place among the fields
+_FIELD_NAMES = tuple(dict.fromkeys(name for names in HOLDERS.values() for name in names))
+_Holders = tuple[tuple[str, int], ...]
+_SEEN: dict[type, tuple[int, _Holders]] = {
+    found: (code, tuple((name, _FIELD_NAMES.index(name)) for name in HOLDERS[found]))
+    for code, found in enumerate(_CLASSES)
+}
 
 
 def _named(*fields: tuple[str, str]) -> dict[type, Callable[[ast.AST], str | None]]:
@@ -74,92 +91,127 @@ _NAMES: Mapping[type, Callable[..., str | None]] = MappingProxyType(
 )
 
 
-@dataclass(frozen=True)
-class _Nowhere:
-    """Stands for a node that has no position."""
-
-    lineno: int | None = None
-    col_offset: int | None = None
-    end_lineno: int | None = None
-    end_col_offset: int | None = None
-
-
-_NOWHERE = _Nowhere()
-_UNPLACED = frozenset(found for found in NODE_CLASSES.values() if not hasattr(found, "end_lineno"))
+_LITERALS = (ast.Constant, ast.MatchSingleton)
+_IS_NAMED = np.array([found in _NAMES for found in _CLASSES])
+_IS_LITERAL = np.array([found in _LITERALS for found in _CLASSES])
+_IS_PLACED = np.array([hasattr(found, "end_lineno") for found in _CLASSES])
+_CLASS_NAMES = pa.array([found.__name__ for found in _CLASSES], pa.string())
+_CONSTANT, _JOINED_STR = _CLASSES.index(ast.Constant), _CLASSES.index(ast.JoinedStr)
+_FORMAT_SPEC = _FIELD_NAMES.index("format_spec")
+_NONE = -1  # stands for null in columns of numbers
 
 
-@dataclass
+@dataclass(slots=True)
 class _Preorder:
-    """The nodes of a tree with the index of each one's parent, and the field and the place in it that it stands in."""
+    """The nodes of a tree, with the class of each, its parent's index, and the field and place that it stands in."""
 
-    nodes: list[ast.AST]
-    parents: list[int | None] = field(default_factory=lambda: [None])
-    fields: list[str | None] = field(default_factory=lambda: [None])
-    places: list[int | None] = field(default_factory=lambda: [None])
+    nodes: list[ast.AST] = field(default_factory=list)
+    classes: list[int] = field(default_factory=list)
+    parents: list[int] = field(default_factory=list)
+    fields: list[int] = field(default_factory=list)
+    places: list[int] = field(default_factory=list)
 
-    def descend(self, node: ast.AST, index: int, holders: Iterable[str]) -> None:
-        """Append what a node holds in these fields, and so on; ``index`` is the node's own."""
+    def add(self, node: ast.AST, code: int, parent: int, field_code: int, place: int) -> int:
+        """Append a node; gives its index."""
         nodes = self.nodes
-        for name in holders:
-            value = getattr(node, name, None)
-            is_list = isinstance(value, list)
-            items = value if isinstance(value, list) else (value,)
-            if node.__class__ is ast.JoinedStr:
-                items = _nonempty(items)
+        nodes.append(node)
+        self.classes.append(code)
+        self.parents.append(parent)
+        self.fields.append(field_code)
+        self.places.append(place)
+        return len(nodes) - 1
+
+    def descend(self, node: ast.AST, index: int, holders: _Holders) -> None:
+        """Append what a node holds in these fields, and so on; ``index`` is the node's own."""
+        for name, field_code in holders:
+            value: Any = getattr(node, name, None)
+            if value.__class__ is not list:
+                seen = _SEEN.get(value.__class__)
+                if seen is not None:
+                    number = self.add(value, seen[0], index, field_code, _NONE)
+                    if seen[1]:
+                        self.descend(value, number, seen[1])
+                continue
+            items = _nonempty(value) if node.__class__ is ast.JoinedStr else value
             for place, item in enumerate(items):
-                inner = HOLDERS.get(item.__class__)
-                if inner is not None:
-                    number = len(nodes)
-                    nodes.append(item)
-                    self.parents.append(index)
-                    self.fields.append(name)
-                    self.places.append(place if is_list else None)
-                    if inner:
-                        self.descend(item, number, inner)
+                seen = _SEEN.get(item.__class__)
+                if seen is not None:
+                    number = self.add(item, seen[0], index, field_code, place)
+                    if seen[1]:
+                        self.descend(item, number, seen[1])
 
 
 def _nonempty(values: Iterable[object]) -> list[object]:
     return [value for value in values if not (isinstance(value, ast.Constant) and value.value == "")]
 
 
-def node_columns(tree: ast.Module, line_starts: Sequence[int]) -> tuple[Sequence[object], ...]:
+def node_columns(tree: ast.Module, line_starts: Sequence[int]) -> tuple[pa.Array, ...]:
     """The columns of ``ast_nodes`` for a file, in the order of ``tables.ROWS``.
 
     ``name`` and ``value_repr`` have at most TEXT_CHARACTERS characters. ``name`` is the node's identifier, the module
     of an import with its dots, the names that a statement declares or a class pattern asks for, or the operators.
     """
-    found = _Preorder([tree])
-    found.descend(tree, 0, HOLDERS[ast.Module])
-    nodes, fields = found.nodes, found.fields
-    placed: list[ast.AST | _Nowhere] = [_NOWHERE if node.__class__ in _UNPLACED else node for node in nodes]
-    for index, (name, parent) in enumerate(zip(fields, found.parents, strict=True)):
-        if (name == "values" and _is_text_of(nodes[index], nodes[parent or 0])) or name == "format_spec":
-            placed[index] = _NOWHERE
-    lines, ends = list(map(attrgetter("lineno"), placed)), list(map(attrgetter("end_lineno"), placed))
-    columns, end_columns = list(map(attrgetter("col_offset"), placed)), list(map(attrgetter("end_col_offset"), placed))
+    found = _Preorder()
+    code, holders = _SEEN[ast.Module]
+    found.descend(tree, found.add(tree, code, _NONE, _NONE, _NONE), holders)
+    nodes, classes = found.nodes, np.array(found.classes, np.int8)
+    parents, fields, places = (np.array(column, np.int32) for column in (found.parents, found.fields, found.places))
+    is_placed = _IS_PLACED[classes] & ~_are_unplaced(classes, parents, fields)
+    placed = list(compress(nodes, is_placed.tolist()))
+    starts = np.array(line_starts, np.int64)
+    lines, columns, ends, end_columns = (np.fromiter(map(of, placed), np.int32, len(placed)) for of in _POSITION)
     return (
-        range(len(nodes)),
-        found.parents,
-        fields,
-        found.places,
-        [node.__class__.__name__ for node in nodes],
-        [None if (name_of := _NAMES.get(node.__class__)) is None else name_of(node) for node in nodes],
-        [literal_text(node.value) if isinstance(node, _LITERALS) else None for node in nodes],
-        lines,
-        columns,
-        ends,
-        end_columns,
-        _offsets(line_starts, lines, columns),
-        _offsets(line_starts, ends, end_columns),
+        pa.array(np.arange(len(nodes), dtype=np.int32)),
+        _nullable(parents),
+        _decoded(fields, pa.array(_FIELD_NAMES, pa.string())),
+        _nullable(places),
+        _decoded(classes, _CLASS_NAMES),
+        _names(nodes, classes),
+        _literals(nodes, classes),
+        *(_where(is_placed, column) for column in (lines, columns, ends, end_columns)),
+        _where(is_placed, starts[lines - 1] + columns),
+        _where(is_placed, starts[ends - 1] + end_columns),
     )
 
 
-def _is_text_of(node: ast.AST, parent: ast.AST) -> bool:
-    return isinstance(node, ast.Constant) and isinstance(parent, ast.JoinedStr)
+def _are_unplaced(classes: Codes, parents: Codes, fields: Codes) -> Flags:
+    """Literal texts and format specifications in f-strings; the root's parent, the last node, is no f-string."""
+    is_text: Flags = (classes == _CONSTANT) & (classes[parents] == _JOINED_STR)
+    is_text[0] = False
+    is_text |= fields == _FORMAT_SPEC
+    return is_text
 
 
-def _offsets(starts: Sequence[int], lines: list[int | None], columns: list[int]) -> list[int | None]:
-    return [None if line is None else starts[line - 1] + column for line, column in zip(lines, columns, strict=True)]
+def _nullable(column: Codes) -> pa.Array:
+    return pa.array(column, mask=column == _NONE)
+
+
+def _decoded(codes: Codes, values: pa.Array) -> pa.Array:
+    return pa.DictionaryArray.from_arrays(_nullable(codes), values).dictionary_decode()
+
+
+def _where(is_there: Flags, values: Codes) -> pa.Array:
+    """The values where a node has one, nulls elsewhere."""
+    column = np.zeros(len(is_there), values.dtype)
+    column[is_there] = values
+    return pa.array(column, mask=~is_there)
+
+
+def _names(nodes: Sequence[ast.AST], classes: Codes) -> pa.Array:
+    names: list[str | None] = [None] * len(nodes)
+    for index in np.flatnonzero(_IS_NAMED[classes]).tolist():
+        node = nodes[index]
+        names[index] = _NAMES[node.__class__](node)
+    return pa.array(names, pa.string())
+
+
+def _literals(nodes: Sequence[ast.AST], classes: Codes) -> pa.Array:
+    texts: list[str | None] = [None] * len(nodes)
+    for index in np.flatnonzero(_IS_LITERAL[classes]).tolist():
+        node = nodes[index]
+        if isinstance(node, _LITERALS):
+            texts[index] = literal_text(node.value)
+    return pa.array(texts, pa.string())
 
 
 class _Escapes(dict[int, str]):
@@ -173,7 +225,6 @@ class _Escapes(dict[int, str]):
 
 
 _ESCAPES = _Escapes()
-_LITERALS = (ast.Constant, ast.MatchSingleton)
 
 
 def literal_text(value: object) -> str:

@@ -211,6 +211,9 @@ class Rows:
         kinds = {column.name: column.type for column in schema}  # an offset is a column, or a part of an id
         arrays: dict[str, pa.Array] = {}
         for name, of_files in zip(ROWS[self.table], zip(*self.files, strict=True), strict=True):
+            if isinstance(of_files[0], pa.Array):
+                arrays[name] = pa.concat_arrays(of_files)
+                continue
             column = of_files[0] if len(of_files) == 1 else list(chain.from_iterable(of_files))
             if name == "flags":
                 arrays |= _flags(column)
