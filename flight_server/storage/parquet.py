@@ -51,8 +51,10 @@ def write_dataset_parquet(
 class _DatasetWriter:
     """The open parts, the one that got no rows for longest first, and the runs of the parts that were closed.
 
-    When too many parts are open, or too many bytes wait in them, the first is closed. Data that comes part by part
-    leaves its finished parts in front, so none is closed too early; data that comes in any order gets more runs.
+    Data may come part by part, as an extractor gives it: then a part is closed, and encoded, when the next begins, so
+    that little waits and little is left to do at the end. As soon as a batch has rows of several parts, or of a part
+    that was closed, parts stay open until too many are, or too many bytes wait in them: data in any order would
+    otherwise become many runs.
     """
 
     def __init__(self, folder: Path, schema: pa.Schema, partitioning: Partitioning) -> None:
@@ -60,15 +62,20 @@ class _DatasetWriter:
         self._schema = schema
         self._partitioning = partitioning
         self._open: dict[Part, PartWriter] = {}
+        self._comes_by_part = True
         self._finished: list[WrittenFile] = []
         self._numbers = count()
 
     def add(self, rows: pa.Table) -> None:
-        for piece in self._partitioning.split(rows):
+        pieces = list(self._partitioning.split(rows))
+        if not pieces:
+            return
+        self._comes_by_part = self._comes_by_part and len(pieces) == 1 and not self._was_closed(pieces[0].part)
+        for piece in pieces:
             writer = self._open.pop(piece.part, None) or self._new(piece.part)
             self._open[piece.part] = writer
             writer.add(piece)
-            while len(self._open) > 1 and self._is_crowded():
+            while len(self._open) > 1 and (self._comes_by_part or self._is_crowded()):
                 self._finish(next(iter(self._open)))
 
     def finish(self) -> tuple[WrittenFile, ...]:
@@ -87,6 +94,9 @@ class _DatasetWriter:
 
     def _next_path(self, part: Part) -> Path:
         return self._folder / f"{part}-{next(self._numbers)}.parquet"
+
+    def _was_closed(self, part: Part) -> bool:
+        return part not in self._open and any(run.part == part for run in self._finished)
 
     def _is_crowded(self) -> bool:
         waiting = sum(writer.waiting_bytes for writer in self._open.values())

@@ -55,7 +55,7 @@ def test_a_reader_is_streamed_not_collected(tmp_path: Path):
     parts=st.sampled_from([1, 2, 8]),
 )
 @settings(max_examples=60, deadline=None)
-def test_rows_go_to_their_part_sorted_by_path_and_otherwise_as_they_came(tmp_path_factory, pairs, cuts, parts):
+def test_rows_go_to_sorted_runs_of_their_part_and_otherwise_as_they_came(tmp_path_factory, pairs, cuts, parts):
     table, batches, start = rows(pairs), [], 0
     while start < len(pairs):
         size = cuts[start % len(cuts)]
@@ -63,12 +63,34 @@ def test_rows_go_to_their_part_sorted_by_path_and_otherwise_as_they_came(tmp_pat
         start += size
     folder = tmp_path_factory.mktemp("parts")
     files = write_dataset_parquet(BatchStream(table.schema, batches), folder, partitioning=Partitioning("path", parts))
-    written = {file.part: pairs_of(pq.read_table(file.path)) for file in files}
+    runs = [(file.part, pairs_of(pq.read_table(file.path))) for file in files]
+    assert all(run == sorted(run, key=lambda pair: pair[0]) for _, run in runs)
+    written = {
+        part: sorted((pair for of, run in runs if of == part for pair in run), key=lambda pair: pair[0])
+        for part, _ in runs
+    }
     expected = {
         part: sorted((pair for pair in pairs if part_of_path("", pair[0], parts) == part), key=lambda pair: pair[0])
         for part in {part_of_path("", path, parts) for path, _ in pairs}
     }
     assert written == expected
+
+
+def test_a_part_is_closed_when_the_next_begins_until_rows_come_in_another_order(tmp_path: Path):
+    paths = [f"{number}.py" for number in range(40)]
+    by_part = [[path for path in paths if part_of_path("", path, 4) == part] for part in range(4)]
+    batches = [rows([(path, 0) for path in found]).combine_chunks().to_batches()[0] for found in by_part]
+    open_files, order = [], [0, 1, 2, 3, 0, 1, 2, 3, 0, 1, 2, 3]
+
+    def watched():
+        for part in order:
+            open_files.append(sum(1 for file in tmp_path.glob("*.parquet") if file.stat().st_size))
+            yield batches[part]
+
+    data = BatchStream(batches[0].schema, watched())
+    files = write_dataset_parquet(data, tmp_path, partitioning=Partitioning("path", 4))
+    assert open_files[:5] == [0, 0, 1, 2, 3]  # how many were written when the batch was asked for
+    assert sorted(file.part for file in files) == [0, 0, 1, 1, 2, 2, 3]  # one early run each, and then but one more
 
 
 def test_bytes_depend_on_the_rows_alone(tmp_path: Path):
