@@ -21,8 +21,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from flight_client.extract.control_graph import EdgeKind, PointKind, Ways
-from flight_client.extract.control_statements import PointNode, Statements
-from flight_client.extract.positions import Span
+from flight_client.extract.control_statements import Statements
 from flight_client.extract.scopes import Scope
 from flight_client.extract.signatures import parameters
 from flight_client.extract.variable_events import Binding, EventKind, Owner, VariableEvents, WalkedFile
@@ -125,14 +124,11 @@ def _comprehension(owner: Comprehension, elements: tuple[ast.expr, ...], built: 
 
 
 def _add_rows(rows: ControlFlow, built: Statements, owner: Scope, walked: WalkedFile) -> None:
-    ids = [f"{owner.def_id}/point:{number}" for number in range(built.graph.size)]
-    numbers = walked.numbers
+    prefix, numbers, span, points = f"{owner.def_id}/point:", walked.numbers, walked.span, rows.points
+    ids = [f"{prefix}{number}" for number in range(built.graph.size)]
+    whole = (0, len(walked.source.utf8))
     for point_id, (kind, node, events) in zip(ids, built.points, strict=True):
-        rows.points.append((point_id, owner, kind, numbers[node], *_span(node, walked)))
+        points.append((point_id, owner, kind, numbers[node], *(whole if isinstance(node, ast.Module) else span(node))))
         if events:
             rows.events.extend([(point_id, ordinal, *event) for ordinal, event in enumerate(events)])
     rows.flow.extend([(ids[source], ids[target], kind) for source, target, kind in sorted(built.graph.edges)])
-
-
-def _span(node: PointNode, walked: WalkedFile) -> Span:
-    return (0, len(walked.source.utf8)) if isinstance(node, ast.Module) else walked.span(node)

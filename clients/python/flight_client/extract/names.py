@@ -144,10 +144,12 @@ class NameWalk(Dispatching):
 
     def _name(self, node: ast.Name, scope: Scope) -> None:
         self.numbered += 1
-        context = CONTEXTS[node.ctx.__class__]
+        name, context, column = node.id, CONTEXTS[node.ctx.__class__], node.col_offset
         if context == "STORE":
-            scope.bind(node.id)
-        self.refs.append((*self.span(node), node.id, context, "name", scope))
+            scope.bind(name)
+        start = self.lines[node.lineno - 1] + column
+        end = start + (node.end_col_offset or column) - column  # a name stands on one line
+        self.refs.append((start, end, name, context, "name", scope))
 
     def _attribute(self, node: ast.Attribute, scope: Scope) -> None:
         self.numbered += 1

@@ -95,6 +95,7 @@ _LITERALS = (ast.Constant, ast.MatchSingleton)
 _IS_NAMED = np.array([found in _NAMES for found in _CLASSES])
 _IS_LITERAL = np.array([found in _LITERALS for found in _CLASSES])
 _IS_PLACED = np.array([hasattr(found, "end_lineno") for found in _CLASSES])
+_FIELDS = pa.array(_FIELD_NAMES, pa.string())
 _CLASS_NAMES = pa.array([found.__name__ for found in _CLASSES], pa.string())
 _CONSTANT, _JOINED_STR = _CLASSES.index(ast.Constant), _CLASSES.index(ast.JoinedStr)
 _FORMAT_SPEC = _FIELD_NAMES.index("format_spec")
@@ -146,7 +147,7 @@ def _nonempty(values: Iterable[object]) -> list[object]:
 
 
 def node_columns(tree: ast.Module, line_starts: Sequence[int]) -> tuple[pa.Array, ...]:
-    """The columns of ``ast_nodes`` for a file, in the order of ``tables.ROWS``.
+    """The columns of ``ast_nodes`` for a file, in the order of ``tables.ROWS``; some are dictionaries of strings.
 
     ``name`` and ``value_repr`` have at most TEXT_CHARACTERS characters. ``name`` is the node's identifier, the module
     of an import with its dots, the names that a statement declares or a class pattern asks for, or the operators.
@@ -163,9 +164,9 @@ def node_columns(tree: ast.Module, line_starts: Sequence[int]) -> tuple[pa.Array
     return (
         pa.array(np.arange(len(nodes), dtype=np.int32)),
         _nullable(parents),
-        _decoded(fields, pa.array(_FIELD_NAMES, pa.string())),
+        _encoded(fields, _FIELDS),
         _nullable(places),
-        _decoded(classes, _CLASS_NAMES),
+        _encoded(classes, _CLASS_NAMES),
         _names(nodes, classes),
         _literals(nodes, classes),
         *(_where(is_placed, column) for column in (lines, columns, ends, end_columns)),
@@ -186,8 +187,8 @@ def _nullable(column: Codes) -> pa.Array:
     return pa.array(column, mask=column == _NONE)
 
 
-def _decoded(codes: Codes, values: pa.Array) -> pa.Array:
-    return pa.DictionaryArray.from_arrays(_nullable(codes), values).dictionary_decode()
+def _encoded(codes: Codes, values: pa.Array) -> pa.Array:
+    return pa.DictionaryArray.from_arrays(_nullable(codes), values)
 
 
 def _where(is_there: Flags, values: Codes) -> pa.Array:

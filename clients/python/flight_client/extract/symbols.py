@@ -58,9 +58,10 @@ class Block:
 
 def mangled(name: str, class_name: str) -> str:
     """A class-private name as it is looked up; other names as they are."""
+    if not name.startswith("__") or name.endswith("__"):
+        return name
     owner = class_name.lstrip("_")
-    is_private = owner and name.startswith("__") and not name.endswith("__") and "." not in name
-    return f"_{owner}{name}" if is_private else name
+    return f"_{owner}{name}" if owner and "." not in name else name
 
 
 def symbol_tables(

@@ -212,7 +212,7 @@ class Rows:
         arrays: dict[str, pa.Array] = {}
         for name, of_files in zip(ROWS[self.table], zip(*self.files, strict=True), strict=True):
             if isinstance(of_files[0], pa.Array):
-                arrays[name] = pa.concat_arrays(of_files)
+                arrays[name] = pa.concat_arrays(of_files).cast(kinds[name])
                 continue
             column = of_files[0] if len(of_files) == 1 else list(chain.from_iterable(of_files))
             if name == "flags":
