@@ -1,13 +1,13 @@
 """Streams computed ahead of their reader: a few at once, each in a thread of its own, delivered one after another.
 
-A thread stops when two of its batches wait to be taken, so memory is bounded by the number of threads. The reader's
-own thread only waits, and asks its check while it does: it is free at once when its client goes away.
+A thread stops when WAITING_BYTES of its batches wait to be taken, so memory is bounded by the number of threads. The
+reader's own thread only waits, and asks its check while it does: it is free at once when its client goes away.
 """
 
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from queue import Empty, Full, Queue
+from threading import Condition
 
 import pyarrow as pa
 
@@ -15,7 +15,7 @@ from arrowdsl.plan.batches import Batches
 from arrowdsl.plan.stopping import Check, check_stopped
 from flight_server.serving.computations import POLL_SECONDS, Running
 
-WAITING_BATCHES = 2
+WAITING_BYTES = 32 * 1024 * 1024  # of fewer a part would wait for most of the one before it
 Opening = Callable[[], Batches]
 
 
@@ -38,23 +38,27 @@ def in_order(streams: Iterator[Opening], check: Check, width: int) -> Batches:
 
 class _Lane:
     def __init__(self, opening: Opening) -> None:
-        self._waiting: Queue[pa.RecordBatch | None] = Queue(WAITING_BATCHES)
+        self._waiting: deque[pa.RecordBatch] = deque()
+        self._bytes = 0
+        self._changed = Condition()
         self._running = Running.start(lambda: self._fill(opening))
+        self._running.future.add_done_callback(self._wake)
 
     def batches(self, check: Check) -> Iterator[pa.RecordBatch]:
         """The batches as they come; raises what the stream raised behind those that came before."""
         while True:
             check()
-            try:
-                batch = self._waiting.get(timeout=POLL_SECONDS)
-            except Empty:
-                if self._running.future.done() and self._waiting.empty():
-                    self._running.future.result()
-                    return
-                continue
-            if batch is None:
-                return
+            with self._changed:
+                if not self._waiting:
+                    if self._running.future.done():
+                        break
+                    self._changed.wait(POLL_SECONDS)
+                    continue
+                batch = self._waiting.popleft()
+                self._bytes -= batch.nbytes
+                self._changed.notify_all()
             yield batch
+        self._running.future.result()
 
     def abandon(self) -> None:
         self._running.abandoned.set()
@@ -63,13 +67,19 @@ class _Lane:
         with closing(opening()) as batches:
             for batch in batches:
                 self._put(batch)
-        self._put(None)
 
-    def _put(self, batch: pa.RecordBatch | None) -> None:
-        while True:
+    def _put(self, batch: pa.RecordBatch) -> None:
+        """Hand a batch over once there is room for it; one that is larger than the room goes alone."""
+        size = batch.nbytes
+        with self._changed:
+            while self._waiting and self._bytes + size > WAITING_BYTES:
+                check_stopped()
+                self._changed.wait(POLL_SECONDS)
             check_stopped()
-            try:
-                self._waiting.put(batch, timeout=POLL_SECONDS)
-            except Full:
-                continue
-            return
+            self._waiting.append(batch)
+            self._bytes += size
+            self._changed.notify_all()
+
+    def _wake(self, _: object) -> None:
+        with self._changed:
+            self._changed.notify_all()

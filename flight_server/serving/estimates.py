@@ -4,6 +4,7 @@ It is a guess that is meant to be rather too high: what is decoded takes several
 """
 
 from arrowdsl.plan.nodes import Scope
+from flight_server.serving.ahead import WAITING_BYTES
 from flight_server.serving.read import SIDE_BY_SIDE, Read
 from flight_server.serving.sorting import RUN_BYTES
 from flight_server.storage.paths import Part
@@ -13,9 +14,9 @@ STREAM_BYTES = 4 * 1024 * 1024
 
 
 def estimated_bytes(read: Read) -> int:
-    """The memory of the parts that run side by side, of a result over the whole repo, and of a sort."""
+    """The memory of the parts that run side by side with what waits of them, of a result over the whole repo, and of a sort."""
     parts = [_stored(read, part) * DECODED for part in read.parts]
-    side_by_side = sum(sorted(parts)[-SIDE_BY_SIDE:])
+    side_by_side = sum(part + min(part, WAITING_BYTES) for part in sorted(parts)[-SIDE_BY_SIDE:])
     whole = sum(parts) if any(scope is not Scope.PART for scope in read.output.plans) and not _is_kept(read) else 0
     sorting = min(3 * RUN_BYTES, sum(parts)) if read.request.order == "canonical" else 0
     return STREAM_BYTES + max(side_by_side, whole) + sorting
