@@ -8,7 +8,6 @@ reports the rest, so that no row goes silently.
 from collections.abc import Iterator
 from functools import partial
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -95,10 +94,15 @@ def _outside(table: pa.Table, spec: TableSpec, name: str) -> pa.ChunkedArray:
 
 
 def _holding(table: pa.Table, spec: TableSpec, key: tuple[str, ...], encoded: tuple[str, ...]) -> pa.Table:
-    complete = table.filter(_complete(table, spec))
+    for name in spec.required:
+        if table.column(name).null_count:
+            table = table.filter(pc.is_valid(table.column(name)))
     for name in encoded:
-        complete = complete.filter(pc.invert(_outside(complete, spec, name)))
-    return complete.filter(first_of_each(complete, key, spec.tie_breakers)) if key else complete
+        outside = _outside(table, spec, name)
+        if pc.any(outside).as_py():
+            table = table.filter(pc.invert(outside))
+    kept = first_of_each(table, key, spec.tie_breakers) if key else None
+    return table if kept is None else table.filter(kept)
 
 
 def _breaking(table: pa.Table, spec: TableSpec, key: tuple[str, ...], encoded: tuple[str, ...]) -> pa.Table:
@@ -118,18 +122,10 @@ def _reports(table: pa.Table, spec: TableSpec, key: tuple[str, ...], encoded: tu
         if pc.any(outside).as_py():
             yield _report(complete.filter(outside), spec, name, "type", "the value is not in the vocabulary")
             complete = complete.filter(pc.invert(outside))
-    if key:
-        extra = complete.filter(pc.invert(first_of_each(complete, key, spec.tie_breakers)))
-        if extra.num_rows:
-            yield _report(extra, spec, ", ".join(spec.key), "key", "the key occurs more than once; one row stays")
-
-
-def _complete(table: pa.Table, spec: TableSpec) -> pa.Array:
-    """A mask of the rows that have a value in every required column."""
-    mask = np.ones(table.num_rows, dtype=bool)
-    for name in spec.required:
-        mask &= np.asarray(pc.is_valid(table.column(name)))
-    return pa.array(mask)
+    kept = first_of_each(complete, key, spec.tie_breakers) if key else None
+    if kept is not None:
+        extra = complete.filter(pc.invert(kept))
+        yield _report(extra, spec, ", ".join(spec.key), "key", "the key occurs more than once; one row stays")
 
 
 def _report(rows: pa.Table, spec: TableSpec, column: str, check: str, detail: str) -> pa.Table:

@@ -10,7 +10,7 @@ Logic is SQL's: a comparison with null is null, and a filter keeps the rows for 
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import reduce
 from reprlib import Repr
 from types import MappingProxyType
@@ -33,10 +33,14 @@ class Column:
 
 @dataclass(frozen=True)
 class Literal:
-    """A constant; ``type`` is null where Python's own type says enough."""
+    """A constant; ``type`` is null where Python's own type says enough. Unlike in Python 1, 1.0 and true differ."""
 
     value: Scalar
     type: pa.DataType | None = None
+    python_type: object = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "python_type", self.value.__class__)
 
 
 @dataclass(frozen=True)
@@ -48,10 +52,7 @@ class Values:
 
 @dataclass(frozen=True, eq=False)
 class Keys:
-    """The list at the right of an ``in`` that is too long to be spelled: distinct values, none of them null.
-
-    Its type is that of what is looked up; a null there is in no list. Two of these are equal only if they are one.
-    """
+    """A long list at the right of an ``in``: distinct values of the type looked up, none null; equal only to itself."""
 
     values: pa.Array
 
@@ -291,9 +292,8 @@ def describe(expr: Expr) -> str:
         case Call("between", (value, low, high)):
             return f"{describe(value)} between {describe(low)} and {describe(high)}"
         case Call(function, arguments):
-            terms = (f"({describe(a)})" if _is_connective(a) else describe(a) for a in arguments)
-            return f" {function} ".join(terms)
-
-
-def _is_connective(expr: Expr) -> bool:
-    return isinstance(expr, Call) and expr.function in _CONNECTIVES
+            nested = (isinstance(a, Call) and a.function in _CONNECTIVES for a in arguments)
+            terms = map(describe, arguments)
+            return f" {function} ".join(
+                f"({term})" if inside else term for term, inside in zip(terms, nested, strict=True)
+            )

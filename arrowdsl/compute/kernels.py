@@ -67,14 +67,14 @@ def _elements(lists: pa.ChunkedArray) -> tuple[pa.Array, pa.Array]:
     return pa.array(parents), pc.list_flatten(lists.combine_chunks())
 
 
-def first_of_each(table: pa.Table, key: tuple[str, ...], tie_breakers: tuple[SortKey, ...]) -> pa.Array:
+def first_of_each(table: pa.Table, key: tuple[str, ...], tie_breakers: tuple[SortKey, ...]) -> pa.Array | None:
     """A mask of the rows to keep so that ``key`` is unique: of equal keys the first by ``tie_breakers``, then by order.
 
-    Nulls count as equal to each other.
+    Nulls count as equal to each other. None stands for all rows, as it nearly always is: so nobody copies them.
     """
     telling = [name for name in key if name.endswith(("_id", "_key"))] or list(key)
     if any(distinct_rows(table.select(names)) == table.num_rows for names in dict.fromkeys((tuple(telling), key))):
-        return pa.repeat(pa.scalar(value=True), table.num_rows)
+        return None
     sort_keys = [*((name, "ascending") for name in key), *tie_breakers]
     order = pc.sort_indices(table, sort_keys=sort_keys)  # a stable sort
     keep = np.zeros(table.num_rows, dtype=bool)
@@ -97,7 +97,7 @@ def whole_groups(batches: Iterator[pa.RecordBatch], column: str) -> Iterator[pa.
     for batch in batches:
         if not batch.num_rows:
             continue
-        last_start = int(_starts(pa.Table.from_batches([batch]).select([column]))[-1])
+        last_start = _last_start(batch.column(column))
         continues = not running or running[-1].column(column)[-1] == batch.column(column)[0]
         if last_start == 0 and continues:
             running.append(batch)
@@ -109,6 +109,13 @@ def whole_groups(batches: Iterator[pa.RecordBatch], column: str) -> Iterator[pa.
             complete = []
     if running:
         yield pa.Table.from_batches([*complete, *running])
+
+
+def _last_start(values: pa.Array) -> int:
+    """The row number at which the last run starts; equal values lie together."""
+    last = values[-1]
+    alike = pc.sum(pc.equal(values, last)).as_py() if last.is_valid else values.null_count
+    return len(values) - max(int(alike), 1)  # NaN is not even equal to itself
 
 
 def _starts(table: pa.Table) -> Indices:

@@ -35,6 +35,7 @@ KNOWN_STEPS = 8192
 KNOWN_CONSTANTS = 256
 
 Materialize = Callable[[Plan], pa.Table]
+Known = Callable[[Plan], pa.Table | None]
 
 
 @dataclass(frozen=True)
@@ -53,17 +54,26 @@ class Compiled:
         return self.declaration.to_reader(use_threads=False)
 
 
-def compile_plan(plan: Plan, catalog: Catalog, materialize: Materialize) -> Compiled:
-    """The declaration that yields the plan's rows."""
+def nothing(_: Plan) -> None:
+    """Of no plan the rows are known."""
+
+
+def compile_plan(plan: Plan, catalog: Catalog, materialize: Materialize, known: Known = nothing) -> Compiled:
+    """The declaration that yields the plan's rows; ``known`` gives the rows of plans below that need not be run."""
+
+    def below(child: Plan) -> Compiled:
+        rows = known(child)
+        return compile_plan(child, catalog, materialize, known) if rows is None else table_source(rows)
+
     match plan:
         case Scan():
             return _scan(plan, catalog)
         case Empty(schema):
             return table_source(empty_table(schema))
         case Filter(child) | Project(child) | Aggregate(child) | Sort(child):
-            return _behind(plan, compile_plan(child, catalog, materialize))
+            return _behind(plan, below(child))
         case Join(left, right):
-            return _behind(plan, compile_plan(left, catalog, materialize), compile_plan(right, catalog, materialize))
+            return _behind(plan, below(left), below(right))
         case _:
             return table_source(materialize(plan))
 

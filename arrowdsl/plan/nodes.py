@@ -20,6 +20,7 @@ import pyarrow as pa
 
 from arrowdsl.compute import expr as expressions
 from arrowdsl.compute.expr import Column, Expr
+from arrowdsl.plan.hashing import plan_node
 from arrowdsl.schema.schema import SortKey
 
 JoinKind = Literal["left outer", "inner", "left semi", "left anti"]
@@ -37,7 +38,7 @@ class Scope(StrEnum):
     FIXPOINT = "fixpoint"
 
 
-@dataclass(frozen=True)
+@plan_node
 class Plan:
     """A node and, below it, its inputs."""
 
@@ -62,7 +63,7 @@ class Plan:
         return Sort(self, tuple((key, "ascending") if isinstance(key, str) else key for key in keys))
 
 
-@dataclass(frozen=True)
+@plan_node
 class Scan(Plan):
     """A table of the catalog. The optimizer fills in the columns that are needed and the rows that can be skipped."""
 
@@ -71,12 +72,11 @@ class Scan(Plan):
     predicate: Expr | None = None
 
 
-@dataclass(frozen=True)
+@plan_node
 class Ref(Plan):
     """Another output of the pipeline, evaluated by itself: over this part, or over the whole repo.
 
-    Inlining a repo-wide plan into a plan that runs part by part would let it see one part's rows only. The optimizer
-    fills in the columns that are needed.
+    Inlined into a plan that runs part by part, a repo-wide plan would see one part only. The optimizer sets columns.
     """
 
     output: str
@@ -84,14 +84,14 @@ class Ref(Plan):
     columns: tuple[str, ...] | None = None
 
 
-@dataclass(frozen=True)
+@plan_node
 class Empty(Plan):
     """No rows of a schema: what is left of a plan whose filter can't be true."""
 
     schema: pa.Schema
 
 
-@dataclass(frozen=True)
+@plan_node
 class Filter(Plan):
     """The rows for which ``predicate`` is true."""
 
@@ -99,7 +99,7 @@ class Filter(Plan):
     predicate: Expr
 
 
-@dataclass(frozen=True)
+@plan_node
 class Project(Plan):
     """Columns computed from columns, in this order."""
 
@@ -107,7 +107,7 @@ class Project(Plan):
     columns: tuple[tuple[str, Expr], ...]
 
 
-@dataclass(frozen=True)
+@plan_node
 class Join(Plan):
     """An equi-join; rows come in no promised order. A right column whose name the left has too gets the suffix."""
 
@@ -121,14 +121,14 @@ class Join(Plan):
     right_suffix: str = ""
 
 
-@dataclass(frozen=True)
+@plan_node
 class Union(Plan):
     """The rows of the inputs one after another; all have one schema."""
 
     branches: tuple[Plan, ...]
 
 
-@dataclass(frozen=True)
+@plan_node
 class Aggregate(Plan):
     """A row for each distinct combination of keys, with ``measures`` = (column, function, output name)."""
 
@@ -137,7 +137,7 @@ class Aggregate(Plan):
     measures: tuple[tuple[str, str, str], ...] = ()
 
 
-@dataclass(frozen=True)
+@plan_node
 class Sort(Plan):
     """The rows in order of ``keys``; equal rows keep their order."""
 
@@ -145,7 +145,7 @@ class Sort(Plan):
     keys: tuple[SortKey, ...]
 
 
-@dataclass(frozen=True)
+@plan_node
 class Explode(Plan):
     """A row for each element of a list column, replaced by ``outputs`` = (name, struct field or None)."""
 
@@ -179,7 +179,7 @@ class KernelFunction:
     row_bytes: int = 0
 
 
-@dataclass(frozen=True)
+@plan_node
 class Kernel(Plan):
     """A kernel over its input: an explicit materialization boundary. It is handed ``sides`` whole, beside the input."""
 

@@ -4,8 +4,8 @@ Filters go down to the scans first, then branches whose filter can't be true van
 columns that anything above them needs.
 """
 
-from collections.abc import Callable, Iterable
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from functools import reduce
 
 from arrowdsl.compute.expr import Column, Expr, Literal, columns, conjunction, conjuncts, substitute
@@ -27,6 +27,7 @@ from arrowdsl.plan.nodes import (
     with_inputs,
 )
 from arrowdsl.plan.runner import schema_of
+from arrowdsl.plan.sharing import repeated
 from arrowdsl.plan.source import Catalog
 
 Rule = Callable[[Plan, Catalog], Plan]
@@ -67,8 +68,18 @@ def drop_empty(plan: Plan, catalog: Catalog) -> Plan:
 
 
 def prune_columns(plan: Plan, catalog: Catalog) -> Plan:
-    """Scans read the columns that are needed above them, and no others."""
-    return _prune(plan, frozenset(schema_of(plan, catalog).names), catalog)
+    """Scans read the columns that are needed above them, and no others.
+
+    What several plans have alike gets the columns that any of them needs, so that it stays alike and is run once.
+    """
+    everything = frozenset(schema_of(plan, catalog).names)
+    alike = dict.fromkeys(repeated((plan,)), frozenset[str]())
+    while True:
+        pruning = _Pruning(catalog, alike)
+        pruned = pruning.prune(plan, everything)
+        if pruning.needs == alike:
+            return pruned
+        alike = pruning.needs
 
 
 RULES: tuple[Rule, ...] = (push_filters, drop_empty, prune_columns)
@@ -123,62 +134,84 @@ def _push_some(plan: Plan, child: Plan, terms: Iterable[Expr], goes: Callable[[E
     return Filter(plan, conjunction(above)) if above else plan
 
 
-def _prune(plan: Plan, needed: Names, catalog: Catalog) -> Plan:
-    match plan:
-        case Scan(table, known):
-            available = catalog.source(table).schema.names if known is None else known
-            return replace(plan, columns=tuple(name for name in available if name in needed))
-        case Filter(child, predicate):
-            return replace(plan, input=_prune(child, needed | columns(predicate), catalog))
-        case Project(child, outputs):
-            kept = tuple((name, expr) for name, expr in outputs if name in needed)
-            read = frozenset[str]().union(*(columns(expr) for _, expr in kept))
-            return Project(_prune(child, read, catalog), kept)
-        case Sort(child, keys):
-            return replace(plan, input=_prune(child, needed | {name for name, _ in keys}, catalog))
-        case Aggregate(child, keys, measures):
-            return replace(plan, input=_prune(child, frozenset(keys) | {name for name, _, _ in measures}, catalog))
-        case Explode(child, column, outputs):
-            made = {name for name, _ in outputs}
-            return replace(plan, input=_prune(child, (needed - made) | {column}, catalog))
-        case Kernel(child, function):
-            passed = frozenset[str]() if function.replaces_columns else needed
-            sides = zip(plan.sides, function.side_needs, strict=True)
-            return replace(
-                plan,
-                input=_prune(child, passed | set(function.needs), catalog),
-                sides=tuple(_prune(side, frozenset(needs), catalog) for side, needs in sides),
-            )
-        case Join():
-            return _prune_join(plan, needed, catalog)
-        case Union(branches):
-            return Union(tuple(_narrowed(_prune(branch, needed, catalog), needed, catalog) for branch in branches))
-        case Ref():
-            names = schema_of(plan, catalog).names
-            return replace(plan, columns=tuple(name for name in names if name in needed) or tuple(names[:1]))
-        case Empty():
-            return _narrowed(plan, needed, catalog)
-        case _:
-            return plan
+@dataclass
+class _Pruning:
+    """One way down a plan: ``alike`` are the needs of plans that are alike as known before, ``needs`` as found."""
+
+    catalog: Catalog
+    alike: Mapping[Plan, Names]
+    needs: dict[Plan, Names] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.needs = dict(self.alike)
+
+    def prune(self, plan: Plan, needed: Names) -> Plan:
+        """The plan with the columns that are needed of it; one that has others like it may have more."""
+        if plan in self.alike:
+            needed |= self.alike[plan]
+            self.needs[plan] |= needed
+        return self._narrow(plan, needed)
+
+    def _narrow(self, plan: Plan, needed: Names) -> Plan:
+        match plan:
+            case Scan(table, known):
+                available = self.catalog.source(table).schema.names if known is None else known
+                return replace(plan, columns=tuple(name for name in available if name in needed))
+            case Filter(child, predicate):
+                return replace(plan, input=self.prune(child, needed | columns(predicate)))
+            case Project(child, outputs):
+                kept = tuple((name, expr) for name, expr in outputs if name in needed)
+                read = frozenset[str]().union(*(columns(expr) for _, expr in kept))
+                return Project(self.prune(child, read), kept)
+            case Sort(child, keys):
+                return replace(plan, input=self.prune(child, needed | {name for name, _ in keys}))
+            case Aggregate(child, keys, measures):
+                return replace(plan, input=self.prune(child, frozenset(keys) | {name for name, _, _ in measures}))
+            case Explode(child, column, outputs):
+                made = {name for name, _ in outputs}
+                return replace(plan, input=self.prune(child, (needed - made) | {column}))
+            case Kernel(child, function):
+                passed = frozenset[str]() if function.replaces_columns else needed
+                sides = zip(plan.sides, function.side_needs, strict=True)
+                return replace(
+                    plan,
+                    input=self._exactly(child, passed | set(function.needs)),
+                    sides=tuple(self._exactly(side, frozenset(needs)) for side, needs in sides),
+                )
+            case Join():
+                return self._join(plan, needed)
+            case Union(branches):
+                return Union(tuple(_narrowed(self.prune(branch, needed), needed, self.catalog) for branch in branches))
+            case Ref():
+                names = schema_of(plan, self.catalog).names
+                return replace(plan, columns=tuple(name for name in names if name in needed) or tuple(names[:1]))
+            case Empty():
+                return _narrowed(plan, needed, self.catalog)
+            case _:
+                return plan
+
+    def _exactly(self, plan: Plan, needed: Names) -> Plan:
+        """The same, without what others like it need: a kernel need not know of it."""
+        pruned = self.prune(plan, needed)
+        return _narrowed(pruned, needed, self.catalog) if plan in self.alike else pruned
+
+    def _join(self, join: Join, needed: Names) -> Plan:
+        """A name that both sides have stays on both: it decides what the right one is called. Some column stays."""
+        shared = set(join.left_output) & set(join.right_output)
+        left_output = tuple(name for name in join.left_output if name in needed | shared)
+        right_output = tuple(name for name in join.right_output if name in needed | shared)
+        if not left_output and not right_output:
+            left_output, right_output = join.left_output[:1], join.right_output[: not join.left_output]
+        return replace(
+            join,
+            left=self.prune(join.left, frozenset(left_output) | set(join.left_keys)),
+            right=self.prune(join.right, frozenset(right_output) | set(join.right_keys)),
+            left_output=left_output,
+            right_output=right_output,
+        )
 
 
 def _narrowed(plan: Plan, needed: Names, catalog: Catalog) -> Plan:
     """The plan without the columns that only its own filters, sorts and kernels need: branches must stay alike."""
     names = schema_of(plan, catalog).names
     return plan if needed >= set(names) else plan.select(*(name for name in names if name in needed))
-
-
-def _prune_join(join: Join, needed: Names, catalog: Catalog) -> Plan:
-    """A name that both sides have stays on both, since it decides what the right one is called; some column stays."""
-    shared = set(join.left_output) & set(join.right_output)
-    left_output = tuple(name for name in join.left_output if name in needed | shared)
-    right_output = tuple(name for name in join.right_output if name in needed | shared)
-    if not left_output and not right_output:
-        left_output, right_output = join.left_output[:1], join.right_output[: not join.left_output]
-    return replace(
-        join,
-        left=_prune(join.left, frozenset(left_output) | set(join.left_keys), catalog),
-        right=_prune(join.right, frozenset(right_output) | set(join.right_keys), catalog),
-        left_output=left_output,
-        right_output=right_output,
-    )

@@ -68,37 +68,62 @@ def schema_of(plan: Plan, catalog: Catalog) -> pa.Schema:
 
 def open_stream(plan: Plan, catalog: Catalog) -> Stream:
     """The plan's rows, none of them computed before the first is asked for."""
+    if not isinstance(plan, Union):  # of a union those branches share that have rows
+        catalog = sharing((plan,), catalog, _opened)
+    if isinstance(catalog, SharingCatalog) and catalog.shares(plan):
+        return _shared(plan, catalog)
+    return _open(plan, catalog)
+
+
+def _shared(plan: Plan, catalog: SharingCatalog) -> Stream:
+    kept = catalog.take(plan)
+    if kept is not None:
+        return Stream(kept.schema, (batch for batch in kept.batches))
+    stream = _open(plan, catalog)
+    return Stream(stream.schema, catalog.keeping(plan, stream.schema, stream.batches))
+
+
+def _open(plan: Plan, catalog: Catalog) -> Stream:
     match plan:
         case Union(branches):
             running = [branch for branch in branches if not is_absent(branch, catalog)] or branches[:1]
-            beside = sharing(running, catalog)
+            beside = sharing(running, catalog, _opened)
             return _chain((branch, beside) for branch in running)
         case Ref():
             sources = ((source.plan, source.catalog) for source in catalog.resolve(plan))
             schema = catalog.schema(plan)
             return _chain(sources) if schema is None else Stream(schema, _following(schema, sources))
         case Explode(child):
-            source = open_stream(child, catalog)
-            return Stream(_schema_after(partial(_explode, plan), source.schema), _exploded(plan, source))
-        case Kernel() if isinstance(catalog, SharingCatalog) and plan in catalog.shared:
-            kept = catalog.kept(plan)
-            if kept is not None:
-                return Stream(kept.schema, (batch for batch in kept.batches))
-            stream = _open_kernel(plan, catalog)
-            return Stream(stream.schema, catalog.keeping(plan, stream.schema, stream.batches))
+            rows = open_stream(child, catalog)
+            schema = catalog.schemas.of(plan, lambda: _schema_after(partial(_explode, plan), rows.schema))
+            return Stream(schema, _exploded(plan, rows))
         case Kernel():
             return _open_kernel(plan, catalog)
         case Filter(child) | Project(child) if _needs_runner(child):
             return _row_wise(plan, catalog)
         case _:
-            unfed = compile_plan(plan, catalog, lambda boundary: empty_table(schema_of(boundary, catalog)))
-            return Stream(unfed.schema, _compiled(plan, catalog))
+            return Stream(catalog.schemas.of(plan, lambda: _unfed(plan, catalog).schema), _compiled(plan, catalog))
+
+
+def _opened(plan: Plan, catalog: Catalog) -> tuple[pa.Schema, Batches]:
+    stream = open_stream(plan, catalog)
+    return stream.schema, stream.batches
+
+
+def _unfed(plan: Plan, catalog: Catalog) -> Compiled:
+    """The plan compiled to see its schema: nothing is read for it."""
+    bare = catalog.catalog if isinstance(catalog, SharingCatalog) else catalog
+    return compile_plan(plan, bare, lambda boundary: empty_table(_open(boundary, bare).schema))
 
 
 def _open_kernel(node: Kernel, catalog: Catalog) -> Stream:
     source = open_stream(node.input, catalog)
-    sides = [empty_table(schema_of(side, catalog)) for side in node.sides]
-    return Stream(_schema_after(node.function.apply, source.schema, *sides), _kernel(node, source, catalog))
+
+    def schema() -> pa.Schema:
+        sides = [empty_table(schema_of(side, catalog)) for side in node.sides]
+        return _schema_after(node.function.apply, source.schema, *sides)
+
+    return Stream(catalog.schemas.of(node, schema), _kernel(node, source, catalog))
 
 
 def is_absent(plan: Plan, catalog: Catalog) -> bool:
@@ -178,7 +203,15 @@ def _check_alike(first: pa.Schema, following: pa.Schema) -> None:
 
 
 def _compiled(plan: Plan, catalog: Catalog) -> Batches:
-    yield from _read(compile_plan(plan, catalog, lambda boundary: run_plan(boundary, catalog)))
+    yield from _read(compile_plan(plan, catalog, lambda boundary: run_plan(boundary, catalog), partial(_kept, catalog)))
+
+
+def _kept(catalog: Catalog, plan: Plan) -> pa.Table | None:
+    """The rows of a plan within another one, if they are shared and fit in."""
+    if not isinstance(catalog, SharingCatalog) or not catalog.shares(plan) or _needs_runner(plan):
+        return None
+    stream = open_stream(plan, catalog)
+    return catalog.collected(plan, stream.schema, stream.batches)
 
 
 def _read(compiled: Compiled) -> Batches:
@@ -241,9 +274,11 @@ def _row_wise(plan: Filter | Project, catalog: Catalog) -> Stream:
         batches = _read(reduce(extend, nodes, table_source(rows))) if nodes else iter(rows.to_batches())
         return (reduce(_choose, chosen, batch) for batch in batches)
 
-    schema = reduce(extend, nodes, table_source(empty_table(source.schema))).schema
-    schema = reduce(_choose, chosen, _no_rows(schema)).schema
-    return Stream(schema, _each(source, steps))
+    def schema() -> pa.Schema:
+        computed = reduce(extend, nodes, table_source(empty_table(source.schema))).schema
+        return reduce(_choose, chosen, pa.RecordBatch.from_pylist([], computed)).schema
+
+    return Stream(catalog.schemas.of(plan, schema), _each(source, steps))
 
 
 def _each(source: Stream, steps: Callable[[pa.Table], Batches]) -> Batches:
@@ -260,7 +295,3 @@ def _is_choice(node: Project) -> bool:
 def _choose(batch: pa.RecordBatch, columns: tuple[tuple[str, Expr], ...]) -> pa.RecordBatch:
     arrays = [batch.column(expr.name) for _, expr in columns if isinstance(expr, Column)]
     return pa.RecordBatch.from_arrays(arrays, names=[name for name, _ in columns])
-
-
-def _no_rows(schema: pa.Schema) -> pa.RecordBatch:
-    return pa.RecordBatch.from_pylist([], schema=schema)

@@ -1,6 +1,6 @@
 """Where rows come from: a catalog gives each name in a plan its table, dataset, or other plan."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Protocol, TypeAlias
 
@@ -10,6 +10,8 @@ import pyarrow.dataset as ds
 from arrowdsl.errors import UnknownSourceError, one_of
 from arrowdsl.plan.nodes import Plan, Ref
 from arrowdsl.schema.schema import TableSpec, plain
+
+KNOWN_SCHEMAS = 8192
 
 
 @dataclass(frozen=True)
@@ -36,8 +38,30 @@ class PlanSource:
 Source: TypeAlias = pa.Table | DatasetSource
 
 
+class Schemas:
+    """The schemas of plans, once found out: to find one out takes as long as running a plan over a small part."""
+
+    def __init__(self, size: int = KNOWN_SCHEMAS) -> None:
+        self._size = size
+        self._known: dict[Plan, pa.Schema] = {}
+
+    def of(self, plan: Plan, find: Callable[[], pa.Schema]) -> pa.Schema:
+        """The schema of a plan, which ``find`` gives."""
+        known = self._known.get(plan)
+        if known is None:
+            if len(self._known) >= self._size:
+                self._known.clear()  # whoever has it will soon know again what he needs
+            known = self._known[plan] = find()
+        return known
+
+
 class Catalog(Protocol):
-    """What the compiler asks for the meaning of names; both methods raise UnknownSourceError."""
+    """What the compiler asks for the meaning of names; the first two methods raise UnknownSourceError."""
+
+    @property
+    def schemas(self) -> Schemas:
+        """The schemas of plans over this catalog: catalogs may share them if their tables' schemas are the same."""
+        ...
 
     def source(self, table: str) -> Source:
         """The rows of a table."""
@@ -58,6 +82,7 @@ class PlanCatalog:
 
     sources: Mapping[str, Source] = field(default_factory=dict)
     outputs: Mapping[str, PlanSource] = field(default_factory=dict)
+    schemas: Schemas = field(default_factory=Schemas, compare=False, repr=False)
 
     def source(self, table: str) -> Source:
         """The named source."""

@@ -18,7 +18,7 @@ from arrowdsl.plan.fingerprint import digest
 from arrowdsl.plan.nodes import Plan, Ref, Scan, Scope, walk
 from arrowdsl.plan.optimize import optimize
 from arrowdsl.plan.runner import Stream, open_stream
-from arrowdsl.plan.source import DatasetSource, PlanCatalog, PlanSource, Source
+from arrowdsl.plan.source import DatasetSource, PlanCatalog, PlanSource, Schemas, Source
 from arrowdsl.plan.stopping import check_stopped
 from arrowdsl.schema.schema import empty_table
 from flight_server.contracts.raw import RAW_TABLES
@@ -48,6 +48,11 @@ class PartCatalog:
     def parameters(self) -> dict[str, str]:
         """The values of parameters in plans."""
         return {"part": str(self.part), "repo": self.snapshot.repo}
+
+    @property
+    def schemas(self) -> Schemas:
+        """Those of all parts: they are the contracts'."""
+        return self.plans.schemas
 
     def source(self, table: str) -> Source:
         """A raw table's rows in this part; a table that was never put has none."""

@@ -14,7 +14,7 @@ STREAM_BYTES = 4 * 1024 * 1024
 
 
 def estimated_bytes(read: Read) -> int:
-    """The memory of the parts that run side by side with what waits of them, of a result over the whole repo, and of a sort."""
+    """The memory of parts side by side and of what waits of them, of a result over the whole repo, and of a sort."""
     parts = [_stored(read, part) * DECODED for part in read.parts]
     side_by_side = sum(part + min(part, WAITING_BYTES) for part in sorted(parts)[-SIDE_BY_SIDE:])
     whole = sum(parts) if any(scope is not Scope.PART for scope in read.output.plans) and not _is_kept(read) else 0

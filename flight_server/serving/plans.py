@@ -14,7 +14,7 @@ from arrowdsl.plan.fingerprint import digest
 from arrowdsl.plan.nodes import Plan, Ref, Scan, Scope, bind_parameters
 from arrowdsl.plan.optimize import optimize
 from arrowdsl.plan.runner import schema_of
-from arrowdsl.plan.source import PlanSource
+from arrowdsl.plan.source import PlanSource, Schemas
 from arrowdsl.schema.schema import EncodingPolicy, SchemaTransform, TableSpec, columns_of, empty_table, plain
 from flight_server.contracts.raw import RAW_TABLES
 from flight_server.pipeline.driver import Output
@@ -51,6 +51,7 @@ class OutputPlans:
 
     def __init__(self, pipeline: Pipeline) -> None:
         self.pipeline = pipeline
+        self.schemas = Schemas()
         self._ready = lru_cache(maxsize=KEPT)(self._make_ready)
         self._filled = lru_cache(maxsize=KEPT)(self._make_filled)
         self._narrowed = lru_cache(maxsize=KEPT)(self._make_narrowed)

@@ -5,7 +5,7 @@ import pytest
 from arrowdsl.compute.expr import Literal, Parameter
 from arrowdsl.plan.nodes import Ref, Scope, bind_parameters, walk
 from arrowdsl.plan.runner import run_plan, schema_of
-from arrowdsl.plan.source import PlanSource
+from arrowdsl.plan.source import PlanSource, Schemas
 from arrowdsl.schema.schema import SchemaTransform, empty_table
 from flight_server.contracts.outputs import OUTPUTS
 from flight_server.contracts.raw import RAW_TABLES
@@ -20,6 +20,9 @@ UNCHECKED = {"resolution"}  # has a contract so that its rows are cut by file; w
 
 class EmptyCatalog:
     """A repo in which nothing was put."""
+
+    def __init__(self):
+        self.schemas = Schemas()
 
     def source(self, table):
         return empty_table(RAW_TABLES[table].plain_schema)
