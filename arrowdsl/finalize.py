@@ -11,7 +11,7 @@ from functools import partial
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from arrowdsl.compute.expr import Expr, Literal
+from arrowdsl.compute.expr import Literal
 from arrowdsl.compute.kernels import first_of_each
 from arrowdsl.plan.nodes import Kernel, KernelFunction, Plan, Project
 from arrowdsl.schema.schema import TableSpec, Vocabulary, empty_table
@@ -42,7 +42,7 @@ def finalize(plan: Plan, spec: TableSpec, *, group_by: str | None = None) -> Pla
             version=VERSION,
             apply=partial(_holding, spec=spec, key=_unique(spec, group_by), encoded=_encoded(plan, spec)),
             needs=_columns_checked(plan, spec, group_by),
-            passes=frozenset(spec.key) | ({group_by} if group_by else set()),
+            passes=frozenset((*spec.key, *([group_by] if group_by else []), *_constants(plan))),
             group_by=group_by,
         ),
     )
@@ -73,18 +73,20 @@ def _columns_checked(plan: Plan, spec: TableSpec, group_by: str | None) -> tuple
     return tuple(dict.fromkeys((*names, *_encoded(plan, spec))))
 
 
+def _constants(plan: Plan) -> dict[str, Literal]:
+    """The columns that the plan sets to one value: a filter on them leaves all rows or none."""
+    columns = plan.columns if isinstance(plan, Project) else ()
+    return {name: expr for name, expr in columns if isinstance(expr, Literal)}
+
+
 def _encoded(plan: Plan, spec: TableSpec) -> tuple[str, ...]:
     """The encoded columns whose values are only known when the plan runs: what it sets itself is known to fit."""
-    match plan:
-        case Project(_, columns):
-            fixed = {name for name, expr in columns if _fits(expr, spec.vocabularies.get(name, ()))}
-        case _:
-            fixed = set[str]()
+    fixed = {name for name, set_to in _constants(plan).items() if _fits(set_to, spec.vocabularies.get(name, ()))}
     return tuple(name for name in spec.vocabularies if name not in fixed)
 
 
-def _fits(expr: Expr, vocabulary: Vocabulary) -> bool:
-    return isinstance(expr, Literal) and (expr.value is None or expr.value in vocabulary)
+def _fits(constant: Literal, vocabulary: Vocabulary) -> bool:
+    return constant.value is None or constant.value in vocabulary
 
 
 def _outside(table: pa.Table, spec: TableSpec, name: str) -> pa.ChunkedArray:

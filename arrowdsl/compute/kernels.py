@@ -1,6 +1,6 @@
 """Vectorised kernels: lists to rows, distinct values, groups of rows. No loop over rows; order is kept."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 import numpy as np
 import numpy.typing as npt
@@ -72,8 +72,8 @@ def first_of_each(table: pa.Table, key: tuple[str, ...], tie_breakers: tuple[Sor
 
     Nulls count as equal to each other. None stands for all rows, as it nearly always is: so nobody copies them.
     """
-    telling = [name for name in key if name.endswith(("_id", "_key"))] or list(key)
-    if any(distinct_rows(table.select(names)) == table.num_rows for names in dict.fromkeys((tuple(telling), key))):
+    telling = [name for name in key if name.endswith(("_id", "_key"))]
+    if are_distinct(table.column(name) for name in dict.fromkeys((*telling, *key))):
         return None
     sort_keys = [*((name, "ascending") for name in key), *tie_breakers]
     order = pc.sort_indices(table, sort_keys=sort_keys)  # a stable sort
@@ -82,9 +82,27 @@ def first_of_each(table: pa.Table, key: tuple[str, ...], tie_breakers: tuple[Sor
     return pa.array(keep)
 
 
-def distinct_rows(table: pa.Table) -> int:
-    """The number of distinct rows of the table."""
-    return int(table.group_by(table.column_names, use_threads=False).aggregate([]).num_rows)
+def are_distinct(columns: Iterable[pa.ChunkedArray]) -> bool:
+    """Whether no two rows are equal in all of the columns; nulls count as equal to each other.
+
+    Rows are numbered by their values, a column more at a time, until no two have one number: often one column is
+    enough, and then it takes less than half of the time of grouping by all.
+    """
+    numbers: Indices | None = None
+    for column in columns:
+        rows, values = _numbered(column.combine_chunks())
+        if numbers is not None and values < len(rows):
+            rows, values = _numbered(pa.array(numbers * values + rows))
+        if values == len(rows):
+            return True
+        numbers = rows
+    return False
+
+
+def _numbered(column: pa.Array) -> tuple[Indices, int]:
+    """For each row a number that stands for its value, and how many values there are."""
+    encoded = column.dictionary_encode(null_encoding="encode")
+    return np.asarray(encoded.indices, np.int64), len(encoded.dictionary)
 
 
 def whole_groups(batches: Iterator[pa.RecordBatch], column: str) -> Iterator[pa.Table]:

@@ -60,6 +60,8 @@ def drop_empty(plan: Plan, catalog: Catalog) -> Plan:
             return inputs(smaller)[0]
         case Project(Empty()) | Explode(Empty()) | Aggregate(Empty(), (_, *_)) | Join(Empty()):
             return Empty(schema_of(smaller, catalog))
+        case Kernel(Empty(), function) if function.of_nothing_nothing:
+            return Empty(schema_of(smaller, catalog))
         case Union(branches):
             kept = tuple(branch for branch in branches if not isinstance(branch, Empty))
             return kept[0] if len(kept) == 1 else Union(kept) if kept else branches[0]

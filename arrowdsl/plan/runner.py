@@ -86,7 +86,7 @@ def _shared(plan: Plan, catalog: SharingCatalog) -> Stream:
 def _open(plan: Plan, catalog: Catalog) -> Stream:
     match plan:
         case Union(branches):
-            running = [branch for branch in branches if not is_absent(branch, catalog)] or branches[:1]
+            running = [branch for branch in branches if not is_absent(branch, _bare(catalog))] or branches[:1]
             beside = sharing(running, catalog, _opened)
             return _chain((branch, beside) for branch in running)
         case Ref():
@@ -112,8 +112,13 @@ def _opened(plan: Plan, catalog: Catalog) -> tuple[pa.Schema, Batches]:
 
 def _unfed(plan: Plan, catalog: Catalog) -> Compiled:
     """The plan compiled to see its schema: nothing is read for it."""
-    bare = catalog.catalog if isinstance(catalog, SharingCatalog) else catalog
+    bare = _bare(catalog)
     return compile_plan(plan, bare, lambda boundary: empty_table(_open(boundary, bare).schema))
+
+
+def _bare(catalog: Catalog) -> Catalog:
+    """The catalog without what is shared: to ask it for a table reads nothing."""
+    return catalog.catalog if isinstance(catalog, SharingCatalog) else catalog
 
 
 def _open_kernel(node: Kernel, catalog: Catalog) -> Stream:

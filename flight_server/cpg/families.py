@@ -108,16 +108,18 @@ def edge_plan(family: EdgeFamily, relations: Relations) -> Plan:
     }
     ends: dict[str, Expr] = {"src_node_id": src, "dst_node_id": dst, "path": _file(family, "path")}
     computed = {**_span(family.span), **ends, **constant, **family.values}
-    edge_id = template(f"{family.kind}:{family.src}>{family.dst}" + (f":{family.site}" if family.site else ""))
+    site = {"site": template(family.site)} if family.site else {}
+    own = {name: expr for name, expr in (*computed.items(), *site.items()) if not isinstance(expr, Literal)}
     plan = _chosen(family, relations)
     for within in family.within:
-        plan = _found(plan, within, relations, frozenset().union(*map(columns, (edge_id, *computed.values()))), family)
-    return plan.select(
-        bstart=computed["bstart"],
-        bend=computed["bend"],
-        edge_id=edge_id,
+        plan = _found(plan, within, relations, frozenset().union(*map(columns, own.values())), family)
+    shown = {name: expr if isinstance(expr, Literal) else Column(name) for name, expr in computed.items()}
+    return plan.select(**own).select(  # edge_id is put together from the ends, not once more from what they are made of
+        bstart=shown["bstart"],
+        bend=shown["bend"],
+        edge_id=template(f"{family.kind}:{{src_node_id}}>{{dst_node_id}}" + (":{site}" if family.site else "")),
         edge_kind=Literal(family.kind),
-        **{name: computed[name] for name in (*ends, *constant)},
+        **{name: shown[name] for name in (*ends, *constant)},
     )
 
 

@@ -71,11 +71,20 @@ class PartCatalog:
                 plan = ready.plan if ref.columns is None else ready.plan.select(*ref.columns)
                 yield PlanSource(optimize(plan, self.plans), catalog)
             else:
-                rows = self.results.use(
-                    partial(catalog.artifact, ref.output, ref.scope),
-                    partial(Artifact.table, columns=ref.columns, part=self.slice_of(ref)),
-                )
+                rows = self._rows(catalog, ref)
                 yield PlanSource(Scan(ref.output, tuple(rows.schema.names)), PlanCatalog({ref.output: rows}))
+
+    def _rows(self, catalog: "PartCatalog", ref: Ref) -> pa.Table:
+        """The columns of an output out of its artifact; what all parts see alike is remembered for the next part."""
+        part = self.slice_of(ref)
+        read = partial(
+            self.results.use,
+            partial(catalog.artifact, ref.output, ref.scope),
+            partial(Artifact.table, columns=ref.columns, part=part),
+        )
+        if ref.scope is Scope.PART or part is not None:
+            return read()
+        return self.results.repo_rows.of((catalog.fingerprint(ref.output, ref.scope), ref.columns), read)
 
     def slice_of(self, ref: Ref) -> Part | None:
         """The part of an output's artifact that a plan over this part sees; none for all of it."""

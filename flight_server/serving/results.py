@@ -17,6 +17,7 @@ from flight_server.storage.paths import Part
 
 LOG = logging.getLogger("flight_server")
 REMEMBERED = 64 * 1024
+REPO_ROWS_BYTES = 64 * 1024 * 1024
 Value = TypeVar("Value")
 
 
@@ -40,6 +41,31 @@ class Memory(Generic[Value]):
                 self._values.popitem(last=False)
 
 
+class RepoRows:
+    """Rows of whole-repo results that every part's plan refers to: read and checked once, up to ``limit`` bytes."""
+
+    def __init__(self, limit: int = REPO_ROWS_BYTES) -> None:
+        self._limit = limit
+        self._bytes = 0
+        self._tables: OrderedDict[Hashable, pa.Table] = OrderedDict()
+        self._lock = Lock()
+
+    def of(self, key: Hashable, read: Callable[[], pa.Table]) -> pa.Table:
+        """The rows under the key; those that were asked for longest ago go first."""
+        with self._lock:
+            if key in self._tables:
+                self._tables.move_to_end(key)
+                return self._tables[key]
+        rows = read()  # two threads may both do this: harmless
+        with self._lock:
+            if key not in self._tables and rows.nbytes <= self._limit:
+                self._tables[key] = rows
+                self._bytes += rows.nbytes
+                while self._bytes > self._limit:
+                    self._bytes -= self._tables.popitem(last=False)[1].nbytes
+        return rows
+
+
 class Results:
     """The artifacts of a store, fingerprints by what they are of, and hashes of rows by fingerprint."""
 
@@ -47,6 +73,7 @@ class Results:
         self.artifacts = artifacts
         self.fingerprints = Memory[str]()
         self.contents = Memory[str]()
+        self.repo_rows = RepoRows()
         self.tees = Tees()
         self._spans = Memory[Span]()
         self._computations = Computations[Artifact]()

@@ -1,4 +1,4 @@
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pyarrow as pa
 import pyarrow.dataset as ds
@@ -31,7 +31,14 @@ dear = Call(">", (Column("price"), Literal(5)))
 here = Call("=", (Column("city"), Literal("Bonn")))
 never = Call("=", (Literal("a"), Literal("b")))
 keep = KernelFunction("keep", 1, lambda table: table, needs=("id",), passes=frozenset({"city"}))
-count = KernelFunction("count", 1, lambda table: pa.table({"n": [table.num_rows]}), ("id",), replaces_columns=True)
+count = KernelFunction(
+    "count",
+    1,
+    lambda table: pa.table({"n": [table.num_rows]}),
+    ("id",),
+    replaces_columns=True,
+    of_nothing_nothing=False,
+)
 
 
 def joined(kind="inner", **options):
@@ -173,6 +180,7 @@ def test_filters_go_down_to_the_scans(plan, expected):
               nothing
             """,
         ),
+        (Kernel(orders.where(never), replace(count, of_nothing_nothing=True)), "nothing"),
     ],
 )
 def test_families_whose_filter_cannot_be_true_vanish(plan, expected):
