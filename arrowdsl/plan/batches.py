@@ -21,9 +21,9 @@ def rebatch(batches: Iterable[pa.RecordBatch], rows: int = BATCH_ROWS, size: int
     held_rows = held_size = 0
     first = True
     for batch in batches:
-        for piece in _cut(batch, rows, size):
-            passes = first or piece.num_rows * 4 >= rows or piece.nbytes * 4 >= size
-            if held and (passes or held_rows + piece.num_rows > rows or held_size + piece.nbytes > size):
+        for piece, piece_size in _cut(batch, rows, size):
+            passes = first or piece.num_rows * 4 >= rows or piece_size * 4 >= size
+            if held and (passes or held_rows + piece.num_rows > rows or held_size + piece_size > size):
                 yield _joined(held)
                 held, held_rows, held_size = [], 0, 0
             if passes:
@@ -32,7 +32,7 @@ def rebatch(batches: Iterable[pa.RecordBatch], rows: int = BATCH_ROWS, size: int
                 continue
             held.append(piece)
             held_rows += piece.num_rows
-            held_size += piece.nbytes
+            held_size += piece_size
     if held:
         yield _joined(held)
 
@@ -53,14 +53,14 @@ def _joined(batches: list[pa.RecordBatch]) -> pa.RecordBatch:
     return batches[0] if len(batches) == 1 else pa.concat_batches(batches)
 
 
-def _cut(batch: pa.RecordBatch, rows: int, size: int) -> Iterator[pa.RecordBatch]:
-    """The batch in pieces within both bounds, halved where it is too large."""
-    if batch.num_rows > rows:
-        for start in range(0, batch.num_rows, rows):
-            yield from _cut(batch.slice(start, rows), rows, size)
-    elif batch.nbytes > size and batch.num_rows > 1:
-        middle = batch.num_rows // 2
-        yield from _cut(batch.slice(0, middle), rows, size)
-        yield from _cut(batch.slice(middle), rows, size)
-    elif batch.num_rows:
-        yield batch
+def _cut(batch: pa.RecordBatch, rows: int, size: int) -> Iterator[tuple[pa.RecordBatch, int]]:
+    """The batch in pieces within both bounds, halved where it is too large, each with its bytes."""
+    for start in range(0, batch.num_rows, rows):
+        piece = batch if batch.num_rows <= rows else batch.slice(start, rows)
+        piece_size = piece.nbytes
+        if piece_size > size and piece.num_rows > 1:
+            middle = piece.num_rows // 2
+            yield from _cut(piece.slice(0, middle), rows, size)
+            yield from _cut(piece.slice(middle), rows, size)
+        else:
+            yield piece, piece_size

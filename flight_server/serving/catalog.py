@@ -9,7 +9,7 @@ leaves the result as valid as it was, and with it all that depends on it.
 from collections import defaultdict
 from collections.abc import Hashable, Iterator
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 import pyarrow as pa
@@ -43,6 +43,7 @@ class PartCatalog:
     plans: OutputPlans
     results: Results
     part: Part
+    _sources: dict[str, Source] = field(init=False, compare=False, repr=False, default_factory=dict)
 
     @property
     def parameters(self) -> dict[str, str]:
@@ -56,9 +57,13 @@ class PartCatalog:
 
     def source(self, table: str) -> Source:
         """A raw table's rows in this part; a table that was never put has none."""
-        spec = RAW_TABLES[table]
-        dataset = self.snapshot.dataset(spec, self.part)
-        return empty_table(spec.plain_schema) if dataset is None else DatasetSource(dataset=dataset, spec=spec)
+        known = self._sources.get(table)
+        if known is None:
+            spec = RAW_TABLES[table]
+            dataset = self.snapshot.dataset(spec, self.part)
+            known = empty_table(spec.plain_schema) if dataset is None else DatasetSource(dataset=dataset, spec=spec)
+            self._sources[table] = known
+        return known
 
     def schema(self, ref: Ref) -> pa.Schema:
         """The schema of an output."""
