@@ -2,6 +2,7 @@
 
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import closing
+from dataclasses import dataclass
 
 import pyarrow as pa
 
@@ -9,6 +10,14 @@ BATCH_ROWS = 64 * 1024
 BATCH_BYTES = 4 * 1024 * 1024
 
 Batches = Generator[pa.RecordBatch, None, None]
+
+
+@dataclass(frozen=True)
+class Stream:
+    """Record batches of one schema, read once; ``batches.close()`` stops the plan behind them."""
+
+    schema: pa.Schema
+    batches: Batches
 
 
 def rebatch(batches: Iterable[pa.RecordBatch], rows: int = BATCH_ROWS, size: int = BATCH_BYTES) -> Batches:

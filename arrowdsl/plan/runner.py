@@ -8,7 +8,6 @@ deadlock.
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
-from dataclasses import dataclass
 from functools import partial, reduce
 
 import pyarrow as pa
@@ -16,7 +15,7 @@ import pyarrow as pa
 from arrowdsl.compute.expr import Column, Expr, columns
 from arrowdsl.compute.kernels import explode, whole_groups
 from arrowdsl.errors import SchemaMismatchError, one_of
-from arrowdsl.plan.batches import Batches
+from arrowdsl.plan.batches import Batches, Stream
 from arrowdsl.plan.compile import Compiled, compile_plan, extend, table_source
 from arrowdsl.plan.nodes import (
     Aggregate,
@@ -36,14 +35,6 @@ from arrowdsl.plan.sharing import SharingCatalog, sharing
 from arrowdsl.plan.source import Catalog
 from arrowdsl.plan.stopping import check_stopped
 from arrowdsl.schema.schema import empty_table, rebuilt
-
-
-@dataclass(frozen=True)
-class Stream:
-    """Record batches of one schema, read once; ``batches.close()`` stops the plan behind them."""
-
-    schema: pa.Schema
-    batches: Batches
 
 
 def run_plan_streamable(plan: Plan, catalog: Catalog) -> pa.RecordBatchReader:
@@ -69,7 +60,7 @@ def schema_of(plan: Plan, catalog: Catalog) -> pa.Schema:
 def open_stream(plan: Plan, catalog: Catalog) -> Stream:
     """The plan's rows, none of them computed before the first is asked for."""
     if not isinstance(plan, Union):  # of a union those branches share that have rows
-        catalog = sharing((plan,), catalog, _opened)
+        catalog = sharing((plan,), catalog, open_stream)
     if isinstance(catalog, SharingCatalog) and catalog.shares(plan):
         return _shared(plan, catalog)
     return _open(plan, catalog)
@@ -87,7 +78,7 @@ def _open(plan: Plan, catalog: Catalog) -> Stream:
     match plan:
         case Union(branches):
             running = [branch for branch in branches if not is_absent(branch, _bare(catalog))] or branches[:1]
-            beside = sharing(running, catalog, _opened)
+            beside = sharing(running, catalog, open_stream)
             return _chain((branch, beside) for branch in running)
         case Ref():
             sources = ((source.plan, source.catalog) for source in catalog.resolve(plan))
@@ -103,11 +94,6 @@ def _open(plan: Plan, catalog: Catalog) -> Stream:
             return _row_wise(plan, catalog)
         case _:
             return Stream(catalog.schemas.of(plan, lambda: _unfed(plan, catalog).schema), _compiled(plan, catalog))
-
-
-def _opened(plan: Plan, catalog: Catalog) -> tuple[pa.Schema, Batches]:
-    stream = open_stream(plan, catalog)
-    return stream.schema, stream.batches
 
 
 def _unfed(plan: Plan, catalog: Catalog) -> Compiled:

@@ -6,7 +6,7 @@ until their last use, and only up to KEPT_BYTES for a union: what does not fit i
 """
 
 from collections import Counter
-from collections.abc import Callable, Generator, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -14,14 +14,14 @@ from functools import lru_cache
 import pyarrow as pa
 
 from arrowdsl.compute.expr import Expr, columns, conjunction, conjuncts
+from arrowdsl.plan.batches import Batches, Stream
 from arrowdsl.plan.nodes import Aggregate, Explode, Join, Kernel, Plan, Ref, Scan, Sort, Union, inputs
 from arrowdsl.plan.source import Catalog, PlanSource, Schemas, Source
 
 KEPT_BYTES = 64 * 1024 * 1024
 KNOWN_UNIONS = 256
 
-Batches = Generator[pa.RecordBatch, None, None]
-Reading = Callable[[Plan, Catalog], tuple[pa.Schema, Batches]]
+Reading = Callable[[Plan, Catalog], Stream]
 
 
 @dataclass(frozen=True)
@@ -114,7 +114,8 @@ class SharingCatalog:
         source = self.catalog.source(table)
         if isinstance(source, pa.Table):
             return source
-        rows = _collected(*self.read(self.alike.scans[table], self.catalog), self._room())
+        stream = self.read(self.alike.scans[table], self.catalog)
+        rows = _collected(stream.schema, stream.batches, self._room())
         if rows is not None:
             self._sizes[table] = rows.nbytes
         return rows

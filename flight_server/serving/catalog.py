@@ -14,10 +14,11 @@ from functools import partial
 
 import pyarrow as pa
 
+from arrowdsl.plan.batches import Stream
 from arrowdsl.plan.fingerprint import digest
 from arrowdsl.plan.nodes import Plan, Ref, Scan, Scope, walk
 from arrowdsl.plan.optimize import optimize
-from arrowdsl.plan.runner import Stream, open_stream
+from arrowdsl.plan.runner import open_stream
 from arrowdsl.plan.source import DatasetSource, PlanCatalog, PlanSource, Schemas, Source
 from arrowdsl.plan.stopping import check_stopped
 from arrowdsl.schema.schema import empty_table

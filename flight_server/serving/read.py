@@ -12,9 +12,8 @@ from functools import cached_property, partial
 import pyarrow as pa
 
 from arrowdsl.compute.expr import Expr, conjunction
-from arrowdsl.plan.batches import Batches, limited, rebatch
+from arrowdsl.plan.batches import Batches, Stream, limited, rebatch
 from arrowdsl.plan.nodes import Plan, Scope, Union
-from arrowdsl.plan.runner import Stream
 from arrowdsl.plan.stopping import Check
 from arrowdsl.schema.schema import TableSpec, rebuilt
 from flight_server.contracts.tables import canonical_order
