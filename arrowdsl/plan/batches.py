@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
+from arrowdsl.schema.schema import plain
+
 BATCH_ROWS = 64 * 1024
 BATCH_BYTES = 4 * 1024 * 1024
 
@@ -44,6 +46,20 @@ def rebatch(batches: Iterable[pa.RecordBatch], rows: int = BATCH_ROWS, size: int
             held_size += piece_size
     if held:
         yield _joined(held)
+
+
+def decoded(batches: Batches) -> Batches:
+    """The rows with values in place of dictionary codes, a bounded number of them at a time."""
+    with closing(batches):
+        for batch in batches:
+            if not any(pa.types.is_dictionary(kind) for kind in batch.schema.types):
+                yield batch
+                continue
+            schema = plain(batch.schema)
+            for start in range(0, batch.num_rows, BATCH_ROWS):
+                columns = batch.slice(start, BATCH_ROWS).columns
+                values = [column.cast(kind) for column, kind in zip(columns, schema.types, strict=True)]
+                yield pa.RecordBatch.from_arrays(values, schema=schema)
 
 
 def limited(batches: Batches, rows: int) -> Batches:

@@ -15,7 +15,7 @@ import pyarrow as pa
 from arrowdsl.compute.expr import Column, Expr, columns
 from arrowdsl.compute.kernels import explode, whole_groups
 from arrowdsl.errors import SchemaMismatchError, one_of
-from arrowdsl.plan.batches import Batches, Stream
+from arrowdsl.plan.batches import Batches, Stream, decoded
 from arrowdsl.plan.compile import Compiled, compile_plan, extend, table_source
 from arrowdsl.plan.nodes import (
     Aggregate,
@@ -34,7 +34,7 @@ from arrowdsl.plan.nodes import (
 from arrowdsl.plan.sharing import SharingCatalog, sharing
 from arrowdsl.plan.source import Catalog
 from arrowdsl.plan.stopping import check_stopped
-from arrowdsl.schema.schema import empty_table, rebuilt
+from arrowdsl.schema.schema import empty_table, plain, rebuilt
 
 
 def run_plan_streamable(plan: Plan, catalog: Catalog) -> pa.RecordBatchReader:
@@ -89,7 +89,8 @@ def _open(plan: Plan, catalog: Catalog) -> Stream:
             schema = catalog.schemas.of(plan, lambda: _schema_after(partial(_explode, plan), rows.schema))
             return Stream(schema, _exploded(plan, rows))
         case Kernel():
-            return _open_kernel(plan, catalog)
+            coded = open_coded(plan, catalog)
+            return Stream(plain(coded.schema), decoded(coded.batches))
         case Filter(child) | Project(child) if _needs_runner(child):
             return _row_wise(plan, catalog)
         case _:
@@ -107,7 +108,10 @@ def _bare(catalog: Catalog) -> Catalog:
     return catalog.catalog if isinstance(catalog, SharingCatalog) else catalog
 
 
-def _open_kernel(node: Kernel, catalog: Catalog) -> Stream:
+def open_coded(node: Plan, catalog: Catalog) -> Stream:
+    """The plan's rows; those of a kernel that gives its strings as dictionary codes are left so, and take less room."""
+    if not isinstance(node, Kernel):
+        return open_stream(node, catalog)
     source = open_stream(node.input, catalog)
 
     def schema() -> pa.Schema:

@@ -14,11 +14,11 @@ from functools import partial
 
 import pyarrow as pa
 
-from arrowdsl.plan.batches import Stream
+from arrowdsl.plan.batches import Stream, decoded
 from arrowdsl.plan.fingerprint import digest
 from arrowdsl.plan.nodes import Plan, Ref, Scan, Scope, walk
 from arrowdsl.plan.optimize import optimize
-from arrowdsl.plan.runner import open_stream
+from arrowdsl.plan.runner import open_coded
 from arrowdsl.plan.source import DatasetSource, PlanCatalog, PlanSource, Schemas, Source
 from arrowdsl.plan.stopping import check_stopped
 from arrowdsl.schema.schema import empty_table
@@ -152,7 +152,7 @@ class PartCatalog:
         artifacts = self.results.artifacts
         draft = artifacts.draft(ready.schema, compressed=scope is Scope.FIXPOINT)
         try:
-            stream = open_stream(ready.plan, self)
+            stream = open_coded(ready.plan, self)
             with closing(stream.batches):
                 for part, batch in self._cut(ready, scope, stream):
                     check_stopped()
@@ -164,7 +164,7 @@ class PartCatalog:
 
     def _cut(self, ready: Ready, scope: Scope, rows: Stream) -> Iterator[tuple[Part | None, pa.RecordBatch]]:
         if scope is not Scope.FIXPOINT or partition_column(ready.schema) is None:
-            yield from ((None, batch) for batch in ready.form.batches(rows.batches))
+            yield from ((None, batch) for batch in ready.form.batches(decoded(rows.batches)))
             return
         cutter = partitioning_of(ready.schema, self.snapshot.parts, self.snapshot.repo)
         pieces = defaultdict[Part, list[pa.Table]](list)
@@ -174,7 +174,7 @@ class PartCatalog:
                 pieces[piece.part].append(piece.rows)
         for part in sorted(pieces):
             whole = (batch for piece in pieces.pop(part) for batch in piece.to_batches())
-            yield from ((part, batch) for batch in ready.form.batches(whole))
+            yield from ((part, batch) for batch in ready.form.batches(decoded(whole)))
 
     def _content(self, node: Plan, *, computing: bool) -> object:
         """What stands for the rows that a node of a plan brings in from outside."""

@@ -1,27 +1,14 @@
 """The form in which rows are kept and go out: batches of bounded size, aligned to a schema, encoded."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 
 import pyarrow as pa
 
 from arrowdsl.errors import NullValueError
-from arrowdsl.plan.batches import BATCH_ROWS, Batches, rebatch
+from arrowdsl.plan.batches import Batches, rebatch
 from arrowdsl.schema.schema import EncodingPolicy, SchemaTransform, TableSpec, plain, rebuilt
-
-
-def _decoded(rows: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-    """The rows with values in place of codes, a bounded number at a time: a kernel may give its strings as codes."""
-    for batch in rows:
-        if not any(pa.types.is_dictionary(kind) for kind in batch.schema.types):
-            yield batch
-            continue
-        schema = plain(batch.schema)
-        for start in range(0, batch.num_rows, BATCH_ROWS):
-            columns = batch.slice(start, BATCH_ROWS).columns
-            values = [column.cast(kind) for column, kind in zip(columns, schema.types, strict=True)]
-            yield pa.RecordBatch.from_arrays(values, schema=schema)
 
 
 @dataclass(frozen=True)
@@ -38,7 +25,7 @@ class Form:
 
     def batches(self, rows: Iterable[pa.RecordBatch]) -> Batches:
         """The rows in batches of at most 64 Ki rows and 4 MiB, none of them empty."""
-        for batch in rebatch(_decoded(rows)):
+        for batch in rebatch(rows):
             yield self.apply(batch)
 
     def apply(self, batch: pa.RecordBatch) -> pa.RecordBatch:
