@@ -8,7 +8,7 @@ _CALL = ("call_bstart", "call_bend")
 _ALIAS = ("alias_bstart", "alias_bend")
 _AST = "ast:{file_id}:{ast_idx:d}"
 _ARG = "arg:{file_id}:{bstart:d}-{bend:d}"
-_RETURN = "return:{file_id}:{bstart:d}-{bend:d}"
+_RETURN = "{return_id}"
 _LITERAL = "literal:{file_id}:{bstart:d}-{bend:d}"
 _IN_TREE = (Within("ast_nodes", (("file_id", "file_id"), ("ast_idx", "ast_idx"))),)
 

@@ -70,8 +70,7 @@ def passed_arguments(resolution: Plan, repo_files: Plan, flow_args: Plan) -> Pla
 
 def return_statements(returns: Plan) -> Plan:
     """owner_def_id, return_id: the return statements of each definition."""
-    node = _concat(Literal("return:"), Column("file_id"), Literal(":"), _text("bstart"), Literal("-"), _text("bend"))
-    return returns.where(_given("owner_def_id")).select("owner_def_id", return_id=node)
+    return returns.where(_given("owner_def_id")).select("owner_def_id", "return_id")
 
 
 def returned_values(resolved_calls: Plan, return_statements: Plan) -> Plan:

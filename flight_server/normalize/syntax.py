@@ -3,8 +3,13 @@
 All of it stays within a file: rows are joined by file_id and ``ast_idx``.
 """
 
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
 from arrowdsl.compute.expr import Call, Column, Expr, Literal, Values
-from arrowdsl.plan.nodes import Join, JoinKind, Plan
+from arrowdsl.plan.nodes import Join, JoinKind, Kernel, KernelFunction, Plan
+from flight_server.normalize.blocks import codes
 
 _FILE = ("file_id", "path")
 _SPAN = ("bstart", "bend")
@@ -63,11 +68,28 @@ def receivers(ast_nodes: Plan, cst_callsites: Plan, cst_name_refs: Plan) -> Plan
 
 
 def returns(ast_nodes: Plan, cfg_points: Plan) -> Plan:
-    """file_id, path, span, ast_idx, owner_def_id (null without control flow): the return statements."""
+    """file_id, path, span, ast_idx, owner_def_id (null without control flow), return_id: the return statements.
+
+    Other files' edges end in them, so their ids have no offset: they are numbered within their definition.
+    """
     kept = (*_FILE, *_SPAN, "ast_idx")
     statements = cfg_points.where(_equal("kind", "stmt")).select("file_id", "ast_idx", "owner_def_id")
     found = ast_nodes.where(_equal("kind", "Return")).select(*kept)
-    return _joined(found, statements, _AT_NODE, _AT_NODE, kept, ("owner_def_id",), outer=True)
+    placed = _joined(found, statements, _AT_NODE, _AT_NODE, kept, ("owner_def_id",), outer=True)
+    needs = (*kept, "owner_def_id")
+    return Kernel(placed, KernelFunction(name="return_ids", version=1, apply=_with_return_ids, needs=needs))
+
+
+def _with_return_ids(rows: pa.Table) -> pa.Table:
+    """The rows in source order, each with its number in its definition, or in its file where that is not known."""
+    rows = rows.sort_by([("path", "ascending"), ("bstart", "ascending")])
+    owner = pc.coalesce(rows.column("owner_def_id"), rows.column("file_id"))
+    group = codes(owner)
+    order = np.argsort(group, kind="stable")
+    number = np.empty(len(order), np.int64)
+    number[order] = np.arange(len(order)) - np.searchsorted(group[order], group[order])
+    numbers = pa.array(number + 1).cast(pa.string())
+    return rows.append_column("return_id", pc.binary_join_element_wise(owner, numbers, "/return:"))
 
 
 def owned_imports(cst_imports: Plan, cst_defs: Plan) -> Plan:

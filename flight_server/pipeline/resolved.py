@@ -116,20 +116,31 @@ def externals(part_externals: Plan) -> Plan:
 
 
 @tag(layer="resolve", kind="intermediate", scope=Scope.PART)
-def place_nodes(
-    sym_symbols: Plan, cst_params: Plan, cst_defs: Plan, flow_calls: Plan, flow_args: Plan, sites: Plan
-) -> Plan:
-    """The places that nodes stand for."""
-    return flowing.place_nodes(sym_symbols, cst_params, cst_defs, flow_calls, flow_args, sites)
-
-
-@tag(layer="resolve", kind="intermediate", scope=Scope.REPO)
-def all_place_nodes(place_nodes: Plan) -> Plan:
-    """The places of the whole repo that nodes stand for."""
-    return place_nodes.select("place", "node_id")
+def named_places(sym_symbols: Plan, cst_params: Plan, cst_defs: Plan) -> Plan:
+    """The variables, parameters and results of functions, with their nodes."""
+    return flowing.named_places(sym_symbols, cst_params, cst_defs)
 
 
 @tag(layer="resolve", kind="intermediate", scope=Scope.PART)
-def flows(flow_copies: Plan, resolution: Plan, place_nodes: Plan, all_place_nodes: Plan, repo_files: Plan) -> Plan:
+def passing_places(flow_calls: Plan, flow_args: Plan, cst_params: Plan, sites: Plan) -> Plan:
+    """The arguments and results of calls, with their nodes."""
+    return flowing.passing_places(flow_calls, flow_args, cst_params, sites)
+
+
+@tag(layer="resolve", kind="intermediate", scope=Scope.REPO)
+def all_named_places(named_places: Plan) -> Plan:
+    """The variables, parameters and results of functions of the whole repo, with their nodes."""
+    return named_places.select("place", "node_id")
+
+
+@tag(layer="resolve", kind="intermediate", scope=Scope.PART)
+def flows(
+    flow_copies: Plan,
+    resolution: Plan,
+    named_places: Plan,
+    passing_places: Plan,
+    all_named_places: Plan,
+    repo_files: Plan,
+) -> Plan:
     """What flows from node to node, by a copy or because of a call."""
-    return flowing.flows(flow_copies, resolution, place_nodes, all_place_nodes, repo_files)
+    return flowing.flows(flow_copies, resolution, named_places, passing_places, all_named_places, repo_files)

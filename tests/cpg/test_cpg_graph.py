@@ -1,6 +1,7 @@
 """The graph of the fixture repo and of a real package: closed, each id once, every family there, the same counts."""
 
 import json
+import re
 from collections import Counter
 from pathlib import Path
 
@@ -47,6 +48,21 @@ def test_every_end_of_an_edge_is_a_node(service: Service) -> None:
     edges = rows_of(service, "cpg_edges", columns=("edge_id", "src_node_id", "dst_node_id")).to_pylist()
     assert edges
     assert [edge for edge in edges if not {edge["src_node_id"], edge["dst_node_id"]} <= nodes] == []
+
+
+def test_no_edge_names_a_place_in_another_file_by_its_offset(service: Service) -> None:
+    """Else an edit there, even of a comment, would change this file's rows."""
+    files = rows_of(service, "repo_files", columns=("path", "file_id")).to_pylist()
+    file_of = {row["path"]: row["file_id"] for row in files}
+    edges = rows_of(service, "cpg_edges", columns=("path", "src_node_id", "dst_node_id")).to_pylist()
+    placed = [
+        (edge, named)
+        for edge in edges
+        for end in ("src_node_id", "dst_node_id")
+        for named in re.findall(r"(file:[0-9a-f]{16}):\d+-\d+", edge[end])
+    ]
+    assert placed
+    assert [edge for edge, named in placed if named != file_of[edge["path"]]] == []
 
 
 def test_ids_are_unique_and_say_their_ends(service: Service) -> None:

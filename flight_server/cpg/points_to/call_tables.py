@@ -14,6 +14,7 @@ from flight_server.cpg.points_to.interning import Texts, coded
 from flight_server.cpg.points_to.names import OBJECT_KINDS, Names
 from flight_server.cpg.points_to.rows import PLACES, choice, files_of, rows_of
 from flight_server.cpg.points_to.solve import Solver
+from flight_server.cpg.points_to.source import flags
 
 _ACCESS = ("get:", "set:", "class:")
 _SITES = (
@@ -111,7 +112,10 @@ def arguments(solver: Solver, _: Names) -> pa.Table:
 
 
 def flows(solver: Solver, _: Names) -> pa.Table:
-    """Rows of ``flow``: copies between places of the source that the source's own copies do not say."""
+    """Rows of ``flow``: copies between places of the source that the source's own copies do not say.
+
+    They are in the file of the call or access: of what takes the value there, or else of what gives it to a parameter.
+    """
     source = solver.world.source
     codes = _from_returns(solver.world.copies.all(), solver.world.passed.origins)
     last = len(source.places.values)
@@ -119,8 +123,10 @@ def flows(solver: Solver, _: Names) -> pa.Table:
     own = Codes()
     own.add(pack(source.place["flow_copies", "src"], source.place["flow_copies", "dst"]))
     codes = codes[~own.contains(codes)]
-    origins, places = codes >> HALF, source.places
-    files = files_of(places.values, PLACES, origins)
+    places, origins = source.places, codes >> HALF
+    taken = np.concatenate([[False], flags(pc.starts_with(places.values, "x:"))])
+    taken[source.place["cst_params", "place"]] = False
+    files = files_of(places.values, PLACES, np.where(taken[codes & LOWER], codes & LOWER, origins))
     return rows_of("flow", files, {"src": places.coded(origins), "dst": places.coded(codes & LOWER)})
 
 

@@ -10,7 +10,8 @@ does not say.
                  (``property`` where an attribute's access runs code, ``class`` a class
                  statement) · name: callee · owner, owner_name: caller
     argument     src: site · position, name: argument by position or keyword · dst: parameter (param_id)
-    flow         src, dst: places of the source; what is at the one comes to the other because of a call
+    flow         src, dst: places of the source; what is at the one comes to the other because of a call, in whose file
+                 the row is
     base         src: class · dst: definition of a direct base, or name: the external · position
     order        src: class · dst, name: a class of its method resolution order · position: rank, 0 being itself
     override     src: method · dst: the method that it overrides
