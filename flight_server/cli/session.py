@@ -3,8 +3,10 @@
 import os
 import signal
 import sys
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import reduce, wraps
 from pathlib import Path
 from typing import Any, Concatenate, ParamSpec
@@ -20,6 +22,7 @@ from flight_server.storage.store import Store
 
 DEFAULT_PORT = 8815
 DEFAULT_URI = f"grpc://127.0.0.1:{DEFAULT_PORT}"
+POLL_SECONDS = 0.5
 Arguments = ParamSpec("Arguments")
 Command = Callable[..., Any]
 
@@ -64,14 +67,33 @@ def _leave(code: int) -> None:
     os._exit(code)
 
 
+@dataclass
+class Signals:
+    """Whether a signal came. No ``threading.Event``: its lock may be held by what the signal interrupts."""
+
+    came: bool = False
+
+    def is_set(self) -> bool:
+        """As an event has it."""
+        return self.came
+
+    def wait(self) -> None:
+        """Until a signal comes; most end it by KeyboardInterrupt."""
+        while not self.came:
+            time.sleep(POLL_SECONDS)
+
+
 @contextmanager
-def interruptible() -> Iterator[None]:
+def interruptible() -> Iterator[Signals]:
     """Let SIGTERM end the block as Ctrl-C does, by KeyboardInterrupt; once either came, further ones are ignored.
 
-    Signals reach Python between the instructions of the main thread, so that is where the block has to run.
+    Signals reach Python between the instructions of the main thread, so that is where the block has to run. Where that
+    happens to be a finalizer, Python drops the exception: whoever would wait for ever asks the yielded object too.
     """
+    came = Signals()
 
     def interrupt(*_: object) -> None:
+        came.came = True
         for number in signals:
             signal.signal(number, signal.SIG_IGN)
         raise KeyboardInterrupt
@@ -79,7 +101,7 @@ def interruptible() -> Iterator[None]:
     signals = (signal.SIGINT, signal.SIGTERM)
     before = [signal.signal(number, interrupt) for number in signals]
     try:
-        yield
+        yield came
     finally:
         for number, handler in zip(signals, before, strict=True):
             signal.signal(number, handler)

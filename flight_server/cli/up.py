@@ -3,7 +3,6 @@
 import json
 import logging
 import shlex
-import threading
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial, wraps
@@ -17,7 +16,7 @@ from flight_client import connect
 from flight_client.ingest import Source
 from flight_server.cli.limits import with_capacity
 from flight_server.cli.progress import ingest_with_progress, with_source
-from flight_server.cli.session import DEFAULT_PORT, interruptible, open_server, options, serving
+from flight_server.cli.session import DEFAULT_PORT, Signals, interruptible, open_server, options, serving
 from flight_server.cli.watch import WATCH_OPTION, watch_and_ingest
 from flight_server.rpc.server import FlightServer
 from flight_server.serving.service import Capacity
@@ -99,32 +98,32 @@ def _ingest_and_serve(source: Source, server: FlightServer, *, watch: bool = Fal
         with connect(uri) as client:
             click.echo(ingest_with_progress(client, source))
 
-    def go_on_ingesting(uri: str) -> None:
+    def go_on_ingesting(uri: str, came: Signals) -> None:
         with connect(uri) as client:
-            watch_and_ingest(client, source)
+            watch_and_ingest(client, source, came)
 
     _serve(server, ingest, source.repo, go_on_ingesting if watch else _wait)
 
 
-def _wait(_uri: str) -> None:
-    threading.Event().wait()
+def _wait(_uri: str, came: Signals) -> None:
+    came.wait()
 
 
 def _serve(
     server: FlightServer,
     prepare: Callable[[str], None],
     repo: str | None = None,
-    meanwhile: Callable[[str], None] = _wait,
+    meanwhile: Callable[[str, Signals], None] = _wait,
 ) -> None:
     """Serve until Ctrl-C or SIGTERM, which end it with exit code 0 once it listens."""
     _log_to_stderr()
-    with interruptible(), serving(server):
+    with interruptible() as came, serving(server):
         prepare(server.uri)
         with suppress(KeyboardInterrupt):
             click.echo(f"listening on {server.uri}")
             if repo is not None:
                 click.echo(_how_to_read(server.uri, repo))
-            meanwhile(server.uri)
+            meanwhile(server.uri, came)
 
 
 def _log_to_stderr() -> None:

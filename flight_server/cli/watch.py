@@ -16,6 +16,7 @@ from flight_client.extract.scan import SKIPPED_FOLDERS, SUFFIXES
 from flight_client.ingest import Source
 from flight_server.cli.exits import report
 from flight_server.cli.progress import ingest_with_progress
+from flight_server.cli.session import Signals
 
 LIBRARY = "watchfiles"
 QUIET_MILLISECONDS = 50  # how long nothing more is saved before what was saved is taken in
@@ -34,12 +35,12 @@ WATCH_OPTION = click.option(
 )
 
 
-def watch_and_ingest(client: Client, source: Source) -> None:
-    """Ingest whenever something may have changed, and say what was done, until a signal comes.
+def watch_and_ingest(client: Client, source: Source, came: Signals) -> None:
+    """Ingest whenever something may have changed, and say what was done, until a signal comes (see ``interruptible``).
 
     What goes wrong is said, and tried again with the next change.
     """
-    for _ in changes(source.root):
+    for _ in changes(source.root, came):
         try:
             done = ingest_with_progress(client, source)
         except (DataError, FlightClientError) as error:
@@ -49,8 +50,11 @@ def watch_and_ingest(client: Client, source: Source) -> None:
                 click.echo(done)
 
 
-def changes(root: Path) -> Iterator[None]:
-    """Something once the folder is watched, for what changed before that; then whenever files may have changed."""
+def changes(root: Path, end: Signals) -> Iterator[None]:
+    """Something once the folder is watched, for what changed before that; then whenever files may have changed.
+
+    It is over soon after ``end`` is set.
+    """
     watch: Callable[..., Iterator[set[object]]] = importlib.import_module(LIBRARY).watch
     events = watch(
         root,
@@ -58,6 +62,7 @@ def changes(root: Path) -> Iterator[None]:
         step=QUIET_MILLISECONDS,
         rust_timeout=LOOK_MILLISECONDS,
         yield_on_timeout=True,
+        stop_event=end,
     )
     has_begun = False
     for event in events:

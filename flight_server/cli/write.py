@@ -39,7 +39,7 @@ def ingest(
 
     Example: flight-server ingest ~/src/django --to grpc://127.0.0.1:8815
     """
-    with interruptible(), client_of(uri, store) as client:
+    with interruptible() as came, client_of(uri, store) as client:
         click.echo(ingest_with_progress(client, source))
         if index is not None:
             click.echo(put_index(client, source.repo, index, prefix))
@@ -47,7 +47,7 @@ def ingest(
             inspect_and_put(client, source.repo, source.root, runtime)
         if watch:
             with suppress(KeyboardInterrupt):
-                watch_and_ingest(client, source)
+                watch_and_ingest(client, source, came)
 
 
 @click.command()
