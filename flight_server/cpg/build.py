@@ -1,0 +1,46 @@
+"""Edges from relations that are at hand, without a store or a server: plans, datasets and tables alike."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import pyarrow as pa
+
+from arrowdsl.compute.expr import Expr, Literal, Parameter
+from arrowdsl.plan.nodes import Empty, Plan, Scan, bind_parameters
+from arrowdsl.plan.source import DatasetSource, PlanCatalog, PlanSource
+from flight_server.contracts.outputs import OUTPUTS
+from flight_server.cpg.families import EdgeFamily, edges, sources
+from flight_server.cpg.graph import PART_EDGES, REPO_EDGES
+
+Relationship: TypeAlias = DatasetSource | Plan | pa.Table
+EDGE_COLUMNS = OUTPUTS["cpg_edges"].plain_schema
+
+
+@dataclass(frozen=True)
+class EdgeBuildInputs:
+    """What edges are built from: raw tables and relations by the names that ``flight_server.pipeline`` gives them.
+
+    A plan scans the tables and datasets that are given beside it. ``repo`` is the repo's name in node ids.
+    """
+
+    relationship_outputs: Mapping[str, Relationship]
+    repo: str = ""
+
+
+def build_edges(inputs: EdgeBuildInputs) -> PlanSource:
+    """A plan with the columns of ``cpg_edges``, strings for its dictionaries, and the catalog to run it with.
+
+    It has the edges of every family whose tables are given, and no rows if there is none.
+    """
+    given = inputs.relationship_outputs
+    families = [family for family in (*PART_EDGES, *REPO_EDGES) if _is_given(family, given)]
+    relations = {name: value if isinstance(value, Plan) else Scan(name) for name, value in given.items()}
+    plan = edges(families, relations).select(*EDGE_COLUMNS.names) if families else Empty(EDGE_COLUMNS)
+    repo: dict[Expr, Expr] = {Parameter("repo"): Literal(inputs.repo)}
+    held = {name: value for name, value in given.items() if not isinstance(value, Plan)}
+    return PlanSource(bind_parameters(plan, repo), PlanCatalog(held))
+
+
+def _is_given(family: EdgeFamily, given: Mapping[str, Relationship]) -> bool:
+    return all(name in given for name in sources((family,)))
