@@ -14,7 +14,7 @@ from flight_server.storage.partitioning import Partitioning
 from flight_server.storage.paths import Part
 
 WAITING_BYTES = 64 * 1024 * 1024
-OPEN_PARTS = 16
+OPEN_PARTS = 512  # each may have a file open
 UNPARTITIONED = Partitioning()
 
 
@@ -53,8 +53,8 @@ class _DatasetWriter:
 
     Data may come part by part, as an extractor gives it: then a part is closed, and encoded, when the next begins, so
     that little waits and little is left to do at the end. As soon as a batch has rows of several parts, or of a part
-    that was closed, parts stay open until too many are, or too many bytes wait in them: data in any order would
-    otherwise become many runs.
+    that was closed, parts stay open until too many are, or too many bytes wait in them. Then one that gets no rows any
+    more is closed, and where all do, the one in which most waits: data in any order becomes as few runs as it can.
     """
 
     def __init__(self, folder: Path, schema: pa.Schema, partitioning: Partitioning) -> None:
@@ -62,6 +62,8 @@ class _DatasetWriter:
         self._schema = schema
         self._partitioning = partitioning
         self._open: dict[Part, PartWriter] = {}
+        self._last: dict[Part, int] = {}
+        self._batches = self._waiting = 0
         self._comes_by_part = True
         self._finished: list[WrittenFile] = []
         self._numbers = count()
@@ -71,12 +73,16 @@ class _DatasetWriter:
         if not pieces:
             return
         self._comes_by_part = self._comes_by_part and len(pieces) == 1 and not self._was_closed(pieces[0].part)
+        self._batches += 1
         for piece in pieces:
             writer = self._open.pop(piece.part, None) or self._new(piece.part)
             self._open[piece.part] = writer
+            self._last[piece.part] = self._batches
+            self._waiting -= writer.waiting_bytes
             writer.add(piece)
-            while len(self._open) > 1 and (self._comes_by_part or self._is_crowded()):
-                self._finish(next(iter(self._open)))
+            self._waiting += writer.waiting_bytes
+        while len(self._open) > 1 and (self._comes_by_part or self._is_crowded()):
+            self._finish(self._dispensable())
 
     def finish(self) -> tuple[WrittenFile, ...]:
         for part in list(self._open):
@@ -99,12 +105,20 @@ class _DatasetWriter:
         return part not in self._open and any(run.part == part for run in self._finished)
 
     def _is_crowded(self) -> bool:
-        waiting = sum(writer.waiting_bytes for writer in self._open.values())
-        return len(self._open) > OPEN_PARTS or waiting > WAITING_BYTES
+        return len(self._open) > OPEN_PARTS or self._waiting > WAITING_BYTES
+
+    def _dispensable(self) -> Part:
+        """The open part that got no rows for longest, unless it got some in the last batches too."""
+        first = next(iter(self._open))
+        if self._comes_by_part or self._last[first] < self._batches - 1:
+            return first
+        return max(self._open, key=lambda part: self._open[part].waiting_bytes)
 
     def _finish(self, part: Part) -> None:
+        waiting = self._open[part].waiting_bytes
         self._finished += self._open[part].finish()
-        del self._open[part]
+        self._waiting -= waiting
+        del self._open[part]  # not before: what fails is discarded
 
 
 def _empty_folder(folder: Path) -> Path:

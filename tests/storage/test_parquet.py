@@ -49,6 +49,15 @@ def test_a_reader_is_streamed_not_collected(tmp_path: Path):
     assert max(live[20:]) <= max(live[:20])
 
 
+def test_rows_in_any_order_become_one_run_for_each_of_many_parts_while_they_fit_in(tmp_path: Path):
+    parts, files = 128, 2000
+    order = np.random.default_rng(1).permutation(files * 20) % files
+    table = rows((f"m{number}.py", int(number)) for number in order)
+    data = BatchStream(table.schema, table.to_batches(max_chunksize=1000))
+    runs = write_dataset_parquet(data, tmp_path, partitioning=Partitioning("path", parts))
+    assert len(runs) == len({run.part for run in runs}) == parts
+
+
 @given(
     pairs=st.lists(st.tuples(PATHS, st.integers(0, 9)), max_size=40),
     cuts=st.lists(st.integers(1, 7), min_size=1, max_size=5),
