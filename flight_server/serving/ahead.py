@@ -15,7 +15,7 @@ from arrowdsl.plan.batches import Batches
 from arrowdsl.plan.stopping import Check, check_stopped
 from flight_server.serving.computations import POLL_SECONDS, Running
 
-WAITING_BYTES = 32 * 1024 * 1024  # of fewer a part would wait for most of the one before it
+WAITING_BYTES = 8 * 1024 * 1024  # what a slow reader holds of each of two parts; of fewer, one would wait for the other
 Opening = Callable[[], Batches]
 
 
