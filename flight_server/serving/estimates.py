@@ -17,6 +17,8 @@ def estimated_bytes(read: Read) -> int:
     """The memory of parts side by side and of what waits of them, of a result over the whole repo, and of a sort."""
     parts = [_stored(read, part) * DECODED for part in read.parts]
     side_by_side = sum(part + min(part, WAITING_BYTES) for part in sorted(parts)[-SIDE_BY_SIDE:])
+    if all(unit.known is not None for unit in read.units()):  # all is kept: nothing is decoded or joined
+        side_by_side = min(side_by_side, SIDE_BY_SIDE * (WAITING_BYTES + STREAM_BYTES))
     whole = sum(parts) if any(scope is not Scope.PART for scope in read.output.plans) and not _is_kept(read) else 0
     sorting = min(3 * RUN_BYTES, sum(parts)) if read.request.order == "canonical" else 0
     return STREAM_BYTES + max(side_by_side, whole) + sorting
