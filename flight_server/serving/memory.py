@@ -8,9 +8,9 @@ from pathlib import Path
 
 from arrowdsl.plan.nodes import Kernel, Plan, Ref, Scan, walk
 from flight_server.serving.errors import TooLargeError
+from flight_server.serving.limits import GIB
 from flight_server.storage.snapshots import Snapshot
 
-GIB = 1024**3
 _USABLE = 0.9
 _CONTAINER_LIMIT = Path("/sys/fs/cgroup/memory.max")
 

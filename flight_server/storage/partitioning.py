@@ -11,11 +11,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from arrowdsl.schema.schema import DICTIONARY
 from flight_server.contracts.ids import file_id, part_of, part_of_path
 from flight_server.contracts.tables import partition_column
 from flight_server.storage.paths import GLOBAL, Part
-
-CODES = pa.dictionary(pa.int32(), pa.string())
 
 
 @dataclass(frozen=True)
@@ -87,7 +86,7 @@ def keys_of(rows: pa.Table, column: str) -> pa.ChunkedArray:
 def _encoded(rows: pa.Table, column: str) -> pa.DictionaryArray:
     """The partition column as codes of the strings that it has: its own codes if it comes as such."""
     given = rows.column(column)
-    if given.num_chunks != 1 or given.type != CODES or given.null_count:
+    if given.num_chunks != 1 or given.type != DICTIONARY or given.null_count:
         return pc.dictionary_encode(keys_of(rows, column).combine_chunks())
     indices, dictionary = given.chunk(0).indices.to_numpy(), given.chunk(0).dictionary
     is_used = np.bincount(indices, minlength=len(dictionary)) > 0

@@ -82,7 +82,7 @@ class Origins:
 
 @dataclass(frozen=True)
 class _Calls:
-    """Calls in return statements: packed (function, site), and the functions that they call."""
+    """Calls in return statements: the function that returns, the site, the place of its result, what it calls."""
 
     callers: Ints
     sites: Ints

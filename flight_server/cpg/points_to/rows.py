@@ -26,14 +26,15 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from arrowdsl.schema.schema import DICTIONARY
 from flight_server.contracts.outputs import OUTPUTS
 from flight_server.cpg.points_to.columns import Ints
 from flight_server.cpg.points_to.interning import coded
 
-_CODES = pa.dictionary(pa.int32(), pa.string())
 _PLAIN: pa.Schema = OUTPUTS["resolution"].plain_schema
 SCHEMA = pa.schema(
-    [column.with_type(_CODES) if column.type == pa.string() else column for column in _PLAIN], metadata=_PLAIN.metadata
+    [column.with_type(DICTIONARY) if column.type == pa.string() else column for column in _PLAIN],
+    metadata=_PLAIN.metadata,
 )
 _FILE_DIGITS = len("file:") + 16
 PLACES = ("var:def:", "x:def:", "ret:def:", "yld:def:")
