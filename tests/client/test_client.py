@@ -164,7 +164,7 @@ def test_closing_wakes_a_reader_that_waits(client, server):
     waiting.start()
     time.sleep(0.1)
     reader.close()
-    waiting.join(5)
+    waiting.join(60)
     assert not waiting.is_alive()
     assert [type(error) for error in failures] == [StreamClosedError]
     assert server.wait_until_idle()

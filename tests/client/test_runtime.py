@@ -48,7 +48,7 @@ HOSTILE = {
     "syntax": ("x = = 1", "SyntaxError: invalid syntax"),
     "leaves": ("import os; os._exit(7)", "the interpreter ended with exit code 7 before it answered"),
     "dies": ("import os, signal; os.kill(os.getpid(), signal.SIGSEGV)", "the interpreter died of signal 11"),
-    "hangs": ("import time\nwhile True: time.sleep(1)", "no answer within 1 s"),
+    "hangs": ("import time\nwhile True: time.sleep(1)", "no answer within 5 s"),
     "unprintable": (
         "class E(Exception):\n    def __str__(self): raise SystemExit\nraise E",
         "E: no message",
@@ -175,7 +175,7 @@ def test_tables_hold_their_contracts_and_keys(root):
 
 def test_modules_that_fail_are_reported_and_stop_nothing(root):
     modules = [write(root, name, source) for name, (source, _) in HOSTILE.items()]
-    found = inspect_modules(root, [*modules, "pkg.shapes", "pkg.nowhere.at_all", "os"], seconds=1.0)
+    found = inspect_modules(root, [*modules, "pkg.shapes", "pkg.nowhere.at_all", "os"], seconds=5.0)
     expected = {f"pkg.{name}": message for name, (_, message) in HOSTILE.items()}
     expected["pkg.nowhere.at_all"] = "ModuleNotFoundError: No module named 'pkg.nowhere'"
     expected["os"] = f"there is no module os in {root}"

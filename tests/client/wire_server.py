@@ -98,7 +98,7 @@ class WireServer(flight.FlightServerBase):
         self.open_streams = self.most_streams = self.batches = 0
         self.all_closed = threading.Condition()
 
-    def wait_until_idle(self, seconds=2.0):
+    def wait_until_idle(self, seconds=30.0):
         with self.all_closed:
             return self.all_closed.wait_for(lambda: self.open_streams == 0, seconds)
 

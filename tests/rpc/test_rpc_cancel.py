@@ -26,7 +26,7 @@ def large(server):
     return "large"
 
 
-def running_calls(peer, *, wanted=0, seconds=1.0):
+def running_calls(peer, *, wanted=0, seconds=30.0):
     deadline = time.monotonic() + seconds
     while (running := peer.act("stats")["running_calls"]) != wanted and time.monotonic() < deadline:
         time.sleep(0.01)
@@ -60,12 +60,18 @@ def test_a_stream_that_is_read_to_its_end_is_freed(peer, large):
     assert running_calls(peer) == 0
 
 
-def test_a_deadline_ends_a_stream(peer, large):
-    stream = peer.flight.do_get(ticket(repo=large, dataset="cst_name_refs"), flight.FlightCallOptions(timeout=0.2))
+def read_slowly(peer, repo, seconds):
+    """Read a stream later than it may run; on a busy machine its time is up before the first batch."""
+    options = flight.FlightCallOptions(timeout=seconds)
+    stream = peer.flight.do_get(ticket(repo=repo, dataset="cst_name_refs"), options)
     stream.read_chunk()
-    time.sleep(0.3)
+    time.sleep(2 * seconds)
+    stream.read_all()
+
+
+def test_a_deadline_ends_a_stream(peer, large):
     with pytest.raises(flight.FlightTimedOutError):
-        stream.read_all()
+        read_slowly(peer, large, seconds=0.3)
     assert running_calls(peer) == 0
 
 

@@ -56,7 +56,7 @@ def test_a_read_that_is_broken_off_leaves_nothing(service, tmp_path):
     put_many(service, 6 * 64 * 1024)
     with closing(open_read(service.read(Request("r", "by_rows")), lambda: None).batches) as batches:
         next(batches)
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 30
     while artifacts(tmp_path) and time.monotonic() < deadline:
         time.sleep(0.01)
     assert artifacts(tmp_path) == []

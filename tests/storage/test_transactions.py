@@ -100,12 +100,12 @@ def test_different_tables_are_put_side_by_side_and_the_same_one_is_not(store: St
 
     def slow():
         started.set()
-        assert go_on.wait(10)
+        assert go_on.wait(60)
         yield from rows([("a", 1)]).to_batches()
 
     thread = Thread(target=transaction.put, args=(ROWS, BatchStream(ROWS.plain_schema, slow())))
     thread.start()
-    assert started.wait(10)
+    assert started.wait(60)
     transaction.put(OTHER, rows([("b", 2)]))
     with pytest.raises(ConflictError, match="another put of rows"):
         transaction.put(ROWS, rows([]))
