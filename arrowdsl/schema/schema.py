@@ -209,6 +209,8 @@ def _gathered(views: pa.Array) -> pa.Array:
 
 def rebuilt(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
     """The batch under a schema of the same names and types; metadata and nullability may differ."""
+    if batch.schema.equals(schema, check_metadata=True):
+        return batch
     return pa.RecordBatch.from_arrays(batch.columns, schema=schema) if schema.names else batch  # else it has no rows
 
 

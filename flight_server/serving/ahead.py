@@ -1,30 +1,39 @@
 """Streams computed ahead of their reader: a few at once, each in a thread of its own, delivered one after another.
 
 A thread stops when WAITING_BYTES of its batches wait to be taken, so memory is bounded by the number of threads. The
-reader's own thread only waits, and asks its check while it does: it is free at once when its client goes away.
+reader's own thread only waits, and asks its check while it does: it is free at once when its client goes away. What
+need not be computed it reads itself, when its turn has come: to hand it over would cost more than to read it.
 """
 
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from dataclasses import dataclass
 from threading import Condition
 
 import pyarrow as pa
 
 from arrowdsl.plan.batches import Batches
-from arrowdsl.plan.stopping import Check, check_stopped
+from arrowdsl.plan.stopping import Check, check_stopped, stopped_by
 from flight_server.serving.computations import POLL_SECONDS, Running
 
 WAITING_BYTES = 8 * 1024 * 1024  # what a slow reader holds of each of two parts; of fewer, one would wait for the other
-Opening = Callable[[], Batches]
+
+
+@dataclass(frozen=True)
+class Opening:
+    """A stream that is not open yet; one that ``is_kept`` is read from what was computed before."""
+
+    open: Callable[[], Batches]
+    is_kept: bool = False
 
 
 def in_order(streams: Iterator[Opening], check: Check, width: int) -> Batches:
     """The batches of the streams, in their order; ``width`` of them run at once. What ``check`` raises ends all."""
-    lanes: deque[_Lane] = deque()
+    lanes: deque[_Lane | _Here] = deque()
     try:
         for opening in streams:
-            lanes.append(_Lane(opening))
+            lanes.append(_Here(opening) if opening.is_kept else _Lane(opening))
             if len(lanes) == width:
                 yield from lanes[0].batches(check)
                 lanes.popleft()
@@ -34,6 +43,24 @@ def in_order(streams: Iterator[Opening], check: Check, width: int) -> Batches:
     finally:
         for lane in lanes:
             lane.abandon()
+
+
+@dataclass(frozen=True)
+class _Here:
+    opening: Opening
+
+    def batches(self, check: Check) -> Iterator[pa.RecordBatch]:
+        """The batches, each read when it is asked for."""
+        with closing(self.opening.open()) as batches:
+            while True:
+                with stopped_by(check):
+                    batch = next(batches, None)
+                if batch is None:
+                    return
+                yield batch
+
+    def abandon(self) -> None:
+        """Nothing runs unless it is asked for."""
 
 
 class _Lane:
@@ -64,7 +91,7 @@ class _Lane:
         self._running.abandoned.set()
 
     def _fill(self, opening: Opening) -> None:
-        with closing(opening()) as batches:
+        with closing(opening.open()) as batches:
             for batch in batches:
                 self._put(batch)
 

@@ -18,7 +18,7 @@ from arrowdsl.plan.stopping import Check
 from arrowdsl.schema.schema import TableSpec, rebuilt
 from flight_server.contracts.tables import canonical_order
 from flight_server.pipeline.driver import Output
-from flight_server.serving.ahead import in_order
+from flight_server.serving.ahead import Opening, in_order
 from flight_server.serving.catalog import PartCatalog, parts_with_rows
 from flight_server.serving.forms import Form
 from flight_server.serving.lookup import KeyFilter
@@ -126,7 +126,7 @@ def open_read(read: Read, check: Check) -> Stream:
 
 
 def _by_part(read: Read, check: Check) -> Batches:
-    openings = (partial(open_unit, unit) for unit in read.units())
+    openings = (Opening(partial(open_unit, unit), is_kept=unit.known is not None) for unit in read.units())
     with (
         reading(f"{read.request.repo}/{read.output.name}"),
         closing(in_order(openings, check, SIDE_BY_SIDE)) as batches,
@@ -139,4 +139,5 @@ def _outgoing(read: Read, batches: Batches, check: Check) -> Batches:
     with closing(batches):
         for batch in rebatch(batches):
             check()
-            yield rebuilt(batch.select(range(width)), read.schema)
+            chosen = batch if batch.num_columns == width else batch.select(range(width))
+            yield rebuilt(chosen, read.schema)

@@ -17,6 +17,7 @@ from arrowdsl.plan.batches import Batches
 from arrowdsl.plan.nodes import Empty, Plan, Scope
 from arrowdsl.plan.runner import matching, open_stream
 from arrowdsl.plan.stopping import check_stopped
+from arrowdsl.schema.schema import rebuilt
 from flight_server.pipeline.driver import Output
 from flight_server.serving.catalog import PartCatalog, is_cut
 from flight_server.serving.forms import Form
@@ -171,4 +172,4 @@ def _chosen(batch: pa.RecordBatch, unit: Unit) -> Iterator[pa.RecordBatch]:
 
 def _narrowed(batch: pa.RecordBatch, unit: Unit) -> pa.RecordBatch:
     schema = unit.form.schema
-    return pa.RecordBatch.from_arrays([batch.column(name) for name in schema.names], schema=schema)
+    return rebuilt(batch.select(schema.names), schema)

@@ -44,7 +44,7 @@ class ArtifactStore:
         """The artifact, if it is there; one without an index, or of another schema, is damaged, and deleted."""
         path = self._path(fingerprint)
         try:
-            os.utime(path)
+            os.utime(path, ns=(time.time_ns(), path.stat().st_mtime_ns))  # the time of its modification tells damage
             found = Artifact(path)
         except OSError:
             return None
@@ -122,5 +122,5 @@ def _sizes(folder: Path) -> list[tuple[int, int, Path]]:
     for path in folder.glob(f"*{_SUFFIX}"):
         with suppress(OSError):
             status = path.stat()
-            found.append((status.st_mtime_ns, status.st_size, path))
+            found.append((status.st_atime_ns, status.st_size, path))
     return found

@@ -8,6 +8,7 @@ import pyarrow.compute as pc
 import pytest
 
 from flight_server.storage.artifacts import ArtifactStore
+from flight_server.storage.errors import StoreCorruptError
 
 VOCABULARY = pa.array(["A", "B", "C"])
 TABLE = pa.table(
@@ -99,3 +100,28 @@ def test_an_artifact_without_rows_has_its_schema(tmp_path):
     store = ArtifactStore(tmp_path)
     kept(store, "a", TABLE.slice(0, 0))
     assert store.find("a", TABLE.schema).table().equals(TABLE.slice(0, 0))
+
+
+def flip_a_bit_of_every_batch(path):
+    content = bytearray(path.read_bytes())
+    place = content.find(b"long enough")
+    while place >= 0:
+        content[place] ^= 1
+        place = content.find(b"long enough", place + 1)
+    with path.open("r+b") as file:
+        file.write(content)
+
+
+def test_damage_that_comes_after_a_batch_was_checked_is_found(tmp_path):
+    store = ArtifactStore(tmp_path)
+    kept(store, "a")
+    found = store.find("a", TABLE.schema)
+    assert found.table().equals(found.table())
+    rest = found.batches()
+    next(rest)
+    flip_a_bit_of_every_batch(found.path)
+    with pytest.raises(StoreCorruptError, match="damaged"):
+        next(rest)
+    with pytest.raises(StoreCorruptError, match="damaged"):
+        store.find("a", TABLE.schema).table(["text"])
+    assert store.find("a", TABLE.schema).table(["number"]).equals(TABLE.select(["number"]))
