@@ -4,7 +4,8 @@
 
 Each edit changes one file of a copy of the folder: a function more, a line at the top, a file renamed, deleted, added,
 broken or mended. What is timed is from the save to rows in hand: scan, extraction, put and commit, then a read of the
-changed file's rows. At the end every raw table (``--all``: and every output) is read in canonical order, and beside it
+changed file's rows. Then come edits that add a call, each timed until the file's edges of the call graph were read, which
+is computed from the whole repo. At the end every raw table (``--all``: and every output) is read in canonical order, and beside it
 that of a fresh index of the folder.
 """
 
@@ -28,6 +29,7 @@ from flight_server.cli.session import open_server
 
 REPO = "repo"
 READ = ("cst_callsites", "callsite_qname_candidates")
+CALL_EDITS = 5
 FUNCTION = "\n\ndef added_{0}(x):\n    return [added_{0}(y) for y in x]\n"
 
 
@@ -83,13 +85,15 @@ def serving() -> Iterator[tuple[Client, Path]]:
         server.stop()
 
 
-def edit_and_read(client: Client, root: Path, path: Path) -> tuple[Ingested, float, float]:
+def edit_and_read(
+    client: Client, root: Path, path: Path, datasets: Sequence[str] = READ
+) -> tuple[Ingested, float, float]:
     """Bring the server up to date and read the file's rows; seconds until the commit, and until the rows were read."""
     started = time.perf_counter()
     done = ingest(client, root, repo=REPO)
     committed = time.perf_counter()
     where = {"op": "=", "args": [{"property": "path"}, path.relative_to(root).as_posix()]}
-    for dataset in READ:
+    for dataset in datasets:
         client.read(REPO, dataset, where=where).read_all()
     return done, committed - started, time.perf_counter() - started
 
@@ -113,6 +117,17 @@ def edited(client: Client, store: Path, root: Path, count: int) -> None:
         print(f"{number:>3} {what}: {wall:.2f} s, {parts[-1]} parts rewritten")
     print(f"committed: {_spread(walls)}; rows of the file read: {_spread(reads)}")
     print(f"parts rewritten: at most {max(parts)}")
+
+
+def calls_added(client: Client, root: Path) -> None:
+    """Add calls to the largest files, and print how long it took until their edges were read."""
+    client.read(REPO, "call_graph").read_all()
+    largest = sorted((file for file in scan(root) if file.path.endswith(".py")), key=lambda file: -file.size)
+    walls = []
+    for number, file in enumerate(largest[:CALL_EDITS]):
+        add_a_function(Path(file.abs_path), number)
+        walls.append(edit_and_read(client, root, Path(file.abs_path), ["call_graph"])[2])
+    print(f"edges of a call that was added: {_spread(walls)}")
 
 
 def compare(client: Client, root: Path, *, everything: bool) -> None:
@@ -147,6 +162,7 @@ def main() -> None:
         done = ingest(client, root, repo=REPO)
         print(f"{root.name}: {done.files} files, {sum(done.rows.values())} rows, {client.begin(REPO)['parts']} parts")
         edited(client, store, root, asked.edits)
+        calls_added(client, root)
         compare(client, root, everything=asked.everything)
 
 

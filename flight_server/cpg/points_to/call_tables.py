@@ -12,9 +12,8 @@ from flight_server.cpg.points_to.creation import SITE_KIND
 from flight_server.cpg.points_to.heap import Kind
 from flight_server.cpg.points_to.interning import Texts, coded
 from flight_server.cpg.points_to.names import OBJECT_KINDS, Names
-from flight_server.cpg.points_to.rows import PLACES, choice, files_of, rows_of
+from flight_server.cpg.points_to.rows import choice, files_of, rows_of
 from flight_server.cpg.points_to.solve import Solver
-from flight_server.cpg.points_to.source import flags
 
 _ACCESS = ("get:", "set:", "class:")
 _SITES = (
@@ -42,7 +41,7 @@ def calls(solver: Solver, names: Names) -> pa.Table:
     named = pa.concat_arrays([names.qualified, names.external])
     return rows_of(
         "call",
-        files_of(texts[1:], _SITES, sites),
+        files_of(texts[1:], _SITES).of(sites),
         {
             "src": coded(texts, sites),
             "dst": source.definitions.ids.coded(definition),
@@ -100,7 +99,7 @@ def arguments(solver: Solver, _: Names) -> pa.Table:
     functions = world.heap.object(Kind.FUNCTION, definitions[at])
     return rows_of(
         "argument",
-        files_of(texts[1:], _SITES[:1], at_site),
+        files_of(texts[1:], _SITES[:1]).of(at_site),
         {
             "src": coded(texts, at_site),
             "dst": Texts(source.tables["cst_params"]["param_id"].combine_chunks()).coded(parameter),
@@ -111,7 +110,7 @@ def arguments(solver: Solver, _: Names) -> pa.Table:
     )
 
 
-def flows(solver: Solver, _: Names) -> pa.Table:
+def flows(solver: Solver, names: Names) -> pa.Table:
     """Rows of ``flow``: copies between places of the source that the source's own copies do not say.
 
     They are in the file of the call or access: of what takes the value there, or else of what gives it to a parameter.
@@ -124,9 +123,9 @@ def flows(solver: Solver, _: Names) -> pa.Table:
     own.add(pack(source.place["flow_copies", "src"], source.place["flow_copies", "dst"]))
     codes = codes[~own.contains(codes)]
     places, origins = source.places, codes >> HALF
-    taken = np.concatenate([[False], flags(pc.starts_with(places.values, "x:"))])
+    taken = names.is_expression.copy()
     taken[source.place["cst_params", "place"]] = False
-    files = files_of(places.values, PLACES, np.where(taken[codes & LOWER], codes & LOWER, origins))
+    files = names.place_files.of(np.where(taken[codes & LOWER], codes & LOWER, origins))
     return rows_of("flow", files, {"src": places.coded(origins), "dst": places.coded(codes & LOWER)})
 
 

@@ -109,18 +109,24 @@ class Codes:
 
     def missing(self, codes: Ints) -> Ints:
         """The pairs that are not in it, sorted, each once."""
+        if not len(codes):
+            return NONE
         sought = distinct(codes)
         return sought[~self.contains(sought)]
 
     def add(self, codes: Ints) -> Ints:
         """Put pairs in; gives back those that are new, sorted."""
         new = self.missing(codes)
+        self.put(new)
+        return new
+
+    def put(self, new: Ints) -> None:
+        """Put pairs in that are not in it, sorted."""
         if len(new):
             self._small, _ = merged(self._small, new)
             if len(self._small) > max(_SMALL, len(self._large) >> 3):
                 self._large, _ = merged(self._large, self._small)
                 self._small = NONE
-        return new
 
     def under(self, firsts: Ints) -> tuple[Ints, Ints]:
         """The pairs with one of these first ids: the position in ``firsts``, and the second id."""
@@ -165,6 +171,8 @@ class Pairs:
 
     def number(self, codes: Ints, next_number: int) -> tuple[Ints, Ints]:
         """The numbers of pairs, and the pairs that were new: these have numbers from ``next_number`` on, in order."""
+        if not len(codes):  # most often: a rule asks for each kind of object
+            return NONE, NONE
         sought, which = numbered(codes)
         numbers = self.find(sought)
         fresh = numbers == 0

@@ -8,11 +8,14 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from flight_server.cpg.points_to.columns import Ints, ints
+from flight_server.cpg.points_to.columns import Ints, Mask, ints
 from flight_server.cpg.points_to.heap import Kind, Shape
-from flight_server.cpg.points_to.source import DEEPEST, Source
+from flight_server.cpg.points_to.rows import Files, files_of
+from flight_server.cpg.points_to.source import DEEPEST, Source, flags
 from flight_server.cpg.points_to.world import World
 
+_EXPRESSION = "x:def:"
+_PLACES = ("var:def:", _EXPRESSION, "ret:def:", "yld:def:")
 OBJECT_KINDS: Mapping[Kind, str] = MappingProxyType({kind: kind.name.lower() for kind in Kind})
 _SHAPE_NAMES = pa.array([None, *(shape.name.lower() for shape in Shape)])
 _WRAPPERS = (
@@ -29,6 +32,8 @@ class Names:
     definition_file: pa.Array
     object_id: pa.Array
     external: pa.Array
+    place_files: Files
+    is_expression: Mask  # by place: of those of the source, which have no name
 
 
 def name_all(world: World) -> Names:
@@ -40,7 +45,15 @@ def name_all(world: World) -> Names:
     )
     files = pa.concat_arrays([pa.nulls(1, pa.string()), files])
     external = _externals(world)
-    return Names(qualified_names(source), files, _object_ids(world, files, external), external)
+    places = source.places.values
+    return Names(
+        qualified_names(source),
+        files,
+        _object_ids(world, files, external),
+        external,
+        files_of(places, _PLACES),
+        np.concatenate([[False], flags(pc.starts_with(places, _EXPRESSION))]),
+    )
 
 
 def qualified_names(source: Source) -> pa.Array:

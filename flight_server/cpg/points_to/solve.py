@@ -119,14 +119,15 @@ class Solver:
         world = self.world
         news: list[Ints] = []
         while True:
-            points = world.points.add(self.caps.kept(world, world.take_points()))
+            points = self.caps.kept(world, world.take_points())
+            world.points.put(points)
             copies = world.copies.missing(world.take_copies())
             if not len(points) and not len(copies):
                 return np.concatenate(news) if news else NONE
             news.append(points)
             number, targets = world.copies.under(points >> HALF)
             self._arrive(targets, points[number] & LOWER)
-            world.copies.add(copies)
+            world.copies.put(copies)
             number, objects = world.points.under(copies >> HALF)
             self._arrive(copies[number] & LOWER, objects)
 

@@ -12,11 +12,10 @@ from flight_server.cpg.points_to.heap import Kind
 from flight_server.cpg.points_to.hierarchy import overridden
 from flight_server.cpg.points_to.interning import coded
 from flight_server.cpg.points_to.names import OBJECT_KINDS, Names, name_all
-from flight_server.cpg.points_to.rows import PLACES, choice, files_of, rows_of
+from flight_server.cpg.points_to.rows import choice, rows_of
 from flight_server.cpg.points_to.solve import Solver
 
 Relation = Callable[[Solver, Names], pa.Table]
-_NAMED_PLACES = ("var:def:", "ret:def:", "yld:def:")
 
 
 def relations(solver: Solver) -> pa.Table:
@@ -44,7 +43,7 @@ def _points_to(solver: Solver, names: Names) -> pa.Table:
     number[list(Kind)] = np.arange(len(Kind))
     return rows_of(
         "points_to",
-        files_of(world.source.places.values, PLACES, places),
+        names.place_files.of(places),
         {
             "src": world.source.places.coded(places),
             "dst": coded(names.object_id, objects),
@@ -100,7 +99,7 @@ def _types(solver: Solver, names: Names) -> pa.Table:
     chosen = (places <= len(world.source.places.values)) & heap.is_of(
         objects, Kind.INSTANCE, Kind.CONSTANT, Kind.CONTAINER
     )
-    chosen[chosen] = ~solver.caps.is_saturated(places[chosen])
+    chosen[chosen] = ~solver.caps.is_saturated(places[chosen]) & ~names.is_expression[places[chosen]]
     places, objects = places[chosen], objects[chosen]
     instance = heap.is_of(objects, Kind.INSTANCE)
     shape = np.where(heap.is_of(objects, Kind.CONTAINER), heap.second.values[objects], heap.first.values[objects])
@@ -110,7 +109,7 @@ def _types(solver: Solver, names: Names) -> pa.Table:
     of_class = heap.is_of(types, Kind.CLASS)
     return rows_of(
         "type",
-        files_of(world.source.places.values, _NAMED_PLACES, places),
+        names.place_files.of(places),
         {
             "src": world.source.places.coded(places),
             "dst": world.source.definitions.ids.coded(np.where(of_class, heap.first.values[types], 0)),
@@ -128,7 +127,7 @@ def _bindings(solver: Solver, names: Names) -> pa.Table:
     missing = np.zeros_like(places)
     return rows_of(
         "binding",
-        files_of(world.source.places.values, _NAMED_PLACES[:1], every),
+        names.place_files.of(every),
         {
             "src": _binding_ids(world.source.places.of(every)),
             "dst": _binding_ids(world.source.places.of(np.concatenate([missing, sources]))),
