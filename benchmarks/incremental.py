@@ -4,9 +4,9 @@
 
 Each edit changes one file of a copy of the folder: a function more, a line at the top, a file renamed, deleted, added,
 broken or mended. What is timed is from the save to rows in hand: scan, extraction, put and commit, then a read of the
-changed file's rows. Then come edits that add a call, each timed until the file's edges of the call graph were read, which
-is computed from the whole repo. At the end every raw table (``--all``: and every output) is read in canonical order, and beside it
-that of a fresh index of the folder.
+changed file's rows. Then come edits that add a call, each timed until the file's edges of the call graph were read,
+which is computed from the whole repo. At the end every raw table (``--all``: and every output) is read in canonical
+order, and beside it that of a fresh index of the folder.
 """
 
 import argparse

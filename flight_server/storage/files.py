@@ -35,7 +35,7 @@ class RowGroupWriter:
 
     def __init__(self, path: Path, schema: pa.Schema) -> None:
         self.path = path
-        self.rows = 0
+        encodings = {column.name: _encoding(column) for column in schema}
         with writing("a file"):
             path.parent.mkdir(parents=True, exist_ok=True)
             self._sink = pa.OSFile(str(path), "wb")
@@ -45,15 +45,14 @@ class RowGroupWriter:
                 compression="lz4",
                 write_page_checksum=True,
                 write_statistics=True,
-                use_dictionary=[column.name for column in schema if not _is_id(column)],
-                column_encoding={column.name: "DELTA_BYTE_ARRAY" for column in schema if _is_id(column)},
+                use_dictionary=[name for name, encoding in encodings.items() if encoding is None],
+                column_encoding={name: encoding for name, encoding in encodings.items() if encoding is not None},
             )
 
     def write(self, rows: pa.Table) -> None:
         """Write one row group. Chunks are joined: where they end would otherwise show in the pages."""
         with writing("a row group"):
             self._writer.write_table(rows.combine_chunks(), row_group_size=max(rows.num_rows, 1))
-        self.rows += rows.num_rows
 
     def close(self) -> None:
         """Write the footer."""
@@ -64,10 +63,17 @@ class RowGroupWriter:
                 self._sink.close()
 
 
-def _is_id(column: pa.Field) -> bool:
-    """Whether a column holds ids of what is in a file: most differ, but an id starts as the one before it does."""
+def _encoding(column: pa.Field) -> str | None:
+    """How a column's values are written, if not by dictionary.
+
+    Numbers are mostly offsets, each near the one before. Most ids of what is in a file differ, but each starts as the
+    one before it does.
+    """
     name: str = column.name
-    return bool(pa.types.is_string(column.type)) and name.endswith("_id") and name != "file_id"
+    if pa.types.is_integer(column.type):
+        return "DELTA_BINARY_PACKED"
+    is_id = pa.types.is_string(column.type) and name.endswith("_id") and name != "file_id"
+    return "DELTA_BYTE_ARRAY" if is_id else None
 
 
 def read_batches(path: Path) -> Iterator[pa.RecordBatch]:

@@ -1,19 +1,23 @@
 """Tables as Parquet files by part: streamed, in sorted runs, in bounded memory."""
 
 from collections.abc import Callable
+from contextlib import closing
 from itertools import count
 from pathlib import Path
+from typing import ClassVar
 
 import pyarrow as pa
 
 from arrowdsl.schema.schema import EncodingPolicy
 from flight_server.storage.alignment import Batches, aligned, batches_of, encoded_schema, unchecked
+from flight_server.storage.background import Background
 from flight_server.storage.errors import StorageError, writing
 from flight_server.storage.part_writer import PartWriter, WrittenFile
 from flight_server.storage.partitioning import Partitioning
 from flight_server.storage.paths import Part
 
-WAITING_BYTES = 64 * 1024 * 1024
+WAITING_BYTES = 256 * 1024 * 1024  # of all that write together
+LEAST_WAITING_BYTES = 64 * 1024 * 1024
 OPEN_PARTS = 512  # each may have a file open
 UNPARTITIONED = Partitioning()
 
@@ -39,13 +43,10 @@ def write_dataset_parquet(
     schema = batches.schema if schema is None else schema
     encoding = EncodingPolicy() if encoding_policy is None else encoding_policy
     writer = _DatasetWriter(_empty_folder(Path(base_dir)), encoded_schema(schema, encoding), partitioning)
-    try:
+    with closing(writer):
         for rows in aligned(batches, schema, encoding, check=check):
             writer.add(rows)
         return writer.finish()
-    except BaseException:
-        writer.discard()
-        raise
 
 
 class _DatasetWriter:
@@ -57,6 +58,8 @@ class _DatasetWriter:
     more is closed, and where all do, the one in which most waits: data in any order becomes as few runs as it can.
     """
 
+    _writing: ClassVar[set["_DatasetWriter"]] = set()
+
     def __init__(self, folder: Path, schema: pa.Schema, partitioning: Partitioning) -> None:
         self._folder = folder
         self._schema = schema
@@ -66,7 +69,10 @@ class _DatasetWriter:
         self._batches = self._waiting = 0
         self._comes_by_part = True
         self._finished: list[WrittenFile] = []
+        self._is_complete = False
         self._numbers = count()
+        self._encoding = Background()
+        self._writing.add(self)
 
     def add(self, rows: pa.Table) -> None:
         pieces = list(self._partitioning.split(rows))
@@ -87,16 +93,23 @@ class _DatasetWriter:
     def finish(self) -> tuple[WrittenFile, ...]:
         for part in list(self._open):
             self._finish(part)
+        self._encoding.finish()
+        self._is_complete = True
         return tuple(self._finished)
 
-    def discard(self) -> None:
+    def close(self) -> None:
+        """Delete what was written, unless all was."""
+        self._writing.discard(self)
+        self._encoding.close()
+        if self._is_complete:
+            return
         for writer in self._open.values():
             writer.discard()
         for written in self._finished:
             written.path.unlink(missing_ok=True)
 
     def _new(self, part: Part) -> PartWriter:
-        return PartWriter(part, self._partitioning.column, self._schema, self._next_path)
+        return PartWriter(part, self._partitioning.column, self._schema, self._next_path, self._encoding)
 
     def _next_path(self, part: Part) -> Path:
         return self._folder / f"{part}-{next(self._numbers)}.parquet"
@@ -105,7 +118,11 @@ class _DatasetWriter:
         return part not in self._open and any(run.part == part for run in self._finished)
 
     def _is_crowded(self) -> bool:
-        return len(self._open) > OPEN_PARTS or self._waiting > WAITING_BYTES
+        return len(self._open) > OPEN_PARTS or self._waiting > self._most_waiting()
+
+    @classmethod
+    def _most_waiting(cls) -> int:
+        return max(WAITING_BYTES // max(len(cls._writing), 1), LEAST_WAITING_BYTES)
 
     def _dispensable(self) -> Part:
         """The open part that got no rows for longest, unless it got some in the last batches too."""

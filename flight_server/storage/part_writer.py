@@ -6,14 +6,16 @@ part that came sorted is one run and needs no more work; several are merged (``r
 the end of a run, and where rows take more than 512 bytes on average.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from flight_server.storage.background import Background
 from flight_server.storage.errors import StorageError
 from flight_server.storage.files import RowGroupWriter
 from flight_server.storage.partitioning import PartRows, keys_of
@@ -35,18 +37,28 @@ class WrittenFile:
 class PartWriter:
     """Writes one part; ``waiting_bytes`` is the memory that its rows take until they are written."""
 
-    def __init__(self, part: Part, column: str | None, schema: pa.Schema, next_path: Callable[[Part], Path]) -> None:
+    def __init__(
+        self,
+        part: Part,
+        column: str | None,
+        schema: pa.Schema,
+        next_path: Callable[[Part], Path],
+        encoding: Background,
+    ) -> None:
         self.waiting_bytes = 0
         self._part = part
         self._column = column
         self._schema = schema
         self._next_path = next_path
+        self._encoding = encoding
         self._waiting: list[pa.Table] = []
         self._waiting_rows = 0
         self._waiting_last = ""
         self._is_sorted = True
         self._file: RowGroupWriter | None = None
         self._file_last = ""
+        self._file_rows = 0
+        self._due: list[Callable[[], None]] = []
         self._runs: list[WrittenFile] = []
 
     def add(self, piece: PartRows) -> None:
@@ -58,11 +70,13 @@ class PartWriter:
             self._write(all_rows=True)
         elif self._waiting_rows >= ROW_GROUP_ROWS:
             self._write(all_rows=False)
+        self._hand_over()
 
     def finish(self) -> list[WrittenFile]:
         """Write what waits; the runs, in the order that their rows came."""
         self._write(all_rows=True)
         self._close()
+        self._hand_over()
         return self._runs
 
     def discard(self) -> None:
@@ -90,12 +104,19 @@ class PartWriter:
             self._file = RowGroupWriter(self._next_path(self._part), self._schema)
         start = 0
         while start < rows.num_rows and (all_rows or rows.num_rows - start >= ROW_GROUP_ROWS):
-            self._file.write(rows.slice(start, ROW_GROUP_ROWS))
-            start = min(start + ROW_GROUP_ROWS, rows.num_rows)
+            group = rows.slice(start, ROW_GROUP_ROWS)
+            self._due.append(partial(self._file.write, group))
+            self._file_rows += group.num_rows
+            start += group.num_rows
         self._file_last = self._key(rows, start - 1)
         if start < rows.num_rows:
             self._waiting_last = self._key(rows, rows.num_rows - 1)
             self._wait(rows.slice(start))
+
+    def _hand_over(self) -> None:
+        if self._due:
+            due, self._due = self._due, []
+            self._encoding.do(partial(_all, due))
 
     def _sorted_rows(self) -> pa.Table:
         rows = pa.concat_tables(self._waiting)
@@ -112,6 +133,11 @@ class PartWriter:
 
     def _close(self) -> None:
         if self._file is not None:
-            file, self._file = self._file, None
-            file.close()
-            self._runs.append(WrittenFile(file.path, self._part, file.rows))
+            file, rows, self._file, self._file_rows = self._file, self._file_rows, None, 0
+            self._due.append(file.close)
+            self._runs.append(WrittenFile(file.path, self._part, rows))
+
+
+def _all(steps: Sequence[Callable[[], None]]) -> None:
+    for step in steps:
+        step()

@@ -163,7 +163,7 @@ LIMITED = """
     transaction = store.begin("r")
     resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, 200_000))  # as a full disk does: writes fail from here on
     try:
-        transaction.put(LOOSE, pa.table({"value": [n * 7919 % 1000003 for n in range(300_000)]}))
+        transaction.put(LOOSE, pa.table({"value": [n * n * 7919 % 1000003 for n in range(300_000)]}))
     except StorageError as error:
         print(error.code, error.message)
 """
