@@ -92,7 +92,7 @@ def _scan(scan: Scan, catalog: Catalog) -> Compiled:
     """The columns and rows that the scan names; a dataset takes both as hints only, so both are applied again."""
     source = catalog.source(scan.table)
     wanted = tuple(source.schema.names) if scan.columns is None else scan.columns
-    read = tuple(dict.fromkeys((*wanted, *(columns(scan.predicate) if scan.predicate is not None else ()))))
+    read = read_columns(scan, wanted)
     opened = _scanned(source, read, scan.predicate) if isinstance(source, DatasetSource) else table_source(source)
     compiled = _decoded(opened, read)
     if scan.predicate is not None:
@@ -112,6 +112,12 @@ def _scanned(source: DatasetSource, read: tuple[str, ...], predicate: Expr | Non
         fragment_readahead=1,
     )
     return Compiled(acero.Declaration("scan", options), schema)
+
+
+def read_columns(scan: Scan, wanted: tuple[str, ...]) -> tuple[str, ...]:
+    """The columns that a scan reads: those wanted, and behind them those of its filter."""
+    filtered = () if scan.predicate is None else sorted(columns(scan.predicate))
+    return tuple(dict.fromkeys((*wanted, *filtered)))
 
 
 def skipping(predicate: Expr | None, schema: pa.Schema) -> pc.Expression | None:

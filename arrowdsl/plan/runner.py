@@ -1,9 +1,9 @@
 """Plans run serially and lazily: rows come as record batches, on demand, and closing a stream stops its plan.
 
 A plan's top is walked here: unions are chained in order, each branch closed before the next opens; lists become rows
-batch by batch; kernels get the rows that they need together. What lies below goes to Acero. Nothing is fed to Acero
-from another running plan: its sources are read on a small pool of I/O threads, and streams waiting for each other there
-deadlock.
+batch by batch; kernels get the rows that they need together; Parquet files are read row group by row group. What lies
+below goes to Acero. Nothing is fed to Acero from another running plan: its sources are read on a small pool of I/O
+threads, and streams waiting for each other there deadlock.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -16,7 +16,9 @@ from arrowdsl.compute.expr import Column, Expr, columns
 from arrowdsl.compute.kernels import explode, whole_groups
 from arrowdsl.errors import SchemaMismatchError, one_of
 from arrowdsl.plan.batches import Batches, Stream, decoded
-from arrowdsl.plan.compile import Compiled, compile_plan, extend, table_source
+from arrowdsl.plan.compile import Compiled, compile_plan, extend, read_columns, skipping, table_source
+from arrowdsl.plan.files import batches_of, is_parquet
+from arrowdsl.plan.files import schema_of as file_schema
 from arrowdsl.plan.nodes import (
     Aggregate,
     Empty,
@@ -32,7 +34,7 @@ from arrowdsl.plan.nodes import (
     Union,
 )
 from arrowdsl.plan.sharing import SharingCatalog, sharing
-from arrowdsl.plan.source import Catalog
+from arrowdsl.plan.source import Catalog, DatasetSource
 from arrowdsl.plan.stopping import check_stopped
 from arrowdsl.schema.schema import empty_table, plain, rebuilt
 
@@ -91,7 +93,9 @@ def _open(plan: Plan, catalog: Catalog) -> Stream:
         case Kernel():
             coded = open_coded(plan, catalog)
             return Stream(plain(coded.schema), decoded(coded.batches))
-        case Filter(child) | Project(child) if _needs_runner(child):
+        case Scan() if _reads_files(plan, catalog):
+            return _scanned(plan, catalog)
+        case Filter(child) | Project(child) if _needs_runner(child, catalog):
             return _row_wise(plan, catalog)
         case _:
             return Stream(catalog.schemas.of(plan, lambda: _unfed(plan, catalog).schema), _compiled(plan, catalog))
@@ -153,15 +157,45 @@ def matching(batch: pa.RecordBatch, predicate: Expr) -> pa.Array:
     return pa.concat_arrays([mask.column(0) for mask in masks])
 
 
-def _needs_runner(plan: Plan) -> bool:
+def _needs_runner(plan: Plan, catalog: Catalog) -> bool:
     """Whether the rows come out of this module, so that what is above them goes batch by batch too."""
     match plan:
         case Union() | Ref() | Explode() | Kernel():
             return True
+        case Scan():
+            return _reads_files(plan, catalog)
         case Filter(child) | Project(child):
-            return _needs_runner(child)
+            return _needs_runner(child, catalog)
         case _:
             return False
+
+
+def _reads_files(scan: Scan, catalog: Catalog) -> bool:
+    """Whether the scan's rows come from Parquet files, and not from what branches share."""
+    if isinstance(catalog, SharingCatalog) and scan.table in catalog.alike.scans:
+        return False
+    return is_parquet(catalog.source(scan.table))
+
+
+def _scanned(scan: Scan, catalog: Catalog) -> Stream:
+    """The columns and rows that the scan names."""
+    source = catalog.source(scan.table)
+    if not isinstance(source, DatasetSource):
+        raise SchemaMismatchError(f"table {scan.table} is no dataset")
+    wanted = tuple(source.schema.names) if scan.columns is None else scan.columns
+    read, schema = read_columns(scan, wanted), file_schema(source, wanted)
+    rows = batches_of(source, read, skipping(scan.predicate, source.dataset.schema))
+    predicate = scan.predicate
+    if predicate is None:
+        return Stream(schema, rows)
+
+    def filtered() -> Batches:
+        with closing(rows):
+            for batch in rows:
+                kept = batch.filter(matching(batch, predicate))
+                yield rebuilt(kept.select(wanted), schema)
+
+    return Stream(schema, filtered())
 
 
 def _chain(plans: Iterable[tuple[Plan, Catalog]]) -> Stream:
@@ -203,7 +237,7 @@ def _compiled(plan: Plan, catalog: Catalog) -> Batches:
 
 def _kept(catalog: Catalog, plan: Plan) -> pa.Table | None:
     """The rows of a plan within another one, if they are shared and fit in."""
-    if not isinstance(catalog, SharingCatalog) or not catalog.shares(plan) or _needs_runner(plan):
+    if not isinstance(catalog, SharingCatalog) or not catalog.shares(plan) or _needs_runner(plan, catalog):
         return None
     stream = open_stream(plan, catalog)
     return catalog.collected(plan, stream.schema, stream.batches)

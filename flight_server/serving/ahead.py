@@ -22,10 +22,10 @@ WAITING_BYTES = 8 * 1024 * 1024  # what a slow reader holds of each of two parts
 
 @dataclass(frozen=True)
 class Opening:
-    """A stream that is not open yet; one that ``is_kept`` is read from what was computed before."""
+    """A stream that is not open yet; the rows of one that ``is_stored`` are read, not computed."""
 
     open: Callable[[], Batches]
-    is_kept: bool = False
+    is_stored: bool = False
 
 
 def in_order(streams: Iterator[Opening], check: Check, width: int) -> Batches:
@@ -33,7 +33,7 @@ def in_order(streams: Iterator[Opening], check: Check, width: int) -> Batches:
     lanes: deque[_Lane | _Here] = deque()
     try:
         for opening in streams:
-            lanes.append(_Here(opening) if opening.is_kept else _Lane(opening))
+            lanes.append(_Here(opening) if opening.is_stored else _Lane(opening))
             if len(lanes) == width:
                 yield from lanes[0].batches(check)
                 lanes.popleft()

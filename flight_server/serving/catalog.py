@@ -16,7 +16,7 @@ import pyarrow as pa
 
 from arrowdsl.plan.batches import Stream, decoded
 from arrowdsl.plan.fingerprint import digest
-from arrowdsl.plan.nodes import Plan, Ref, Scan, Scope, walk
+from arrowdsl.plan.nodes import Plan, Ref, Scan, Scope
 from arrowdsl.plan.optimize import optimize
 from arrowdsl.plan.runner import open_coded
 from arrowdsl.plan.source import DatasetSource, PlanCatalog, PlanSource, Schemas, Source
@@ -33,7 +33,7 @@ from flight_server.storage.partitioning import partitioning_of
 from flight_server.storage.paths import Part
 from flight_server.storage.snapshots import Snapshot
 
-FORMAT = 2  # of artifacts: what changes how rows are written changes this
+FORMAT = 3  # of artifacts: what changes how rows are written changes this
 
 
 @dataclass(frozen=True)
@@ -138,7 +138,7 @@ class PartCatalog:
         known = self.results.fingerprints.get(key)
         if known is None:
             ready = self.ready(output, scope)
-            inputs = [self._content(node, computing=computing) for node in walk(ready.plan)]
+            inputs = [self._content(node, computing=computing) for node in ready.sources]
             cut = (snapshot.repo, snapshot.parts) if scope is Scope.FIXPOINT else ()
             known = digest(FORMAT, pa.__version__, ready.digest, cut, inputs)
             self.results.fingerprints.put(key, known)

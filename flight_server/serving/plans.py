@@ -5,13 +5,13 @@ What the optimizer does depends on the plan and on its tables' schemas alone, an
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 import pyarrow as pa
 
 from arrowdsl.compute.expr import Expr, Literal, Parameter
 from arrowdsl.plan.fingerprint import digest
-from arrowdsl.plan.nodes import Plan, Ref, Scan, Scope, bind_parameters
+from arrowdsl.plan.nodes import Plan, Ref, Scan, Scope, bind_parameters, walk
 from arrowdsl.plan.optimize import optimize
 from arrowdsl.plan.runner import schema_of
 from arrowdsl.plan.source import PlanSource, Schemas
@@ -39,6 +39,11 @@ class Ready:
     def schema(self) -> pa.Schema:
         """The schema of the rows in an artifact."""
         return self.form.schema
+
+    @cached_property
+    def sources(self) -> tuple[Plan, ...]:
+        """The tables and other outputs that the rows are computed from, with the columns that are read."""
+        return tuple(dict.fromkeys(node for node in walk(self.plan) if isinstance(node, Scan | Ref)))
 
     @property
     def is_scan(self) -> bool:

@@ -126,7 +126,7 @@ def open_read(read: Read, check: Check) -> Stream:
 
 
 def _by_part(read: Read, check: Check) -> Batches:
-    openings = (Opening(partial(open_unit, unit), is_kept=unit.known is not None) for unit in read.units())
+    openings = (Opening(partial(open_unit, unit), is_stored=unit.is_stored) for unit in read.units())
     with (
         reading(f"{read.request.repo}/{read.output.name}"),
         closing(in_order(openings, check, SIDE_BY_SIDE)) as batches,

@@ -63,6 +63,11 @@ class Unit:
         """What it is in an artifact, as far as is known without asking for more than an index."""
         return self.catalog.known(self.output.name, self.scope)
 
+    @property
+    def is_stored(self) -> bool:
+        """Whether its rows are there to be read, as far as is known."""
+        return self.ready.is_scan or self.known is not None
+
     def found(self) -> Artifact | None:
         """Its artifact, if there is one."""
         try:
