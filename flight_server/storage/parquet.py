@@ -20,6 +20,7 @@ WAITING_BYTES = 256 * 1024 * 1024  # of all that write together
 LEAST_WAITING_BYTES = 64 * 1024 * 1024
 OPEN_PARTS = 512  # each may have a file open
 UNPARTITIONED = Partitioning()
+Place = Callable[[Part, int], Path]
 
 
 def write_dataset_parquet(
@@ -39,10 +40,31 @@ def write_dataset_parquet(
     the files written so far are deleted. Raises SchemaMismatchError before the first batch when the schemas don't
     fit, NullValueError, MalformedDataError, StorageError.
     """
+    folder = _empty_folder(Path(base_dir))
+    return write_runs(
+        data,
+        lambda part, run: folder / f"{part}-{run}.parquet",
+        schema=schema,
+        encoding_policy=encoding_policy,
+        partitioning=partitioning,
+        check=check,
+    )
+
+
+def write_runs(
+    data: pa.Table | Batches,
+    place: Place,
+    *,
+    schema: pa.Schema | None = None,
+    encoding_policy: EncodingPolicy | None = None,
+    partitioning: Partitioning = UNPARTITIONED,
+    check: Callable[[], None] = unchecked,
+) -> tuple[WrittenFile, ...]:
+    """The same, with files where ``place`` says, given a part and a number for each."""
     batches = batches_of(data)
     schema = batches.schema if schema is None else schema
     encoding = EncodingPolicy() if encoding_policy is None else encoding_policy
-    writer = _DatasetWriter(_empty_folder(Path(base_dir)), encoded_schema(schema, encoding), partitioning)
+    writer = _DatasetWriter(place, encoded_schema(schema, encoding), partitioning)
     with closing(writer):
         for rows in aligned(batches, schema, encoding, check=check):
             writer.add(rows)
@@ -60,8 +82,8 @@ class _DatasetWriter:
 
     _writing: ClassVar[set["_DatasetWriter"]] = set()
 
-    def __init__(self, folder: Path, schema: pa.Schema, partitioning: Partitioning) -> None:
-        self._folder = folder
+    def __init__(self, place: Place, schema: pa.Schema, partitioning: Partitioning) -> None:
+        self._place = place
         self._schema = schema
         self._partitioning = partitioning
         self._open: dict[Part, PartWriter] = {}
@@ -112,7 +134,7 @@ class _DatasetWriter:
         return PartWriter(part, self._partitioning.column, self._schema, self._next_path, self._encoding)
 
     def _next_path(self, part: Part) -> Path:
-        return self._folder / f"{part}-{next(self._numbers)}.parquet"
+        return self._place(part, next(self._numbers))
 
     def _was_closed(self, part: Part) -> bool:
         return part not in self._open and any(run.part == part for run in self._finished)

@@ -8,6 +8,7 @@ that it brings, ``append`` nothing.
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from itertools import chain, count
 from pathlib import Path
 from types import MappingProxyType
@@ -21,7 +22,7 @@ from flight_server.storage.alignment import Batches, BatchStream
 from flight_server.storage.errors import reading
 from flight_server.storage.files import distinct_values
 from flight_server.storage.manifests import Extractor, TableEntry, verify
-from flight_server.storage.parquet import write_dataset_parquet
+from flight_server.storage.parquet import write_runs
 from flight_server.storage.part_writer import WrittenFile
 from flight_server.storage.partitioning import Partitioning, partitioning_of
 from flight_server.storage.paths import Part
@@ -96,9 +97,9 @@ class StagedTable:
 
 
 def carried(
-    entry: TableEntry, repo_folder: Path, old_parts: int, layout: Layout, folder: Path, check: Callable[[], None]
+    entry: TableEntry, repo_folder: Path, old_parts: int, layout: Layout, stem: Path, check: Callable[[], None]
 ) -> StagedTable:
-    """A table as the snapshot has it; if the number of parts has grown, cut anew into ``folder``, part by part."""
+    """A table as the snapshot has it; if the number of parts has grown, cut anew, part by part."""
     runs = {part: Run(repo_folder / file.file, file.rows, stored=file) for part, file in entry.files.items()}
     if entry.column is None or layout.partitioning.parts == old_parts:
         parts = {part: (run,) for part, run in runs.items()}
@@ -106,12 +107,12 @@ def carried(
     old = chain.from_iterable(
         merged([runs[part].settled(entry.column)], entry.column, layout.schema) for part in sorted(runs, key=str)
     )
-    written = _write(BatchStream(layout.schema, old), layout, folder, check)
+    written = write(BatchStream(layout.schema, old), layout, stem, check)
     return replace(StagedTable(layout, entry.extractor, whole=True).with_files(written), rows=0)
 
 
-def one_file(runs: Sequence[Run], layout: Layout, folder: Path, check: Callable[[], None]) -> Run | None:
-    """The runs of a part as one run that drops nothing, merged into ``folder`` if need be; None if no rows are left."""
+def one_file(runs: Sequence[Run], layout: Layout, stem: Path, check: Callable[[], None]) -> Run | None:
+    """The runs of a part as one run that drops nothing, merged if need be; None if no rows are left."""
     if len(runs) == 1 and not runs[0].dropped:
         return runs[0]
     column = layout.partitioning.column
@@ -123,18 +124,24 @@ def one_file(runs: Sequence[Run], layout: Layout, folder: Path, check: Callable[
         merges: list[Run] = []
         for first in range(0, len(waiting), OPEN_RUNS):
             rows = BatchStream(layout.schema, merged(waiting[first : first + OPEN_RUNS], column, layout.schema))
-            written = _write(rows, layout, folder / f"{number}-{first}", check)
+            written = write(rows, layout, stem.with_name(f"{stem.name}-{number}-{first}"), check)
             merges += [Run(file.path, file.rows) for file in written]
         waiting = merges
     return waiting[0] if waiting else None
 
 
-def _write(data: Batches, layout: Layout, folder: Path, check: Callable[[], None]) -> tuple[WrittenFile, ...]:
-    return write_dataset_parquet(
+def write(data: Batches, layout: Layout, stem: Path, check: Callable[[], None]) -> tuple[WrittenFile, ...]:
+    """The rows as sorted runs of parts; what fails leaves no file."""
+    return write_runs(
         data,
-        folder,
+        partial(_written_at, stem),
         schema=layout.schema,
         encoding_policy=layout.encoding,
         partitioning=layout.partitioning,
         check=check,
     )
+
+
+def _written_at(stem: Path, part: Part, run: int) -> Path:
+    """The file of a run. All of a transaction lie side by side: a folder takes longer to remove than ten files."""
+    return stem.with_name(f"{stem.name}-{part}-{run}.parquet")

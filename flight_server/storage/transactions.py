@@ -30,11 +30,10 @@ from flight_server.storage.errors import (
 )
 from flight_server.storage.files import checksums
 from flight_server.storage.manifests import Extractor, FileEntry, Manifest, TableEntry, newest
-from flight_server.storage.parquet import write_dataset_parquet
 from flight_server.storage.paths import Part, RepoPaths, checked_name
 from flight_server.storage.retention import last_dropped
 from flight_server.storage.snapshots import Snapshot
-from flight_server.storage.staging import Layout, Mode, StagedTable, carried, layout_of, one_file, stored_layout
+from flight_server.storage.staging import Layout, Mode, StagedTable, carried, layout_of, one_file, stored_layout, write
 
 COMMIT_THREADS = 2  # tables whose parts are merged at a time
 _HEARTBEAT_SECONDS = 60.0
@@ -105,19 +104,12 @@ class Transaction:
                 f"{spec.name} has neither path nor file_id: its rows belong to no file; allowed: replace, append"
             )
         data = batches_of(reader)
-        with self._claimed(checked_name("table", spec.name)) as folder:
+        with self._claimed(checked_name("table", spec.name)):
             layout = layout_of(spec, self.parts, self.repo)
-            written = write_dataset_parquet(
-                data,
-                folder / "put",
-                schema=layout.schema,
-                encoding_policy=layout.encoding,
-                partitioning=layout.partitioning,
-                check=self._watched(check),
-            )
+            written = write(data, layout, self._stem(), self._watched(check))
             table = StagedTable(layout, _extractor(spec, data.schema), whole=True)
             if mode != "replace":
-                table = replace(self._staged(spec, folder / "base"), layout=layout, extractor=table.extractor)
+                table = replace(self._staged(spec), layout=layout, extractor=table.extractor)
                 keys = {layout.partitioning.key(path) for path in removed}
                 table = table.without(keys | (table.keys(written) if mode == "files" else set()))
             self._stage(spec.name, table.with_files(written))
@@ -127,11 +119,11 @@ class Transaction:
         """Remove the rows of files, from every table that has rows by file: those carried on and those put so far."""
         carried_on = {} if self._base is None else self._base.tables
         for name in sorted({*carried_on, *self._tables}):
-            with self._claimed(name) as folder:
+            with self._claimed(name):
                 table = self._tables.get(name)
                 entry = carried_on.get(name)
                 if table is None and entry is not None and entry.files:
-                    table = self._carried(entry, self._stored_layout(entry), folder / "base")
+                    table = self._carried(entry, self._stored_layout(entry))
                 if table is not None and table.layout.partitioning.column is not None:
                     keys = {table.layout.partitioning.key(path) for path in paths}
                     self._stage(name, table.without(keys))
@@ -196,14 +188,14 @@ class Transaction:
             return
         for name, entry in self._base.tables.items():
             if name not in self._tables and entry.column is not None and entry.files:
-                self._tables[name] = self._carried(entry, self._stored_layout(entry), self._folder / uuid4().hex)
+                self._tables[name] = self._carried(entry, self._stored_layout(entry))
 
     def _change(self, name: str, table: StagedTable, staged: dict[str, Path]) -> TableChange:
         """What becomes of a table; adds the files that it needs to ``staged`` under their places in the repo."""
         stored = self._base_entry(name)
         files: dict[Part, FileEntry | None] = {}
         for part, runs in table.parts.items():
-            run = one_file(runs, table.layout, self._folder / uuid4().hex, self._watched(unchecked))
+            run = one_file(runs, table.layout, self._stem(), self._watched(unchecked))
             if run is None:
                 files[part] = None
             elif run.stored is None:
@@ -218,7 +210,7 @@ class Transaction:
         layout = table.layout
         return TableChange(layout.contract, layout.partitioning.column, table.extractor, table.whole, files)
 
-    def _staged(self, spec: TableSpec, folder: Path) -> StagedTable:
+    def _staged(self, spec: TableSpec) -> StagedTable:
         """A table that is being put, as it is in this transaction before the put."""
         table = self._tables.get(spec.name)
         if table is not None:
@@ -231,11 +223,11 @@ class Transaction:
             raise ConflictError(
                 f"{spec.name} is stored by {entry.column}, not by {layout.partitioning.column}: replace it"
             )
-        return self._carried(entry, layout, folder)
+        return self._carried(entry, layout)
 
-    def _carried(self, entry: TableEntry, layout: Layout, folder: Path) -> StagedTable:
+    def _carried(self, entry: TableEntry, layout: Layout) -> StagedTable:
         old_parts = self.parts if self._base is None else self._base.parts
-        return carried(entry, self._paths.folder, old_parts, layout, folder, self._watched(unchecked))
+        return carried(entry, self._paths.folder, old_parts, layout, self._stem(), self._watched(unchecked))
 
     def _stored_layout(self, entry: TableEntry) -> Layout:
         return stored_layout(entry, self._paths.folder, self.parts, self.repo)
@@ -244,22 +236,18 @@ class Transaction:
         return None if self._base is None else self._base.tables.get(name)
 
     @contextmanager
-    def _claimed(self, table: str) -> Iterator[Path]:
-        """A folder for work on a table that nothing else may work on; deleted if the work fails."""
+    def _claimed(self, table: str) -> Iterator[None]:
+        """While work on a table goes on that nothing else may work on."""
         with self._lock:
             self._require_open()
             if table in self._busy:
                 raise ConflictError(f"another put of {table} is running in this transaction")
             self._busy.add(table)
-        folder = self._folder / uuid4().hex
         try:
             with writing(f"table {table}"):
-                folder.mkdir(parents=True)
+                self._folder.mkdir(parents=True, exist_ok=True)
                 os.utime(self._folder)
-            yield folder
-        except BaseException:
-            shutil.rmtree(folder, ignore_errors=True)
-            raise
+            yield
         finally:
             with self._lock:
                 self._busy.discard(table)
@@ -267,6 +255,10 @@ class Transaction:
                 aborted = not self._is_open  # read under the lock: from here on a commit may begin, and need the folder
             if aborted:  # what was written since then goes too
                 shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _stem(self) -> Path:
+        """What the paths of new files begin with."""
+        return self._folder / uuid4().hex
 
     def _stage(self, name: str, table: StagedTable) -> None:
         with self._lock:
