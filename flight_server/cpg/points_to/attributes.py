@@ -7,7 +7,7 @@ externals.
 
 import numpy as np
 
-from flight_server.cpg.points_to.columns import Ints, Mask, constant, pack
+from flight_server.cpg.points_to.columns import Ints, Mask, constant, is_in, pack
 from flight_server.cpg.points_to.heap import Kind, Shape
 from flight_server.cpg.points_to.keys import GET_ATTRIBUTE
 from flight_server.cpg.points_to.relations import Family
@@ -17,6 +17,7 @@ DEEPEST_EXTERNAL = 5
 
 _WITHOUT_CLASS = (Kind.FUNCTION, Kind.MODULE)
 _HOLDERS = (Kind.INSTANCE, Kind.CLASS, *_WITHOUT_CLASS)
+_OF_LIBRARY = (Shape.DEQUE, Shape.QUEUE)
 
 
 def load(world: World, objects: Ints, rows: Ints) -> None:
@@ -102,9 +103,13 @@ def _through_classes(world: World, objects: Ints, keys: Ints, targets: Ints, *, 
 def inherited(
     world: World, classes: Ints, keys: Ints, targets: Ints, selves: Ints, *, binds: bool, after: Ints | None = None
 ) -> None:
-    """Bring classes' attributes, as ``selves`` see them, to ``targets``; externals, of classes outside the repo."""
+    """Bring classes' attributes, as ``selves`` see them, to ``targets``; externals, of classes outside the repo.
+
+    Not those of an attribute that methods of the repo's classes set, nor of bases that have none of their own.
+    """
     number, member, found = own(world, classes, keys, targets, selves, binds=binds, after=after)
-    outside = world.heap.is_of(member, Kind.EXTERNAL) & ~found[number]
+    found[number[is_in(pack(member, keys[number]), world.assigned)]] = True
+    outside = world.heap.is_of(member, Kind.EXTERNAL) & ~found[number] & ~np.isin(member, world.bare_types)
     which, first = np.unique(number[outside], return_index=True)
     _external(world, member[outside][first], keys[which], targets[which])
 
@@ -148,7 +153,7 @@ def _literal(world: World, objects: Ints, keys: Ints, targets: Ints) -> None:
     """A method of a literal is one object for each type, whichever literal it is read from."""
     heap = world.heap
     shape = np.where(heap.is_of(objects, Kind.CONTAINER), heap.second.values[objects], heap.first.values[objects])
-    kept = (shape != Shape.NONE) & (shape != Shape.ELLIPSIS)
+    kept = is_in(pack(shape, keys), world.value_attributes) | np.isin(shape, _OF_LIBRARY)
     _external(world, world.shape_types[shape[kept]], keys[kept], targets[kept])
 
 

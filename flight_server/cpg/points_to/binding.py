@@ -35,8 +35,7 @@ def through_views(world: World, places: Ints, objects: Ints) -> None:
     described = np.flatnonzero(kinds == Kind.INSTANCE)
     runs[described[_bears_get(world, objects[described])[2]]] = True
     world.put(targets[runs], heap.object(Kind.ACCESS, objects[runs], selves[runs]))
-    is_property = (kinds == Kind.PROPERTY) & binds
-    plain = ~(of_class | is_method | static | is_property | (kinds == Kind.SETTER))
+    plain = ~(of_class | is_method | static | runs | (kinds == Kind.SETTER))
     world.put(targets[plain], objects[plain])
 
 

@@ -2,6 +2,7 @@
 
 Places keep the objects that came first, of those that come in one step the ones with the lowest numbers: what is kept
 does not depend on the order of files. A place that was offered more is saturated, and takes no more of that sort.
+Places that annotations give a class of the repo take nothing external at all.
 """
 
 import numpy as np
@@ -13,6 +14,7 @@ from flight_server.cpg.points_to.world import World
 MOST_DEFINED = 20
 MOST_OTHERS = 6
 
+_UNTYPED = (Kind.CONSTANT, Kind.EXTERNAL)
 _OTHERS = (Kind.CONSTANT, Kind.EXTERNAL, Kind.CONTAINER)
 
 
@@ -27,6 +29,9 @@ class Caps:
     def kept(self, world: World, codes: Ints) -> Ints:
         """Those of the new pairs of place and object that fit; sorted, each once."""
         new = world.points.missing(codes)
+        places = new >> HALF
+        typed = world.typed[np.where(places < len(world.typed), places, 0)]
+        new = new[~(typed & world.heap.is_of(new & LOWER, *_UNTYPED))]
         if not len(new):
             return NONE
         for column in (*self.held, self.saturated):

@@ -3,31 +3,82 @@
 import numpy as np
 
 from flight_server.cpg.points_to.attributes import lookup, store_attributes
-from flight_server.cpg.points_to.columns import Ints, constant, spread
+from flight_server.cpg.points_to.columns import Ints, Mask, constant, pack, spread
 from flight_server.cpg.points_to.heap import Kind, Shape
 from flight_server.cpg.points_to.items import include_items, load_items, store_items
 from flight_server.cpg.points_to.relations import Family, Include, Together
 from flight_server.cpg.points_to.world import World
 
 
+def typed_places(world: World) -> Mask:
+    """The places whose annotations mean classes of the repo alone: what is there is none of the library's.
+
+    A protocol may be anybody's.
+    """
+    heap, source = world.heap, world.source
+    annotated, annotation = (source.place["flow_annotations", column] for column in ("place", "annotation_place"))
+    which, objects = world.points.under(annotation)
+    number, _, member = world.classes.order(np.where(heap.is_of(objects, Kind.CLASS), objects, 0))
+    own = np.zeros(len(objects), bool)
+    own[number] = True
+    own[number[np.isin(member, world.protocol_types)]] = False
+    meant = np.isin(np.arange(len(annotation)), which)
+    typed = np.zeros(heap.places, bool)
+    typed[annotated[meant]] = True
+    typed[annotated[~meant]] = typed[annotated[which[~own]]] = False
+    returns = source.definitions.returns
+    typed[world.passed.returns[typed[returns]]] = True
+    typed[0] = False
+    return typed
+
+
 def annotate(world: World) -> None:
     """What annotations say of places of which nothing else is known, or only that something external comes there.
 
-    A class stands for its instances, a builtin type for a value of it, an external for itself; not so the
-    vocabulary of annotations, ``Callable`` and the like.
+    A class stands for its instances, a tuple for those of its classes, a builtin type for a value of it, an external
+    for itself; not so the vocabulary of annotations, ``Callable`` and the like. An exception that is caught may be of
+    any subclass of which there are instances.
     """
     heap, rows = world.heap, world.relations.rows[Family.ANNOTATION].all()
+    rows = np.concatenate([rows, _of_tuples(world, rows)])
     which, objects = world.points.under(rows[:, 1])
     vague = heap.is_of(objects, Kind.EXTERNAL) | (
         heap.is_of(objects, Kind.CONSTANT) & (heap.first.values[objects] == Shape.NONE)
     )
     rows = np.delete(rows, np.unique(which[~vague]), axis=0)
     which, objects = world.points.under(rows[:, 0])
+    which, objects = _with_subclasses(world, which, objects)
     externals = heap.is_of(objects, Kind.EXTERNAL) & ~np.isin(heap.root.values[objects], world.annotation_roots)
     values = _values(world, objects[externals])
-    for targets in (rows[:, 1], world.passed.inner[rows[:, 1]]):
+    inner = world.passed.inner
+    for targets in (rows[:, 1], inner[np.where(rows[:, 1] < len(inner), rows[:, 1], 0)]):
         _instances(world, objects, targets[which])
         world.put(targets[which[externals]], values)
+
+
+def _of_tuples(world: World, rows: Ints) -> Ints:
+    """The rows again for what is in tuples at the places of annotations: ``except ERRORS``."""
+    which, objects = world.points.under(rows[:, 0])
+    tuples = world.heap.is_of(objects, Kind.CONTAINER)
+    items = world.heap.fields.find(pack(objects[tuples], constant(world.keys["#every item"], objects[tuples])))
+    return np.stack([items, rows[which[tuples], 1]], axis=1)[items > 0]
+
+
+def _with_subclasses(world: World, which: Ints, objects: Ints) -> tuple[Ints, Ints]:
+    """Beside classes of exceptions, the classes below them that have instances."""
+    heap = world.heap
+    classes = np.flatnonzero(world.classes.high > world.classes.low)
+    number, rank, member = world.classes.order(classes)
+    raised = np.zeros(len(classes), bool)
+    raised[number[heap.is_of(member, Kind.EXTERNAL) & world.is_builtin(member)]] = True
+    kept = raised[number] & (rank > 0) & (heap.known(Kind.INSTANCE, classes)[number] > 0)
+    below, above = classes[number[kept]], member[kept]
+    order = np.argsort(above, kind="stable")
+    low, high = (np.searchsorted(above[order], objects, side) for side in ("left", "right"))
+    at, position = spread(low, high)
+    own = heap.is_of(objects[at], Kind.CLASS)
+    at, position = at[own], position[own]
+    return np.concatenate([which, which[at]]), np.concatenate([objects, below[order[position]]])
 
 
 def make(world: World, objects: Ints, rows: Ints) -> None:

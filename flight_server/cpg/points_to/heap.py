@@ -38,7 +38,7 @@ class Kind(IntEnum):
 
 
 class Shape(IntEnum):
-    """Built-in types that literals have."""
+    """Built-in types that literals have, and containers of the library."""
 
     LIST = 1
     TUPLE = 2
@@ -53,6 +53,8 @@ class Shape(IntEnum):
     BOOL = 11
     NONE = 12
     ELLIPSIS = 13
+    DEQUE = 14
+    QUEUE = 15
 
 
 class Heap:

@@ -6,7 +6,7 @@ a keyword argument, ``self`` what a method is called on, ``result`` what the cal
     r = x                  what is at x is at r
     r = each x             elements of x, as iteration gives them (``__iter__`` and ``__next__`` included)
     r = call f x y         f is called with x and y
-    r = new list           a list (tuple, set, dict, generator) of this call site's own
+    r = new list           a list (tuple, set, dict, generator, deque, queue) of this call site's own
     r = new list of x      one with the elements of x; ``from 1 x``: from position 1 on; ``values x``; ``same x``
     r = text               a str (likewise number, boolean, bytes): of no known value
     r holds x              the container r has x among its items
@@ -19,6 +19,7 @@ a keyword argument, ``self`` what a method is called on, ``result`` what the cal
     r = special x __len__  the special method is called on x
     r = attribute x k      getattr: k is a constant's place
     r attribute k x        setattr
+    r maybe x              r may be an instance of x, if nothing else is known of it
     r update x             the items of x come into r
     r keywords             the keyword arguments are items of r
     r = module             the module that the call stands in; its names are its items
@@ -101,7 +102,7 @@ _BUILTINS = {
     "divmod": "result = special 0 __divmod__ 1",
     "pow": "result = special 0 __pow__ 1",
     "dir": f"a = special 0 __dir__; {_LIST_OF_TEXT}",
-    "isinstance": "a = special 1 __instancecheck__ 0; result = boolean",
+    "isinstance": "a = special 1 __instancecheck__ 0; 0 maybe 1; result = boolean",
     "issubclass": "a = special 1 __subclasscheck__ 0; result = boolean",
     "callable": "result = boolean",
     "hasattr": "a = attribute 0 1; result = boolean",
@@ -127,6 +128,17 @@ _LISTS = {
     "__iter__": "result = new generator of self",
     "__getitem__": "result = item self 0",
     "__setitem__": "self item 0 1",
+}
+_DEQUES = {
+    **_LISTS,
+    "appendleft": "self holds 0",
+    "extendleft": "a = each 0; self holds a",
+    "popleft": "result = each self",
+    "copy": "result = new deque same self",
+}
+_QUEUES = {
+    **dict.fromkeys(("put", "put_nowait"), "self holds 0"),
+    **dict.fromkeys(("get", "get_nowait"), "result = each self"),
 }
 _SETS = {
     "add": "self holds 0",
@@ -211,7 +223,17 @@ _LIBRARY = {
     "importlib.import_module": "result = imported 0",
     "copy.copy": f"{_IDENTITY}; a = special 0 __copy__",
     "copy.deepcopy": f"{_IDENTITY}; a = special 0 __deepcopy__",
-    "collections.deque": "result = new list of 0; a = each 0; result holds a",
+    "collections.deque": "result = new deque of 0; a = each 0; result holds a",
+    "queue.Queue": "result = new queue",
+    "queue.LifoQueue": "result = new queue",
+    "queue.PriorityQueue": "result = new queue",
+    "queue.SimpleQueue": "result = new queue",
+    "heapq.heappush": "0 holds 1; a = each 0; b = special a __lt__ a",
+    "heapq.heappop": "result = each 0; a = special result __lt__ result",
+    "heapq.heappushpop": "0 holds 1; result = each 0; a = special result __lt__ result",
+    "heapq.heapreplace": "0 holds 1; result = each 0; a = special result __lt__ result",
+    "heapq.nlargest": "a = each 1; b = call key= a; result = new list; result holds a",
+    "heapq.nsmallest": "a = each 1; b = call key= a; result = new list; result holds a",
     "collections.OrderedDict": "result = new dict same 0; result keywords",
     "collections.defaultdict": "result = new dict same 1; a = call 0; result holds a",
     "collections.ChainMap": "result = new dict same 0; result update 1",
@@ -254,6 +276,8 @@ MODELS: Mapping[str, str] = MappingProxyType(
     {
         **{f"builtins.{name}": program for name, program in _BUILTINS.items()},
         **{f"builtins.list.{name}": program for name, program in _LISTS.items()},
+        **{f"collections.deque.{name}": program for name, program in _DEQUES.items()},
+        **{f"queue.Queue.{name}": program for name, program in _QUEUES.items()},
         **{f"builtins.set.{name}": program for name, program in _SETS.items()},
         **{f"builtins.dict.{name}": program for name, program in _DICTS.items()},
         **{f"builtins.generator.{name}": program for name, program in _GENERATOR_METHODS.items()},

@@ -51,9 +51,13 @@ class Verb(IntEnum):
     CLASSES = 24  # those whose metaclass is x
     MODULE = 25
     IMPORTED = 26  # modules that x names
+    MAYBE = 27
 
 
-_SHAPES = {"list": Shape.LIST, "tuple": Shape.TUPLE, "set": Shape.SET, "dict": Shape.DICT, "generator": Shape.GENERATOR}
+_SHAPES = {
+    shape.name.lower(): shape
+    for shape in (*(Shape.LIST, Shape.TUPLE, Shape.SET, Shape.DICT, Shape.GENERATOR), Shape.DEQUE, Shape.QUEUE)
+}
 _VALUES = {"text": Shape.STR, "number": Shape.INT, "real": Shape.FLOAT, "boolean": Shape.BOOL, "bytes": Shape.BYTES}
 _WRAPPERS = {"property": Kind.PROPERTY, "setter": Kind.SETTER, "static": Kind.STATIC, "class": Kind.CLASS_METHOD}
 _MODES = {"of": Include.ELEMENTS, "values": Include.VALUES, "same": Include.SAME}
@@ -78,6 +82,7 @@ _INTO = {
     "keywords": Verb.KEYWORDS,
     "item": Verb.KEEP,
     "attribute": Verb.SET_ATTRIBUTE,
+    "maybe": Verb.MAYBE,
 }
 
 

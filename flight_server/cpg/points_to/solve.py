@@ -150,6 +150,7 @@ def solve(source: Source, between_rounds: Callable[[], None]) -> Solver:
     solver = Solver(world, between_rounds)
     solver.run(0)
     order_classes(world, bound)
+    world.typed = evidence.typed_places(world)
     world.resolves_names_only = False
     affected = np.ones(world.heap.objects, bool)
     for _ in range(_AGAIN):

@@ -4,7 +4,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from flight_server.contracts.builtin_names import BUILTIN_NAMES
+from flight_server.contracts.builtin_names import BUILTIN_ATTRIBUTES, BUILTIN_NAMES
 from flight_server.cpg.points_to import programs
 from flight_server.cpg.points_to.columns import Ints, Mask, ints, pack, table
 from flight_server.cpg.points_to.heap import Kind, Shape
@@ -35,11 +35,15 @@ _DOUBLE = 2  # what ``star`` is for ``**x``
 _CONTAINERS = ("list", "tuple", "set", "dict", "generator")
 _TUPLE_TYPE = "typing.NamedTuple"
 _VOCABULARY = ("typing", "typing_extensions", "collections", "types", "abc")
+_PROTOCOLS = ("typing.Protocol", "typing_extensions.Protocol")
+_BARE_TYPES = ("abc.ABC", "builtins.object", "typing.Generic", *_PROTOCOLS)
 _OBJECT_METHODS = ("__init__", "__new__", "__init_subclass__", "__setattr__", "__delattr__", "__getattribute__")
-_TYPE_NAMES = {
-    **{shape: name for name, shape in _SHAPES.items()},
-    Shape.NONE: "NoneType",
-    Shape.ELLIPSIS: "ellipsis",
+_TYPES = {
+    **{shape: f"builtins.{name}" for name, shape in _SHAPES.items()},
+    Shape.NONE: "builtins.NoneType",
+    Shape.ELLIPSIS: "builtins.ellipsis",
+    Shape.DEQUE: "collections.deque",
+    Shape.QUEUE: "queue.Queue",
 }
 
 
@@ -50,8 +54,7 @@ def fixed_names() -> tuple[str, ...]:
             {
                 *programs.names(),
                 *BUILTIN_NAMES,
-                *_TYPE_NAMES.values(),
-                *_TUPLE_TYPE.split("."),
+                *(step for dotted in (*_TYPES.values(), *_BARE_TYPES, _TUPLE_TYPE) for step in dotted.split(".")),
                 *_VOCABULARY,
                 *_OBJECT_METHODS,
             }
@@ -71,6 +74,7 @@ def begin(source: Source) -> World:
     _store(world)
     _call(world)
     _declare_parameters(world)
+    world.assigned = _assigned(world)
     find_passed(world)
     annotated, annotation = (
         source.place["flow_annotations", "place"],
@@ -100,7 +104,10 @@ def _name_library(world: World) -> None:
     world.tuple_types = external_of(world, pa.array([_TUPLE_TYPE]))
     world.object_type = int(external_of(world, pa.array(["builtins.object"]))[0])
     world.object_methods = world.keys.all.find(pa.array(_OBJECT_METHODS))
-    types = external_of(world, pa.array([f"builtins.{_TYPE_NAMES[shape]}" for shape in Shape]))
+    world.bare_types = external_of(world, pa.array(_BARE_TYPES))
+    world.protocol_types = external_of(world, pa.array(_PROTOCOLS))
+    world.value_attributes = _value_attributes(world)
+    types = external_of(world, pa.array([_TYPES[shape] for shape in Shape]))
     world.shape_types = np.concatenate([[0], types])
     world.programs = compile_models(world.keys.numbers)
     dotted = pa.array([name.replace("()", ".()") for name in world.programs.dotted])
@@ -108,6 +115,13 @@ def _name_library(world: World) -> None:
     world.models, world.type_shapes = (np.zeros(world.heap.objects, np.int64) for _ in range(2))
     world.models[modelled] = np.arange(1, len(modelled) + 1)
     world.type_shapes[types] = ints(list(Shape))
+
+
+def _value_attributes(world: World) -> Ints:
+    """The packed (shape, key) of the attributes that values of built-in types have, sorted."""
+    known = [(_SHAPES[name], pa.array(sorted(attributes))) for name, attributes in BUILTIN_ATTRIBUTES.items()]
+    shapes = np.repeat([shape for shape, _ in known], [len(names) for _, names in known])
+    return np.sort(pack(shapes, world.keys.all.find(pa.chunked_array([names for _, names in known]))))
 
 
 def _adopt_variables(world: World) -> None:
@@ -227,3 +241,18 @@ def _declare_parameters(world: World) -> None:
     parameters.rest[definition[kind["vararg"]]] = world.allocated[place[kind["vararg"]]]
     np.add.at(parameters.rest_from, definition[positional], 1)
     parameters.extra[definition[kind["kwarg"]]] = world.allocated[place[kind["kwarg"]]]
+
+
+def _assigned(world: World) -> Ints:
+    """The packed (class, key) of the attributes that methods set on their first parameter, sorted."""
+    source, known = world.source, world.source.definitions
+    functions = np.flatnonzero(known.is_function & known.is_class[known.container] & ~known.static)
+    class_of = np.zeros(len(source.places.values) + 1, np.int64)
+    first = world.parameters.at(functions, np.zeros_like(functions))
+    class_of[first] = world.definition(known.container[functions])
+    class_of[0] = 0
+    stores = source.tables["flow_stores"]
+    classes = class_of[source.place["flow_stores", "base"]]
+    kept = rows_where(stores, "access", "attr") & (classes > 0)
+    keys = world.keys.all.find(stores["key"].filter(pa.array(kept)))
+    return np.unique(pack(classes[kept], keys))

@@ -51,12 +51,13 @@ class World:
         self.site_callee.values = source.sites.callee.copy()
         self.receiver = np.zeros(self.heap.places, np.int64)
         self.shape_types = self.type_shapes = self.models = NONE
-        self.object_methods = NONE
+        self.object_methods = self.bare_types = self.value_attributes = self.assigned = NONE
         self.builtins = self.object_type = 0
         self.programs = Programs((), NONE, NONE, NONE, np.zeros(0, bool))
         self.containers = 0
         self.container_ids = source.definitions.ids
-        self.allocated = self.tuple_types = self.annotation_roots = NONE
+        self.allocated = self.tuple_types = self.annotation_roots = self.protocol_types = NONE
+        self.typed = np.zeros(1, bool)
         self.bases = self.metaclass_bases = (NONE, NONE, NONE)
         self.module_names = (NONE, NONE)
         self.meant_externals = self.meant_variables = (NONE, NONE)
