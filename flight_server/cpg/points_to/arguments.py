@@ -29,14 +29,14 @@ class Arguments:
         """The places of keyword arguments, 0 where a site has none of that name."""
         return _found(self.keyword, sites, keys)
 
-    def join(self, made: Ints, first: Ints, then: Ints) -> None:
-        """Give new sites the arguments of ``first`` without the one at position 0, followed by those of ``then``."""
+    def join(self, made: Ints, first: Ints, then: Ints, *, taken: int) -> None:
+        """Give new sites the arguments of ``first`` without so many, followed by those of ``then``."""
         counts = np.zeros(len(made), np.int64)
         which, rows = self.positional.under(first)
         np.add.at(counts, which, 1)
         later, more = self.positional.under(then)
-        self.positional.append(np.stack([made[which], rows[:, 1] - 1, rows[:, 2]], axis=1)[rows[:, 1] > 0])
-        self.positional.append(np.stack([made[later], more[:, 1] + counts[later] - 1, more[:, 2]], axis=1))
+        self.positional.append(np.stack([made[which], rows[:, 1] - taken, rows[:, 2]], axis=1)[rows[:, 1] >= taken])
+        self.positional.append(np.stack([made[later], more[:, 1] + counts[later] - taken, more[:, 2]], axis=1))
         for family in (self.keyword, self.star, self.double_star):
             for sites in (first, then):
                 which, rows = family.under(sites)

@@ -9,15 +9,15 @@ import numpy as np
 
 from flight_server.cpg.points_to.columns import Ints, Mask, constant, is_in, pack
 from flight_server.cpg.points_to.heap import Kind, Shape
-from flight_server.cpg.points_to.keys import GET_ATTRIBUTE
-from flight_server.cpg.points_to.relations import Family
+from flight_server.cpg.points_to.keys import GET_ATTRIBUTE, SET_ATTRIBUTE
+from flight_server.cpg.points_to.relations import Family, Together
 from flight_server.cpg.points_to.world import World
 
 DEEPEST_EXTERNAL = 5
 
 _WITHOUT_CLASS = (Kind.FUNCTION, Kind.MODULE)
 _HOLDERS = (Kind.INSTANCE, Kind.CLASS, *_WITHOUT_CLASS)
-_OF_LIBRARY = (Shape.DEQUE, Shape.QUEUE)
+_OF_LIBRARY = (Shape.DEQUE, Shape.QUEUE, Shape.FUTURE)
 
 
 def load(world: World, objects: Ints, rows: Ints) -> None:
@@ -29,14 +29,16 @@ def load_missing(world: World, rows: Ints) -> None:
     """Rows of ATTRIBUTE_LOAD whose attribute was found nowhere.
 
     Either a framework makes the instance, and a base's ``__init__`` sets the attribute, of which nothing is known but
-    what it does to the base's own instances; or the class has a ``__getattr__``.
+    what it does to the base's own instances; or the class, or module, has a ``__getattr__``.
     """
     heap = world.heap
     rows = rows[(rows[:, 3] == 0) & ~world.points.has_any(rows[:, 2])]
     which, objects = world.points.under(rows[:, 0])
     kept = heap.is_of(objects, Kind.INSTANCE)
     _from_instances_of_bases(world, objects[kept], rows[which[kept]])
-    _from_getattr(world, objects[kept], rows[which[kept], 2])
+    _from_getattr(world, objects[kept], rows[which[kept]])
+    modules = heap.is_of(objects, Kind.MODULE)
+    _from_getattr_of_modules(world, objects[modules], rows[which[modules]])
 
 
 def _from_instances_of_bases(world: World, objects: Ints, rows: Ints) -> None:
@@ -47,14 +49,37 @@ def _from_instances_of_bases(world: World, objects: Ints, rows: Ints) -> None:
     world.copy(rows[number, 2], heap.fields.find(pack(instances, rows[number, 1])))
 
 
-def _from_getattr(world: World, objects: Ints, targets: Ints) -> None:
+def _from_getattr(world: World, objects: Ints, rows: Ints) -> None:
     heap, keys = world.heap, world.keys
     classes, name = heap.first.values[objects], constant(keys["__getattr__"], objects)
-    _, _, found = world.classes.bearers(classes, name)
-    targets, objects, classes, name = _where(found, targets, objects, classes, name)
+    number, member, found = world.classes.bearers(classes, name)
+    kept = heap.is_of(member, Kind.CLASS)
+    _hand_on(world, heap.field_of(member[kept], keys["__getattr__"]), rows[number[kept]], 1)
+    objects, classes, name, rows = objects[found], classes[found], name[found], rows[found]
     fields = heap.field_of(objects, keys[GET_ATTRIBUTE])
     own(world, classes, name, fields, objects, binds=True)
-    world.add(Family.CALL, fields, world.access_sites(targets, 0), targets)
+    world.add(Family.CALL, fields, world.access_sites(rows[:, 2], 0), rows[:, 2])
+
+
+def _from_getattr_of_modules(world: World, modules: Ints, rows: Ints) -> None:
+    name = world.keys["__getattr__"]
+    has = is_in(pack(modules, constant(name, modules)), world.classes.binds)
+    fields, rows = world.heap.field_of(modules[has], name), rows[has]
+    _hand_on(world, fields, rows, 0)
+    world.add(Family.CALL, fields, world.access_sites(rows[:, 2], 0), rows[:, 2])
+
+
+def _hand_on(world: World, fields: Ints, rows: Ints, position: int) -> None:
+    """What a ``__getattr__`` asks of another object under the name that it was asked for, each reader gets."""
+    which, objects = world.points.under(fields)
+    functions = world.heap.is_of(objects, Kind.FUNCTION)
+    definitions, which = world.heap.first.values[objects[functions]], which[functions]
+    asked, pairs = world.relations.rows[Family.PAIR_BACK].under(
+        world.parameters.at(definitions, constant(position, definitions))
+    )
+    asks = pairs[:, 3] == Together.ATTRIBUTE_LOAD
+    keys, targets = rows[which[asked[asks]], 1], rows[which[asked[asks]], 2]
+    world.add(Family.ATTRIBUTE_LOAD, pairs[asks, 1], keys, targets, np.zeros_like(keys))
 
 
 def store(world: World, objects: Ints, rows: Ints) -> None:
@@ -69,6 +94,7 @@ def store_attributes(world: World, objects: Ints, keys: Ints, sources: Ints) -> 
     world.copy(world.heap.field(objects, keys), sources)
     if not world.resolves_names_only:
         _through_setters(world, objects, keys, sources)
+        _through_setattr(world, objects, sources)
 
 
 def lookup(world: World, objects: Ints, keys: Ints, targets: Ints, implicit: Mask) -> None:
@@ -79,7 +105,12 @@ def lookup(world: World, objects: Ints, keys: Ints, targets: Ints, implicit: Mas
     _external(world, *_where(heap.is_of(objects, Kind.EXTERNAL) & ~implicit, objects, keys, targets))
     if world.resolves_names_only:
         return
-    _literal(world, *_where(heap.is_of(objects, Kind.CONTAINER, Kind.CONSTANT) & ~implicit, objects, keys, targets))
+    literal = heap.is_of(objects, Kind.CONTAINER) & (~implicit | np.isin(keys, world.operators))
+    literal |= heap.is_of(objects, Kind.CONSTANT) & ~implicit
+    _literal(world, *_where(literal, objects, keys, targets))
+    known = heap.is_of(objects, Kind.EXTERNAL) & implicit
+    known[known] = world.models_of(objects[known]) > 0
+    _enter(world, *_where(known, keys, targets))
     _property(world, *_where(heap.is_of(objects, Kind.PROPERTY) & ~implicit, objects, keys, targets))
     seen = heap.is_of(objects, Kind.INSTANCE, Kind.CLASS) | (heap.is_of(objects, Kind.SUPER) & ~implicit)
     _through_classes(world, *_where(seen, objects, keys, targets), implicit=implicit[seen])
@@ -95,9 +126,16 @@ def _through_classes(world: World, objects: Ints, keys: Ints, targets: Ints, *, 
     is_instance, is_class = heap.is_of(objects, Kind.INSTANCE), heap.is_of(objects, Kind.CLASS)
     _instance(world, *_where(is_instance & ~implicit, objects, keys, reads))
     instances, names, to = _where(is_instance & implicit, objects, keys, reads)
-    own(world, heap.first.values[instances], names, to, instances, binds=True)
+    found = own(world, heap.first.values[instances], names, to, instances, binds=True)[2]
+    _enter(world, names[~found], to[~found])
     _class(world, *_where(is_class, objects, keys, reads), implicit=implicit[is_class])
     _super(world, *_where(heap.is_of(objects, Kind.SUPER), objects, keys, reads))
+
+
+def _enter(world: World, keys: Ints, targets: Ints) -> None:
+    """Who has no ``__enter__`` that we know of is entered as itself: an external base or ``closing`` does it."""
+    enters = np.isin(keys, [world.keys["__enter__"], world.keys["__aenter__"]])
+    world.put(targets[enters], constant(world.enters, targets[enters]))
 
 
 def inherited(
@@ -135,6 +173,18 @@ def _through_setters(world: World, objects: Ints, keys: Ints, sources: Ints) -> 
     number, member, found = world.classes.bearers(heap.first.values[objects], keys)
     number, member = _where(found[number] & heap.is_of(member, Kind.CLASS), number, member)
     world.add(Family.DESCRIPTOR_STORE, heap.field(member, keys[number]), objects[number], sources[number])
+
+
+def _through_setattr(world: World, objects: Ints, sources: Ints) -> None:
+    """Writes to instances whose class says itself what these do."""
+    heap, keys = world.heap, world.keys
+    objects, sources = _where(heap.is_of(objects, Kind.INSTANCE), objects, sources)
+    classes, name = heap.first.values[objects], constant(keys["__setattr__"], objects)
+    objects, sources, classes, name = _where(world.classes.bearers(classes, name)[2], objects, sources, classes, name)
+    fields = heap.field_of(objects, keys[SET_ATTRIBUTE])
+    own(world, classes, name, fields, objects, binds=True)
+    sites = world.access_sites(sources, 1)
+    world.add(Family.CALL, fields, sites, np.zeros_like(sites))
 
 
 def _where(mask: Mask, *columns: Ints) -> tuple[Ints, ...]:

@@ -2,15 +2,19 @@
 
 This is the descriptor protocol: functions become methods, class methods are bound to the class, static methods
 unwrapped; the getters of properties and the ``__get__`` of other descriptors are called where the read has its result.
+The values in the body of an enumeration are read as its members.
 """
 
 import numpy as np
 
+from flight_server.cpg.points_to.attributes import own
 from flight_server.cpg.points_to.calls import call_function, give
-from flight_server.cpg.points_to.columns import Ints, Mask, constant
+from flight_server.cpg.points_to.columns import Ints, Mask, constant, is_in
 from flight_server.cpg.points_to.heap import Kind
 from flight_server.cpg.points_to.relations import Family
 from flight_server.cpg.points_to.world import World
+
+_MEMBERS = (Kind.CONSTANT, Kind.CONTAINER, Kind.EXTERNAL, Kind.INSTANCE, Kind.PARTIAL)
 
 
 def through_views(world: World, places: Ints, objects: Ints) -> None:
@@ -34,8 +38,14 @@ def through_views(world: World, places: Ints, objects: Ints) -> None:
     runs = (kinds == Kind.PROPERTY) & binds
     described = np.flatnonzero(kinds == Kind.INSTANCE)
     runs[described[_bears_get(world, objects[described])[2]]] = True
+    classes = np.where(heap.is_of(selves, Kind.INSTANCE), heap.first.values[selves], selves)
+    members = is_in(classes, world.classes.enums) & heap.is_of(objects, *_MEMBERS) & ~runs
+    world.put(targets[members], heap.object(Kind.INSTANCE, classes[members]))
+    partial = (kinds == Kind.PARTIAL_METHOD) & binds
+    world.put(targets[partial], heap.object(Kind.METHOD, objects[partial], selves[partial]))
     world.put(targets[runs], heap.object(Kind.ACCESS, objects[runs], selves[runs]))
-    plain = ~(of_class | is_method | static | runs | (kinds == Kind.SETTER))
+    plain = ~(of_class | is_method | static | runs | members | partial)
+    plain &= (kinds != Kind.SETTER) & (kinds != Kind.FACTORY)
     world.put(targets[plain], objects[plain])
 
 
@@ -84,6 +94,16 @@ def load_through_descriptors(world: World, objects: Ints, rows: Ints) -> None:
     sites = world.access_sites(targets, 0)
     call_function(world, sites, functions, descriptors, targets)
     give(world, _parameter(world, functions, 1), selves, targets)
+
+
+def name_descriptors(world: World, objects: Ints, rows: Ints) -> None:
+    """Rows of NAMED: instances whose class has ``__set_name__``, which the class statement calls."""
+    instances = world.heap.is_of(objects, Kind.INSTANCE)
+    objects, sites = objects[instances], rows[instances, 1]
+    name = constant(world.keys["__set_name__"], objects)
+    fields = world.heap.field(objects, name)
+    own(world, world.heap.first.values[objects], name, fields, objects, binds=True)
+    world.add(Family.CALL, fields, sites, np.zeros_like(sites))
 
 
 def store_through_descriptors(world: World, objects: Ints, rows: Ints) -> None:

@@ -11,9 +11,9 @@ from types import MappingProxyType
 import numpy as np
 
 from flight_server.cpg.points_to.attributes import lookup, own
-from flight_server.cpg.points_to.columns import Ints, constant, pack
-from flight_server.cpg.points_to.heap import Kind
-from flight_server.cpg.points_to.keys import CALL, EVERY, INIT, NEW, POST_INIT, SOME
+from flight_server.cpg.points_to.columns import Ints, constant, is_in, pack
+from flight_server.cpg.points_to.heap import Kind, Shape
+from flight_server.cpg.points_to.keys import CALL, DICT_KEYS, EVERY, INIT, NEW, POST_INIT, SOME
 from flight_server.cpg.points_to.library import call_external
 from flight_server.cpg.points_to.relations import Family, Include
 from flight_server.cpg.points_to.world import World
@@ -120,7 +120,10 @@ def _pass_keyword(world: World, definitions: Ints, names: Ints, places: Ints, re
     found = parameters.named.find(pack(definitions, names))
     _copy(world, found, places, results)
     surplus = (found == 0) & (parameters.extra[definitions] > 0)
-    _keep(world, parameters.extra[definitions[surplus]], world.keys.item_of[names[surplus]], places[surplus])
+    extra, items = parameters.extra[definitions[surplus]], world.keys.item_of[names[surplus]]
+    _keep(world, extra, items, places[surplus])
+    spelled = world.heap.object(Kind.CONSTANT, constant(Shape.STR, items), items)
+    world.put(world.heap.field_of(extra, world.keys[DICT_KEYS]), spelled)
 
 
 def _keep(world: World, containers: Ints, keys: Ints, places: Ints) -> None:
@@ -166,6 +169,12 @@ def _call_function(world: World, sites: Ints, functions: Ints, results: Ints) ->
 def _call_method(world: World, sites: Ints, methods: Ints, results: Ints) -> None:
     heap = world.heap
     inner, selves = heap.first.values[methods], heap.second.values[methods]
+    partial = np.flatnonzero(heap.is_of(inner, Kind.PARTIAL_METHOD))
+    if len(partial):
+        sites, inner = sites.copy(), inner.copy()
+        made = world.new_sites(sites[partial], results[partial], np.zeros_like(partial))
+        world.arguments.join(made, heap.second.values[inner[partial]], sites[partial], taken=1)
+        sites[partial], inner[partial] = made, heap.first.values[inner[partial]]
     plain = heap.is_of(inner, Kind.FUNCTION)
     call_function(world, sites[plain], inner[plain], selves[plain], results[plain])
     dispatch(world, sites[~plain], inner[~plain], results[~plain])
@@ -217,29 +226,60 @@ def make_through_super(world: World, objects: Ints, rows: Ints) -> None:
 
 
 def _fill_dataclass(world: World, sites: Ints, classes: Ints, instances: Ints) -> None:
-    """The arguments of a class whose ``__init__`` is made from its annotations are the instance's attributes."""
+    """The arguments of a class whose ``__init__`` is made from its annotations are the instance's attributes.
+
+    Those of a typed tuple are its items too.
+    """
+    heap = world.heap
+    which, keys = world.classes.fields_of(classes)
+    number, member, found = world.classes.bearers(classes[which], keys)
+    number, member = number[found[number]], member[found[number]]
+    defaults, held = heap.field(member, keys[number]), heap.field(instances[which[number]], keys[number])
+    world.add(Family.FACTORY, defaults, sites[which[number]], held)
     which, rows = world.arguments.positional.under(sites)
     keys = world.classes.fields_at(classes[which], rows[:, 1])
     kept = keys > 0
-    world.copy(world.heap.field(instances[which[kept]], keys[kept]), rows[kept, 2])
+    world.copy(heap.field(instances[which[kept]], keys[kept]), rows[kept, 2])
+    kept &= is_in(classes[which], world.classes.tuples) & (rows[:, 1] < len(world.keys.at))
+    for item in (world.keys.at[rows[kept, 1]], constant(world.keys[EVERY], rows[kept, 1])):
+        world.copy(heap.field(instances[which[kept]], item), rows[kept, 2])
     which, rows = world.arguments.keyword.under(sites)
     kept = world.classes.fields_at(classes[which], np.zeros_like(which)) > 0
     world.copy(world.heap.field(instances[which[kept]], rows[kept, 1]), rows[kept, 2])
 
 
+def make_defaults(world: World, objects: Ints, rows: Ints) -> None:
+    """Rows of FACTORY: who makes an instance calls what makes its defaults; of the library's nothing is told."""
+    heap = world.heap
+    kept = heap.is_of(objects, Kind.FACTORY)
+    callees, (_, sites, results) = heap.first.values[objects[kept]], rows[kept].T
+    sites = np.where(heap.is_of(callees, Kind.EXTERNAL), 0, sites)
+    dispatch(world, world.new_sites(sites, results, np.zeros_like(sites)), callees, results)
+
+
 def _call_instance(world: World, sites: Ints, instances: Ints, results: Ints) -> None:
     heap, keys = world.heap, world.keys
     fields = heap.field_of(instances, keys[CALL])
-    lookup(world, instances, constant(keys["__call__"], fields), fields, np.ones(len(fields), bool))
+    name = constant(keys["__call__"], fields)
+    lookup(world, instances, name, fields, np.ones(len(fields), bool))
     world.add(Family.CALL, fields, sites, results)
+    number, member, found = world.classes.bearers(heap.first.values[instances], name)
+    foreign = np.isin(np.arange(len(sites)), number[heap.is_of(member, Kind.EXTERNAL)]) & ~found
+    decorates = foreign & world.decorates(sites)
+    world.copy(results[decorates], world.arguments.at(sites[decorates], np.zeros(decorates.sum(), np.int64)))
 
 
 def _call_partial(world: World, sites: Ints, partials: Ints, results: Ints) -> None:
-    """The callee gets the arguments that the partial was made with, then those of this site."""
+    """The callee gets the arguments that the partial was made with, then those of this site.
+
+    A model that was kept for later gets them the other way round.
+    """
     heap = world.heap
     callees, makers = heap.first.values[partials], heap.second.values[partials]
     made = world.new_sites(sites, results, np.zeros_like(sites))
-    world.arguments.join(made, makers, sites)
+    kept = heap.is_of(callees, Kind.EXTERNAL)
+    world.arguments.join(made[~kept], makers[~kept], sites[~kept], taken=1)
+    world.arguments.join(made[kept], sites[kept], makers[kept], taken=0)
     dispatch(world, made, callees, results)
 
 

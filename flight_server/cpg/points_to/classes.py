@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from flight_server.cpg.points_to.columns import NONE, Ints, Mask, is_in, pack, spread
+from flight_server.cpg.points_to.columns import HALF, NONE, Ints, Mask, is_in, pack, spread
 
 MOST_BASES = 8
 
@@ -20,7 +20,8 @@ class Classes:
 
     By object number: ``low``, ``high`` and ``metaclass``, 0 for the usual one. ``binds`` are the packed (class, key) of
     all attributes that class bodies bind, sorted. ``slots`` are the packed (class, position) of the fields of
-    dataclasses, sorted, ``slot_keys`` their keys.
+    dataclasses, sorted, ``slot_keys`` their keys. ``enums`` and ``tuples`` are the classes whose variables are members,
+    and those whose fields are items too.
     """
 
     low: Ints = field(default_factory=lambda: NONE)
@@ -30,6 +31,8 @@ class Classes:
     metaclass: Ints = field(default_factory=lambda: NONE)
     slots: Ints = field(default_factory=lambda: NONE)
     slot_keys: Ints = field(default_factory=lambda: NONE)
+    enums: Ints = field(default_factory=lambda: NONE)
+    tuples: Ints = field(default_factory=lambda: NONE)
 
     def order(self, classes: Ints) -> tuple[Ints, Ints, Ints]:
         """For each class its order: the position in ``classes``, the rank and the class there."""
@@ -58,6 +61,13 @@ class Classes:
         np.minimum.at(first, number[binding], rank[binding])
         reached = rank <= first[number]
         return number[reached], member[reached], first < 1 << 30
+
+    def fields_of(self, classes: Ints) -> tuple[Ints, Ints]:
+        """The keys of the attributes that dataclasses set: the position in ``classes``, and the key."""
+        which, position = spread(
+            self.slots.searchsorted(classes << HALF), self.slots.searchsorted((classes + 1) << HALF)
+        )
+        return which, self.slot_keys[position]
 
     def fields_at(self, classes: Ints, positions: Ints) -> Ints:
         """The keys of the attributes that dataclasses set from the argument at a position, else 0."""

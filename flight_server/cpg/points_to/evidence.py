@@ -116,17 +116,22 @@ def wrap(world: World, objects: Ints, rows: Ints) -> None:
     """Rows of WRAP."""
     heap = world.heap
     callable_ = heap.is_of(objects, Kind.FUNCTION, Kind.INSTANCE, Kind.METHOD, Kind.PARTIAL)
+    callable_ |= heap.is_of(objects, Kind.CLASS, Kind.EXTERNAL) & (rows[:, 1] == Kind.FACTORY)
     objects, kinds, targets = objects[callable_], rows[callable_, 1], rows[callable_, 2]
-    for kind in (Kind.PROPERTY, Kind.SETTER, Kind.STATIC, Kind.CLASS_METHOD):
+    for kind in (Kind.PROPERTY, Kind.SETTER, Kind.STATIC, Kind.CLASS_METHOD, Kind.FACTORY):
         chosen = kinds == kind
         world.put(targets[chosen], heap.object(kind, objects[chosen]))
 
 
 def partial(world: World, objects: Ints, rows: Ints) -> None:
-    """Rows of PARTIAL: of functions and classes, not of other partials, so that there are no more than call sites."""
+    """Rows of PARTIAL: of functions and classes, and of partials of these, so that their number is bounded."""
     heap = world.heap
-    kept = heap.is_of(objects, Kind.FUNCTION, Kind.METHOD, Kind.CLASS, Kind.INSTANCE)
-    world.put(rows[kept, 2], heap.object(Kind.PARTIAL, objects[kept], rows[kept, 1]))
+    nested = heap.is_of(objects, Kind.PARTIAL)
+    inner = np.where(nested, heap.first.values[objects], objects)
+    kept = heap.is_of(inner, Kind.FUNCTION, Kind.METHOD, Kind.CLASS, Kind.INSTANCE)
+    for kind in (Kind.PARTIAL, Kind.PARTIAL_METHOD):
+        chosen = kept & (rows[:, 3] == kind)
+        world.put(rows[chosen, 2], heap.object(kind, objects[chosen], rows[chosen, 1]))
 
 
 def pair(world: World, objects: Ints, rows: Ints) -> None:
@@ -158,6 +163,8 @@ def combine(world: World, bases: Ints, others: Ints, targets: Ints, what: Ints) 
     lookup(world, bases[chosen], names[chosen], targets[chosen], np.zeros(chosen.sum(), bool))
     chosen = (what == Together.ATTRIBUTE_STORE) & (names > 0)
     store_attributes(world, bases[chosen], names[chosen], targets[chosen])
+    chosen = (what == Together.BIND) & heap.is_of(bases, Kind.FUNCTION) & heap.is_of(others, Kind.INSTANCE, Kind.CLASS)
+    world.put(targets[chosen], heap.object(Kind.METHOD, bases[chosen], others[chosen]))
     chosen = (what == Together.UPDATE) & heap.is_of(others, Kind.CONTAINER, Kind.INSTANCE)
     include_items(world, bases[chosen], others[chosen], constant(Include.SAME, others[chosen]))
 

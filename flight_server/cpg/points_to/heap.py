@@ -34,6 +34,8 @@ class Kind(IntEnum):
     CLASS_METHOD = 14  # what it wraps
     PARTIAL = 15  # callee, call site that gave the first arguments
     SITE = 16  # call site: holds the temporaries of a model
+    PARTIAL_METHOD = 19  # the same: a method that gives its instance first
+    FACTORY = 20  # what makes a default of a dataclass's field
     ACCESS = 18  # property or descriptor, object that it is read from: runs wherever such a read has its result
 
 
@@ -55,6 +57,7 @@ class Shape(IntEnum):
     ELLIPSIS = 13
     DEQUE = 14
     QUEUE = 15
+    FUTURE = 16
 
 
 class Heap:

@@ -25,6 +25,9 @@ def order_classes(world: World, bound: Codes) -> Ints:
     found = Classes(low, high, members, bound.all())
     found.metaclass = _metaclasses(world, found, classes)
     found.slots, found.slot_keys = _slots(world, found, classes)
+    number, _, member = found.order(classes)
+    found.enums = np.unique(classes[number[world.heap.root.values[member] == world.enum_module]])
+    found.tuples = np.unique(classes[number[np.isin(member, world.tuple_types)]])
     world.classes = found
     return classes if not len(before.low) else _changed(before, found, classes)
 

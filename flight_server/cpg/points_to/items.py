@@ -6,7 +6,7 @@ dictionary one for its keys. Instances are containers too: a class may inherit f
 
 import numpy as np
 
-from flight_server.cpg.points_to.columns import HALF, LOWER, Ints, Mask, constant
+from flight_server.cpg.points_to.columns import HALF, LOWER, Ints, Mask, constant, is_in
 from flight_server.cpg.points_to.heap import Kind, Shape
 from flight_server.cpg.points_to.keys import DICT_KEYS, EVERY, SOME
 from flight_server.cpg.points_to.relations import Include
@@ -32,7 +32,9 @@ def load_items(world: World, objects: Ints, keys: Ints, targets: Ints) -> None:
     _load_yields(world, objects, targets)
     names = np.where(heap.is_of(objects, Kind.MODULE), world.keys.name_of[keys], 0)
     world.copy(targets[names > 0], heap.field(objects[names > 0], names[names > 0]))
-    alias = heap.is_of(objects, Kind.CLASS)
+    member = is_in(objects, world.classes.enums)
+    world.put(targets[member], heap.object(Kind.INSTANCE, objects[member]))
+    alias = heap.is_of(objects, Kind.CLASS) & ~member
     world.put(targets[alias], objects[alias])
 
 
@@ -63,6 +65,8 @@ def load_elements(world: World, objects: Ints, rows: Ints) -> None:
     for mask, key in ((instances | (contained & ~is_dict), EVERY), (instances | is_dict, DICT_KEYS)):
         world.copy(targets[mask], heap.field_of(objects[mask], world.keys[key]))
     _load_yields(world, objects, targets)
+    member = is_in(objects, world.classes.enums)
+    world.put(targets[member], heap.object(Kind.INSTANCE, objects[member]))
 
 
 def load_yields(world: World, objects: Ints, rows: Ints) -> None:

@@ -22,6 +22,8 @@ NEW = "#bound __new__"
 CALL = "#bound __call__"
 POST_INIT = "#bound __post_init__"
 GET_ATTRIBUTE = "#bound __getattr__"
+PREPARED = "#metaclass's __prepare__"
+SET_ATTRIBUTE = "#bound __setattr__"
 CREATED = "#metaclass's __new__"
 INITIALISED = "#metaclass's __init__"
 SUBCLASSED = "#bases' __init_subclass__"
@@ -42,6 +44,8 @@ _SPECIAL = (
         CALL,
         POST_INIT,
         GET_ATTRIBUTE,
+        SET_ATTRIBUTE,
+        PREPARED,
         CREATED,
         INITIALISED,
         SUBCLASSED,
@@ -67,6 +71,11 @@ _SPECIAL = (
         "deleter",
         "__getattr__",
         "__getattribute__",
+        "__setattr__",
+        "__set_name__",
+        "__prepare__",
+        "__enter__",
+        "__aenter__",
         "__iter__",
         "__name__",
         "__all__",

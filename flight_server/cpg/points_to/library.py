@@ -39,6 +39,7 @@ def call_external(world: World, sites: Ints, externals: Ints, results: Ints) -> 
     """
     models = world.models_of(externals)
     named = world.explicit(sites) & ~(world.decorates(sites) & world.programs.describes[models])
+    named &= world.heap.second.values[externals] != world.keys["()"]
     world.edge(sites[named], externals[named])
     _call_unknown(world, sites[models == 0], externals[models == 0], results[models == 0])
     _run(world, sites[models > 0], externals[models > 0], models[models > 0])
@@ -139,6 +140,11 @@ def _curried(world: World, step: Step) -> None:
     world.put(step.target, world.heap.external(step.externals, constant(world.keys["()"], step.externals)))
 
 
+def _kept(world: World, step: Step) -> None:
+    later = world.heap.external(step.externals, constant(world.keys["()"], step.externals))
+    world.put(step.target, world.heap.object(Kind.PARTIAL, later, step.sites))
+
+
 def _module(world: World, step: Step) -> None:
     callers = world.source.sites.caller
     roots = world.site_root.values[step.sites]
@@ -176,8 +182,11 @@ _ACTIONS: Mapping[Verb, Callable[[World, Step], None]] = MappingProxyType(
         Verb.INSTANCE: lambda world, step: world.add(Family.MAKE, step.x, step.target),
         Verb.SUPER: lambda world, step: world.together(Together.SUPER, step.y, step.x, step.target),
         Verb.WRAP: _wrap,
-        Verb.PARTIAL: lambda world, step: world.add(Family.PARTIAL, step.x, step.sites, step.target),
+        Verb.PARTIAL: lambda world, step: world.add(Family.PARTIAL, step.x, step.sites, step.target, step.constant),
         Verb.CURRIED: _curried,
+        Verb.ITSELF: lambda world, step: world.put(step.target, step.externals),
+        Verb.KEPT: _kept,
+        Verb.BIND: lambda world, step: world.together(Together.BIND, step.x, step.y, step.target),
         Verb.CONSTRUCT: lambda world, step: world.add(Family.CONSTRUCT, step.x, step.sites, step.target),
         Verb.KEYWORDS: _keywords,
         Verb.MODULE: _module,

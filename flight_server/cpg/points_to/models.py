@@ -6,7 +6,7 @@ a keyword argument, ``self`` what a method is called on, ``result`` what the cal
     r = x                  what is at x is at r
     r = each x             elements of x, as iteration gives them (``__iter__`` and ``__next__`` included)
     r = call f x y         f is called with x and y
-    r = new list           a list (tuple, set, dict, generator, deque, queue) of this call site's own
+    r = new list           a list (tuple, set, dict, generator, deque, queue, future) of this call site's own
     r = new list of x      one with the elements of x; ``from 1 x``: from position 1 on; ``values x``; ``same x``
     r = text               a str (likewise number, boolean, bytes): of no known value
     r holds x              the container r has x among its items
@@ -27,9 +27,12 @@ a keyword argument, ``self`` what a method is called on, ``result`` what the cal
     r = type x             the classes of the instances x
     r = instance x         instances of the classes x
     r = super c s          super(c, s)
-    r = wrap property x    a wrapper of x: property, setter, static, class
-    r = partial x          functools.partial
+    r = wrap property x    a wrapper of x: property, setter, static, class, factory
+    r = partial x          functools.partial; ``method x``: functools.partialmethod
     r = curried            what is called next is this model's name and ``()``
+    r = kept               the same, which is given the arguments of this call after its own
+    r = itself             what is called: an object of a class of the library, of which nothing more is known
+    r = bind f x           the method f of x
     r = classes x          the classes whose metaclass is x
     r = construct self     the class that super() is bound to makes an instance
 """
@@ -164,6 +167,28 @@ _DICTS = {
     "__setitem__": "self item 0 1",
     "fromkeys": "result = new dict; a = each 0; result item a 1",
 }
+_OF_CONTAINERS = {
+    "list": {
+        "__add__": "result = new list same self; a = each 0; result holds a",
+        "__iadd__": "a = each 0; self holds a; result = self",
+        "__mul__": "result = new list of self",
+    },
+    "tuple": {
+        "__add__": "result = new tuple same self; a = each 0; result holds a",
+        "__mul__": "result = new tuple of self",
+    },
+    "set": {
+        "__or__": "result = new set of self; a = each 0; result holds a",
+        "__ior__": "a = each 0; self holds a; result = self",
+        "__and__": "result = new set of self",
+        "__sub__": "result = new set of self",
+    },
+    "dict": {
+        "__or__": "result = new dict same self; result update 0",
+        "__ior__": "self update 0; result = self",
+    },
+}
+OPERATORS = frozenset(name for models in _OF_CONTAINERS.values() for name in models)
 _GENERATOR_METHODS = {
     "send": "result = yield self",
     "__next__": "result = each self; result = yield self",
@@ -195,7 +220,7 @@ _LIBRARY = {
     "functools.cache": _IDENTITY,
     "functools.total_ordering": _IDENTITY,
     "functools.partial": "result = partial 0",
-    "functools.partialmethod": "result = partial 0",
+    "functools.partialmethod": "result = method 0",
     "functools.reduce": (
         "a = each 1; b = call 0 a a; c = call 0 2 a; d = call 0 b a; result = b; result = c; result = d; result = 2"
     ),
@@ -204,7 +229,19 @@ _LIBRARY = {
     "functools.cached_property": "result = wrap property 0",
     "contextlib.contextmanager": _IDENTITY,
     "contextlib.asynccontextmanager": _IDENTITY,
-    "contextlib.closing": "result = 0",
+    "contextlib.closing": "result = 0; a = special 0 close",
+    "contextlib.aclosing": "result = 0; a = special 0 aclose",
+    "contextlib.AbstractContextManager.__enter__": "result = self",
+    "contextlib.ExitStack": "result = itself",
+    "contextlib.ExitStack.enter_context": "result = special 0 __enter__; result = yield 0; a = special 0 __exit__",
+    "contextlib.ExitStack.push": "result = 0; a = special 0 __exit__",
+    "contextlib.ExitStack.callback": "result = 0; a = call 0 1 2",
+    "contextlib.AsyncExitStack": "result = itself",
+    "contextlib.AsyncExitStack.enter_context": "result = special 0 __enter__; result = yield 0; a = special 0 __exit__",
+    "contextlib.AsyncExitStack.enter_async_context": (
+        "result = special 0 __aenter__; result = yield 0; a = special 0 __aexit__"
+    ),
+    "contextlib.AsyncExitStack.callback": "result = 0; a = call 0 1 2",
     "contextlib.nullcontext": "result = 0",
     "abc.abstractmethod": _IDENTITY,
     "abc.abstractproperty": "result = wrap property 0",
@@ -217,7 +254,7 @@ _LIBRARY = {
     "typing.NewType": "a = text; result = 1",
     "dataclasses.dataclass": "result = 0; result = curried",
     "dataclasses.dataclass()": _IDENTITY,
-    "dataclasses.field": "result = default=; result = call default_factory=",
+    "dataclasses.field": "result = default=; result = wrap factory default_factory=",
     "dataclasses.replace": _IDENTITY,
     "enum.unique": _IDENTITY,
     "importlib.import_module": "result = imported 0",
@@ -267,7 +304,64 @@ _LIBRARY = {
     "asyncio.wait_for": _IDENTITY,
     "asyncio.shield": _IDENTITY,
     "asyncio.gather": "result = new list; result holds 0; result holds 1; result holds 2; result holds 3",
-    "atexit.register": "result = 0",
+    "asyncio.to_thread": "result = call 0 1 2",
+    "atexit.register": "result = 0; a = call 0 1 2",
+    "signal.signal": "a = call 1",
+    "types.MethodType": "result = bind 0 1",
+    "operator.methodcaller": "result = kept",
+    "operator.methodcaller()": "a = attribute 0 1; result = call a 2 3",
+    "operator.attrgetter": "result = kept",
+    "operator.attrgetter()": "result = attribute 0 1",
+    "operator.itemgetter": "result = kept",
+    "operator.itemgetter()": "result = item 0 1",
+    "weakref.proxy": _IDENTITY,
+    "weakref.ref": "result = kept",
+    "weakref.ref()": _IDENTITY,
+    "weakref.finalize": "a = call 1 2 3",
+    "concurrent.futures.as_completed": "a = each 0; result = new generator; result holds a",
+    "concurrent.futures.Future.result": "result = each self",
+    "concurrent.futures.Future.add_done_callback": "a = call 0 self",
+}
+_EXECUTORS = {
+    "": "result = itself",
+    ".submit": "a = call 0 1 2; result = new future; result holds a",
+    ".map": "a = each 1; b = each 2; c = call 0 a b; result = new generator; result holds c",
+}
+_THREADS = {
+    "": "a = first args=; b = second args=; c = call target= a b; result = itself",
+    ".start": "a = special self run",
+}
+_POOLS = {
+    "": "result = itself; a = call initializer=",
+    ".apply": "result = call 0",
+    ".apply_async": "a = first 1; b = second 1; c = call 0 a b; d = call callback= c",
+    ".map": "a = each 1; b = call 0 a; result = new list; result holds b",
+    ".imap": "a = each 1; b = call 0 a; result = new generator; result holds b",
+    ".starmap": "a = each 1; b = first a; c = second a; d = call 0 b c; result = new list; result holds d",
+}
+_LOOPS = {
+    ".call_soon": "a = call 0 1 2",
+    ".call_soon_threadsafe": "a = call 0 1 2",
+    ".call_later": "a = call 1 2 3",
+    ".call_at": "a = call 1 2 3",
+    ".run_in_executor": "result = call 1 2 3",
+    ".run_until_complete": _IDENTITY,
+    ".create_task": _IDENTITY,
+}
+_CONCURRENT = {
+    **{
+        f"{name}{method}": program
+        for names, programs in (
+            (("concurrent.futures.ThreadPoolExecutor", "concurrent.futures.ProcessPoolExecutor"), _EXECUTORS),
+            (("threading.Thread", "multiprocessing.Process"), _THREADS),
+            (("multiprocessing.Pool", "multiprocessing.pool.ThreadPool"), _POOLS),
+            (("asyncio.get_event_loop", "asyncio.get_running_loop", "asyncio.new_event_loop"), _LOOPS),
+        )
+        for name in names
+        for method, program in programs.items()
+    },
+    "threading.Timer": "a = call 1; b = call function=; result = itself",
+    "threading.Timer.start": "a = special self run",
 }
 DESCRIBING = frozenset({"builtins.staticmethod", "builtins.classmethod", "builtins.property"})
 NEW_OF_ANY_TYPE = "result = instance 0"
@@ -275,6 +369,11 @@ NEW_OF_ANY_TYPE = "result = instance 0"
 MODELS: Mapping[str, str] = MappingProxyType(
     {
         **{f"builtins.{name}": program for name, program in _BUILTINS.items()},
+        **{
+            f"builtins.{kind}.{name}": program
+            for kind, models in _OF_CONTAINERS.items()
+            for name, program in models.items()
+        },
         **{f"builtins.list.{name}": program for name, program in _LISTS.items()},
         **{f"collections.deque.{name}": program for name, program in _DEQUES.items()},
         **{f"queue.Queue.{name}": program for name, program in _QUEUES.items()},
@@ -283,5 +382,6 @@ MODELS: Mapping[str, str] = MappingProxyType(
         **{f"builtins.generator.{name}": program for name, program in _GENERATOR_METHODS.items()},
         **{f"builtins.str.{name}": program for name, program in _TEXTS.items()},
         **_LIBRARY,
+        **_CONCURRENT,
     }
 )

@@ -44,7 +44,7 @@ class Verb(IntEnum):
     INSTANCE = 17
     SUPER = 18  # class x, object y
     WRAP = 19  # x by the kind
-    PARTIAL = 20
+    PARTIAL = 20  # of the kind
     CURRIED = 21
     CONSTRUCT = 22
     KEYWORDS = 23
@@ -52,14 +52,20 @@ class Verb(IntEnum):
     MODULE = 25
     IMPORTED = 26  # modules that x names
     MAYBE = 27
+    ITSELF = 28
+    KEPT = 29
+    BIND = 30
 
 
-_SHAPES = {
-    shape.name.lower(): shape
-    for shape in (*(Shape.LIST, Shape.TUPLE, Shape.SET, Shape.DICT, Shape.GENERATOR), Shape.DEQUE, Shape.QUEUE)
-}
+_SHAPES = {shape.name.lower(): shape for shape in Shape if shape <= Shape.GENERATOR or shape >= Shape.DEQUE}
 _VALUES = {"text": Shape.STR, "number": Shape.INT, "real": Shape.FLOAT, "boolean": Shape.BOOL, "bytes": Shape.BYTES}
-_WRAPPERS = {"property": Kind.PROPERTY, "setter": Kind.SETTER, "static": Kind.STATIC, "class": Kind.CLASS_METHOD}
+_WRAPPERS = {
+    "property": Kind.PROPERTY,
+    "setter": Kind.SETTER,
+    "static": Kind.STATIC,
+    "class": Kind.CLASS_METHOD,
+    "factory": Kind.FACTORY,
+}
 _MODES = {"of": Include.ELEMENTS, "values": Include.VALUES, "same": Include.SAME}
 _PLAIN = {
     "item": Verb.ITEM_AT,
@@ -69,8 +75,10 @@ _PLAIN = {
     "type": Verb.TYPE,
     "instance": Verb.INSTANCE,
     "super": Verb.SUPER,
-    "partial": Verb.PARTIAL,
     "curried": Verb.CURRIED,
+    "itself": Verb.ITSELF,
+    "kept": Verb.KEPT,
+    "bind": Verb.BIND,
     "construct": Verb.CONSTRUCT,
     "classes": Verb.CLASSES,
     "module": Verb.MODULE,
@@ -89,7 +97,8 @@ _INTO = {
 def names() -> tuple[str, ...]:
     """The names that models need keys for: the steps of what they model, keyword arguments, special methods."""
     steps = {step for dotted in MODELS for step in dotted.removesuffix("()").split(".")}
-    words = {word.rstrip("=") for program in MODELS.values() for word in re.findall(r"\w+=|__\w+__", program)}
+    spelled = r"\w+=|(?<=special self )\w+|(?<=special \w )\w+"
+    words = {word.rstrip("=") for program in MODELS.values() for word in re.findall(spelled, program)}
     return tuple(sorted({*steps, *words, "()"}))
 
 
@@ -166,6 +175,9 @@ class _Compiler:
                 self._emit(Verb.ITEM, target, self._operand(x), constant=self.keys[EVERY])
             case ["special", x, name, *arguments]:
                 self._emit(Verb.SPECIAL, target, *map(self._operand, (x, *arguments)), constant=self.keys[name])
+            case ["partial" | "method" as which, x]:
+                kind = Kind.PARTIAL if which == "partial" else Kind.PARTIAL_METHOD
+                self._emit(Verb.PARTIAL, target, self._operand(x), constant=kind)
             case ["wrap", kind, x]:
                 self._emit(Verb.WRAP, target, self._operand(x), constant=_WRAPPERS[kind])
             case [verb, *operands] if verb in _PLAIN:

@@ -27,7 +27,7 @@ class Family(IntEnum):
     WRAP = 11  # base, kind of the wrapper, dst
     TYPE = 12  # base, dst
     MAKE = 13  # base, dst: instances of the classes
-    PARTIAL = 14  # base, site, dst
+    PARTIAL = 14  # base, site, dst, kind
     DESCRIPTOR_STORE = 15  # attribute of a class, instance, src
     DESCRIPTOR_LOAD = 16  # __get__ of a class, descriptor, instance or class, dst
     DESCRIPTOR_SET = 17  # __set__ of a class, descriptor, instance, src
@@ -35,6 +35,8 @@ class Family(IntEnum):
     CONSTRUCT = 19  # base, site, result
     CLASSES = 20  # base, dst: classes whose metaclass it is
     IMPORTED = 21  # base, dst: modules that it names
+    FACTORY = 22  # attribute of a class, site, field of the instance
+    NAMED = 23  # attribute of a class, site of the class statement
 
 
 class Together(IntEnum):
@@ -46,6 +48,7 @@ class Together(IntEnum):
     ATTRIBUTE_LOAD = 3  # base: any; other: a constant that spells the attribute
     ATTRIBUTE_STORE = 4
     UPDATE = 5  # base: container with the items; other: container that gets them
+    BIND = 6  # base: function; other: what it is bound to
 
 
 class Include(IntEnum):
@@ -72,7 +75,7 @@ WIDTHS = {
     Family.WRAP: 3,
     Family.TYPE: 2,
     Family.MAKE: 2,
-    Family.PARTIAL: 3,
+    Family.PARTIAL: 4,
     Family.DESCRIPTOR_STORE: 3,
     Family.DESCRIPTOR_LOAD: 4,
     Family.DESCRIPTOR_SET: 4,
@@ -80,6 +83,8 @@ WIDTHS = {
     Family.CONSTRUCT: 3,
     Family.CLASSES: 2,
     Family.IMPORTED: 2,
+    Family.FACTORY: 3,
+    Family.NAMED: 2,
 }
 
 

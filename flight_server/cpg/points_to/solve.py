@@ -14,7 +14,7 @@ import numpy as np
 from flight_server.cpg.points_to import attributes, binding, calls, evidence, items
 from flight_server.cpg.points_to.caps import Caps
 from flight_server.cpg.points_to.columns import HALF, LOWER, NONE, Codes, Ints, Mask, distinct
-from flight_server.cpg.points_to.creation import create_classes
+from flight_server.cpg.points_to.creation import create_classes, pass_keywords
 from flight_server.cpg.points_to.heap import Kind
 from flight_server.cpg.points_to.hierarchy import order_classes
 from flight_server.cpg.points_to.link import link
@@ -56,6 +56,8 @@ RULES: Mapping[Family, Rule] = MappingProxyType(
         Family.CONSTRUCT: calls.make_through_super,
         Family.CLASSES: evidence.classes_of,
         Family.IMPORTED: evidence.imported,
+        Family.FACTORY: calls.make_defaults,
+        Family.NAMED: binding.name_descriptors,
     }
 )
 
@@ -151,6 +153,7 @@ def solve(source: Source, between_rounds: Callable[[], None]) -> Solver:
     solver.run(0)
     order_classes(world, bound)
     world.typed = evidence.typed_places(world)
+    pass_keywords(world)
     world.resolves_names_only = False
     affected = np.ones(world.heap.objects, bool)
     for _ in range(_AGAIN):

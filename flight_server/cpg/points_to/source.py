@@ -168,6 +168,7 @@ def _names(tables: Tables, variables: Strings) -> list[Strings]:
         stores["key"].filter(pc.equal(stores["access"], "attr")),
         allocs["const_repr"].filter(pc.equal(allocs["object_kind"], "import_from")),
         tables["flow_args"]["keyword"],
+        tables["cst_bases"]["keyword"],
         tables["cst_params"]["name"],
         tables["cst_defs"]["name"],
         tables["cst_exports"]["name"],

@@ -10,6 +10,7 @@ from flight_server.cpg.points_to.columns import Ints, Mask, ints, pack, table
 from flight_server.cpg.points_to.heap import Kind, Shape
 from flight_server.cpg.points_to.interning import numbered
 from flight_server.cpg.points_to.keys import EVERY, SOME
+from flight_server.cpg.points_to.models import OPERATORS
 from flight_server.cpg.points_to.passing import find_passed
 from flight_server.cpg.points_to.programs import compile_models
 from flight_server.cpg.points_to.relations import Family, Together
@@ -34,6 +35,7 @@ _SHAPES = {
 _DOUBLE = 2  # what ``star`` is for ``**x``
 _CONTAINERS = ("list", "tuple", "set", "dict", "generator")
 _TUPLE_TYPE = "typing.NamedTuple"
+_ENTERS = "contextlib.AbstractContextManager.__enter__"
 _VOCABULARY = ("typing", "typing_extensions", "collections", "types", "abc")
 _PROTOCOLS = ("typing.Protocol", "typing_extensions.Protocol")
 _BARE_TYPES = ("abc.ABC", "builtins.object", "typing.Generic", *_PROTOCOLS)
@@ -44,6 +46,7 @@ _TYPES = {
     Shape.ELLIPSIS: "builtins.ellipsis",
     Shape.DEQUE: "collections.deque",
     Shape.QUEUE: "queue.Queue",
+    Shape.FUTURE: "concurrent.futures.Future",
 }
 
 
@@ -55,6 +58,8 @@ def fixed_names() -> tuple[str, ...]:
                 *programs.names(),
                 *BUILTIN_NAMES,
                 *(step for dotted in (*_TYPES.values(), *_BARE_TYPES, _TUPLE_TYPE) for step in dotted.split(".")),
+                "enum",
+                *_ENTERS.split("."),
                 *_VOCABULARY,
                 *_OBJECT_METHODS,
             }
@@ -102,6 +107,9 @@ def _name_library(world: World) -> None:
     world.builtins = int(external_of(world, pa.array(["builtins"]))[0])
     world.annotation_roots = external_of(world, pa.array(_VOCABULARY))
     world.tuple_types = external_of(world, pa.array([_TUPLE_TYPE]))
+    world.enum_module = int(external_of(world, pa.array(["enum"]))[0])
+    world.enters = int(external_of(world, pa.array([_ENTERS]))[0])
+    world.operators = world.keys.all.find(pa.array(sorted(OPERATORS)))
     world.object_type = int(external_of(world, pa.array(["builtins.object"]))[0])
     world.object_methods = world.keys.all.find(pa.array(_OBJECT_METHODS))
     world.bare_types = external_of(world, pa.array(_BARE_TYPES))
@@ -179,8 +187,7 @@ def _load(world: World) -> None:
     for access, family in (("iter", Family.ELEMENT_LOAD), ("yield", Family.YIELD_LOAD)):
         chosen = rows_where(loads, "access", access)
         world.add(family, base[chosen], dst[chosen])
-    plain = attribute & (implicit == 0)
-    world.receiver[dst[plain]] = base[plain]
+    world.receiver[dst[attribute]] = base[attribute]
 
 
 def _keys(world: World, facts: pa.Table, attribute: Mask, item: Mask) -> Ints:

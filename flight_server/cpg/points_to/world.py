@@ -52,7 +52,8 @@ class World:
         self.receiver = np.zeros(self.heap.places, np.int64)
         self.shape_types = self.type_shapes = self.models = NONE
         self.object_methods = self.bare_types = self.value_attributes = self.assigned = NONE
-        self.builtins = self.object_type = 0
+        self.builtins = self.object_type = self.enum_module = self.enters = 0
+        self.operators = NONE
         self.programs = Programs((), NONE, NONE, NONE, np.zeros(0, bool))
         self.containers = 0
         self.container_ids = source.definitions.ids
