@@ -23,7 +23,8 @@ class Tracer:
     def __init__(self, root: Path) -> None:
         self.root = root
         self.edges: set[tuple[str, str]] = set()
-        self.names: dict[CodeType, str | None] = {}
+        self.names: dict[int, str | None] = {}  # by identity: code of two files may be equal
+        self.codes: list[CodeType] = []
 
     def __call__(self, frame: FrameType, event: str, argument: object) -> None:
         if event == "call":
@@ -51,12 +52,14 @@ class Tracer:
 
     def _name(self, frame: FrameType) -> str | None:
         code = frame.f_code
-        if code not in self.names:
-            self.names[code] = None  # seen: code of the program is named with its module's
+        if id(code) not in self.names:
+            known = [(code, None)]  # seen: code of the program is named with its module's
             path = Path(code.co_filename)
             if code.co_name == "<module>" and path.is_relative_to(self.root):
-                self.names.update(_names(code, self._module(path)))
-        return self.names.get(code)
+                known = list(_names(code, self._module(path)))
+            self.codes += [found for found, _ in known]
+            self.names.update((id(found), name) for found, name in known)
+        return self.names[id(code)]
 
     def _module(self, path: Path) -> str:
         parts = path.relative_to(self.root).with_suffix("").parts
@@ -104,7 +107,7 @@ def trace(root: Path) -> dict[str, object]:
         if (getattr(sys.modules[name], "__file__", None) or "").startswith(str(root)):
             del sys.modules[name]
     importlib.invalidate_caches()
-    resumed = sorted(name for code, name in tracer.names.items() if name and code.co_flags & _LEFT_OUT)
+    resumed = sorted(name for code in tracer.codes if (name := tracer.names[id(code)]) and code.co_flags & _LEFT_OUT)
     return {"edges": sorted(tracer.edges), "resumed": resumed}
 
 

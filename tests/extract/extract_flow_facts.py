@@ -90,7 +90,7 @@ class Facts:
             return f"<{kind} {self.named(row['object_id'])}>"
         if kind.startswith("import"):
             return f"<{kind} {row['object_id']}>" if shown is None else f"<{kind} {row['object_id']} {shown}>"
-        return shown or f"<{kind}>"
+        return f"{shown}*" if kind == "prefix" else shown or f"<{kind}>"
 
     def annotated(self, row: Row) -> str:
         return f":{self.place(row['annotation_place'])}"
@@ -102,8 +102,8 @@ class Facts:
         match row["access"]:
             case "iter":
                 return f"*{self.place(row['base'])}"
-            case "yield":
-                return f"yield {self.place(row['base'])}"
+            case "yield" | "return" as given:
+                return f"{given} {self.place(row['base'])}"
         return self.part(row)
 
     def part(self, row: Row) -> str:

@@ -106,12 +106,12 @@ def lookup(world: World, objects: Ints, keys: Ints, targets: Ints, implicit: Mas
     if world.resolves_names_only:
         return
     literal = heap.is_of(objects, Kind.CONTAINER) & (~implicit | np.isin(keys, world.operators))
-    literal |= heap.is_of(objects, Kind.CONSTANT) & ~implicit
+    literal |= heap.is_of(objects, Kind.CONSTANT, Kind.GENERATOR) & ~implicit
     _literal(world, *_where(literal, objects, keys, targets))
     known = heap.is_of(objects, Kind.EXTERNAL) & implicit
     known[known] = world.models_of(objects[known]) > 0
     _enter(world, *_where(known, keys, targets))
-    _property(world, *_where(heap.is_of(objects, Kind.PROPERTY) & ~implicit, objects, keys, targets))
+    _property(world, *_where(heap.is_of(objects, Kind.PROPERTY, Kind.DISPATCH) & ~implicit, objects, keys, targets))
     seen = heap.is_of(objects, Kind.INSTANCE, Kind.CLASS) | (heap.is_of(objects, Kind.SUPER) & ~implicit)
     _through_classes(world, *_where(seen, objects, keys, targets), implicit=implicit[seen])
 
@@ -203,6 +203,7 @@ def _literal(world: World, objects: Ints, keys: Ints, targets: Ints) -> None:
     """A method of a literal is one object for each type, whichever literal it is read from."""
     heap = world.heap
     shape = np.where(heap.is_of(objects, Kind.CONTAINER), heap.second.values[objects], heap.first.values[objects])
+    shape[heap.is_of(objects, Kind.GENERATOR)] = Shape.GENERATOR
     kept = is_in(pack(shape, keys), world.value_attributes) | np.isin(shape, _OF_LIBRARY)
     _external(world, world.shape_types[shape[kept]], keys[kept], targets[kept])
 
@@ -256,4 +257,6 @@ def _of_object(world: World, classes: Ints, keys: Ints, targets: Ints, after: In
 
 def _property(world: World, objects: Ints, keys: Ints, targets: Ints) -> None:
     kept = np.isin(keys, [world.keys["setter"], world.keys["getter"], world.keys["deleter"]])
+    dispatching = world.heap.is_of(objects, Kind.DISPATCH)
+    kept = np.where(dispatching, keys == world.keys["register"], kept)
     world.put(targets[kept], world.heap.object(Kind.PROPERTY_STEP, objects[kept], keys[kept]))

@@ -41,7 +41,7 @@ def through_views(world: World, places: Ints, objects: Ints) -> None:
     classes = np.where(heap.is_of(selves, Kind.INSTANCE), heap.first.values[selves], selves)
     members = is_in(classes, world.classes.enums) & heap.is_of(objects, *_MEMBERS) & ~runs
     world.put(targets[members], heap.object(Kind.INSTANCE, classes[members]))
-    partial = (kinds == Kind.PARTIAL_METHOD) & binds
+    partial = ((kinds == Kind.PARTIAL_METHOD) | (kinds == Kind.DISPATCH)) & binds
     world.put(targets[partial], heap.object(Kind.METHOD, objects[partial], selves[partial]))
     world.put(targets[runs], heap.object(Kind.ACCESS, objects[runs], selves[runs]))
     plain = ~(of_class | is_method | static | runs | members | partial)

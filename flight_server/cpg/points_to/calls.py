@@ -13,7 +13,7 @@ import numpy as np
 from flight_server.cpg.points_to.attributes import lookup, own
 from flight_server.cpg.points_to.columns import Ints, constant, is_in, pack
 from flight_server.cpg.points_to.heap import Kind, Shape
-from flight_server.cpg.points_to.keys import CALL, DICT_KEYS, EVERY, INIT, NEW, POST_INIT, SOME
+from flight_server.cpg.points_to.keys import CALL, DICT_KEYS, EVERY, INIT, NEW, POST_INIT, REGISTERED, SOME
 from flight_server.cpg.points_to.library import call_external
 from flight_server.cpg.points_to.relations import Family, Include
 from flight_server.cpg.points_to.world import World
@@ -175,9 +175,11 @@ def _call_method(world: World, sites: Ints, methods: Ints, results: Ints) -> Non
         made = world.new_sites(sites[partial], results[partial], np.zeros_like(partial))
         world.arguments.join(made, heap.second.values[inner[partial]], sites[partial], taken=1)
         sites[partial], inner[partial] = made, heap.first.values[inner[partial]]
-    plain = heap.is_of(inner, Kind.FUNCTION)
+    plain, dispatching = heap.is_of(inner, Kind.FUNCTION), heap.is_of(inner, Kind.DISPATCH)
     call_function(world, sites[plain], inner[plain], selves[plain], results[plain])
-    dispatch(world, sites[~plain], inner[~plain], results[~plain])
+    _call_dispatching_method(world, sites[dispatching], methods[dispatching], results[dispatching])
+    others = ~plain & ~dispatching
+    dispatch(world, sites[others], inner[others], results[others])
 
 
 def _call_class(world: World, sites: Ints, classes: Ints, results: Ints) -> None:
@@ -287,9 +289,42 @@ def _call_wrapped(world: World, sites: Ints, wrappers: Ints, results: Ints) -> N
     dispatch(world, sites, world.heap.first.values[wrappers], results)
 
 
-def _call_property_step(world: World, sites: Ints, steps: Ints, results: Ints) -> None:
-    """``p.setter(f)`` is p, with f as what is called on a store."""
+def _call_dispatching(world: World, sites: Ints, dispatching: Ints, results: Ints) -> None:
+    """The function, and all that are registered with it: which of them is up to the type of an argument."""
+    _call_wrapped(world, sites, dispatching, results)
+    world.add(Family.CALL, world.heap.field_of(dispatching, world.keys[REGISTERED]), sites, results)
+
+
+def _call_dispatching_method(world: World, sites: Ints, methods: Ints, results: Ints) -> None:
+    """The same, of the object that it is bound to."""
     heap = world.heap
+    dispatching, selves = heap.first.values[methods], heap.second.values[methods]
+    functions = heap.first.values[dispatching]
+    plain = heap.is_of(functions, Kind.FUNCTION)
+    call_function(world, sites[plain], functions[plain], selves[plain], results[plain])
+    fields = heap.field_of(methods, world.keys[CALL])
+    views = heap.view(fields, selves, binds=np.ones(len(fields), bool))
+    world.copy(views, heap.field_of(dispatching, world.keys[REGISTERED]))
+    world.add(Family.CALL, fields, sites, results)
+
+
+def register(world: World, objects: Ints, rows: Ints) -> None:
+    """Rows of REGISTER: a function is given back; after a class, the function comes next."""
+    heap = world.heap
+    _, steps, results = rows.T
+    functions = heap.is_of(objects, Kind.FUNCTION)
+    world.put(heap.field_of(heap.first.values[steps[functions]], world.keys[REGISTERED]), objects[functions])
+    world.put(results, np.where(functions, objects, steps))
+
+
+def _call_property_step(world: World, sites: Ints, steps: Ints, results: Ints) -> None:
+    """``p.setter(f)`` is p, with f as what is called on a store; ``d.register(f)`` is f."""
+    heap = world.heap
+    registers = heap.second.values[steps] == world.keys["register"]
+    for position in range(2):
+        places = world.arguments.at(sites[registers], constant(position, sites[registers]))
+        world.add(Family.REGISTER, places, steps[registers], results[registers])
+    sites, steps, results = sites[~registers], steps[~registers], results[~registers]
     world.put(results, heap.first.values[steps])
     sets = heap.second.values[steps] == world.keys["setter"]
     which, rows = world.arguments.positional.under(sites[sets])
@@ -305,6 +340,7 @@ _RULES: Mapping[Kind, Targets] = MappingProxyType(
         Kind.EXTERNAL: call_external,
         Kind.PARTIAL: _call_partial,
         Kind.STATIC: _call_wrapped,
+        Kind.DISPATCH: _call_dispatching,
         Kind.PROPERTY_STEP: _call_property_step,
     }
 )

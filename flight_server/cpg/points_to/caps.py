@@ -14,8 +14,8 @@ from flight_server.cpg.points_to.world import World
 MOST_DEFINED = 20
 MOST_OTHERS = 6
 
-_UNTYPED = (Kind.CONSTANT, Kind.EXTERNAL)
-_OTHERS = (Kind.CONSTANT, Kind.EXTERNAL, Kind.CONTAINER)
+_UNTYPED = (Kind.CONSTANT, Kind.PREFIX, Kind.EXTERNAL)
+_OTHERS = (Kind.CONSTANT, Kind.PREFIX, Kind.EXTERNAL, Kind.CONTAINER)
 
 
 class Caps:

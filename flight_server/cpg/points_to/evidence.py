@@ -3,7 +3,7 @@
 import numpy as np
 
 from flight_server.cpg.points_to.attributes import lookup, store_attributes
-from flight_server.cpg.points_to.columns import Ints, Mask, constant, pack, spread
+from flight_server.cpg.points_to.columns import LOWER, Ints, Mask, constant, pack, spread
 from flight_server.cpg.points_to.heap import Kind, Shape
 from flight_server.cpg.points_to.items import include_items, load_items, store_items
 from flight_server.cpg.points_to.relations import Family, Include, Together
@@ -104,6 +104,12 @@ def imported(world: World, objects: Ints, rows: Ints) -> None:
     low, high = (np.searchsorted(names, texts, side) for side in ("left", "right"))
     which, position = spread(low, high)
     world.put(rows[which, 1], modules[position])
+    begins = heap.is_of(objects, Kind.PREFIX)
+    prefixes, targets = objects[begins], rows[begins, 1]
+    names, modules = world.module_keys
+    low, high = (np.searchsorted(names, column.values[prefixes]) for column in (heap.first, heap.second))
+    which, position = spread(low, high)
+    world.put(targets[which], modules[position])
 
 
 def type_of(world: World, objects: Ints, rows: Ints) -> None:
@@ -118,7 +124,7 @@ def wrap(world: World, objects: Ints, rows: Ints) -> None:
     callable_ = heap.is_of(objects, Kind.FUNCTION, Kind.INSTANCE, Kind.METHOD, Kind.PARTIAL)
     callable_ |= heap.is_of(objects, Kind.CLASS, Kind.EXTERNAL) & (rows[:, 1] == Kind.FACTORY)
     objects, kinds, targets = objects[callable_], rows[callable_, 1], rows[callable_, 2]
-    for kind in (Kind.PROPERTY, Kind.SETTER, Kind.STATIC, Kind.CLASS_METHOD, Kind.FACTORY):
+    for kind in (Kind.PROPERTY, Kind.SETTER, Kind.STATIC, Kind.CLASS_METHOD, Kind.FACTORY, Kind.DISPATCH):
         chosen = kinds == kind
         world.put(targets[chosen], heap.object(kind, objects[chosen]))
 
@@ -160,13 +166,32 @@ def combine(world: World, bases: Ints, others: Ints, targets: Ints, what: Ints) 
     chosen = (what == Together.ITEM_STORE) & heap.is_of(bases, Kind.CONTAINER)
     _keep_key(world, bases[chosen], others[chosen])
     chosen = (what == Together.ATTRIBUTE_LOAD) & (names > 0)
+    chosen &= ~heap.is_of(bases, Kind.EXTERNAL) | (heap.depth.values[bases] == 1)  # a name is hardly an attribute's
     lookup(world, bases[chosen], names[chosen], targets[chosen], np.zeros(chosen.sum(), bool))
+    _load_beginning(world, bases, others, targets, what)
     chosen = (what == Together.ATTRIBUTE_STORE) & (names > 0)
     store_attributes(world, bases[chosen], names[chosen], targets[chosen])
     chosen = (what == Together.BIND) & heap.is_of(bases, Kind.FUNCTION) & heap.is_of(others, Kind.INSTANCE, Kind.CLASS)
     world.put(targets[chosen], heap.object(Kind.METHOD, bases[chosen], others[chosen]))
     chosen = (what == Together.UPDATE) & heap.is_of(others, Kind.CONTAINER, Kind.INSTANCE)
     include_items(world, bases[chosen], others[chosen], constant(Include.SAME, others[chosen]))
+
+
+def _load_beginning(world: World, bases: Ints, others: Ints, targets: Ints, what: Ints) -> None:
+    """Attributes of which only the beginning of the name is known: all such that classes or modules bind."""
+    heap = world.heap
+    chosen = (what == Together.ATTRIBUTE_LOAD) & heap.is_of(others, Kind.PREFIX)
+    chosen &= heap.is_of(bases, Kind.INSTANCE, Kind.CLASS, Kind.MODULE)
+    bases, others, targets = bases[chosen], others[chosen], targets[chosen]
+    of_instance, of_module = heap.is_of(bases, Kind.INSTANCE), heap.is_of(bases, Kind.MODULE)
+    number, _, holder = world.classes.order(np.where(of_instance, heap.first.values[bases], bases))
+    number = np.concatenate([number, np.flatnonzero(of_module)])
+    holder = np.concatenate([holder, bases[of_module]])
+    first, behind = heap.first.values[others[number]], heap.second.values[others[number]]
+    binds = world.classes.binds
+    which, position = spread(binds.searchsorted(pack(holder, first)), binds.searchsorted(pack(holder, behind)))
+    keys, at = binds[position] & LOWER, number[which]
+    lookup(world, bases[at], keys, targets[at], np.zeros(len(at), bool))
 
 
 def unknown_keys(world: World, rows: Ints) -> None:

@@ -29,14 +29,16 @@ class Kind(IntEnum):
     GENERATOR = 10  # generator function
     PROPERTY = 11  # what its getter is
     SETTER = 12  # what its setter is
-    PROPERTY_STEP = 17  # property, key: what ``p.setter`` is, which makes a property of a function
     STATIC = 13  # what it wraps
     CLASS_METHOD = 14  # what it wraps
     PARTIAL = 15  # callee, call site that gave the first arguments
     SITE = 16  # call site: holds the temporaries of a model
-    PARTIAL_METHOD = 19  # the same: a method that gives its instance first
-    FACTORY = 20  # what makes a default of a dataclass's field
+    PROPERTY_STEP = 17  # property or dispatching function, key: what ``p.setter`` is, which takes a function
     ACCESS = 18  # property or descriptor, object that it is read from: runs wherever such a read has its result
+    PARTIAL_METHOD = 19  # as of PARTIAL: a method that gives its instance first
+    FACTORY = 20  # what makes a default of a dataclass's field
+    PREFIX = 21  # keys of the first name that begins so, and of the first behind: a text of which that is known
+    DISPATCH = 22  # function that the first argument's type chooses another for
 
 
 class Shape(IntEnum):

@@ -1,7 +1,8 @@
 """Items: what is kept in lists, tuples, sets and dictionaries, by position or key where it is known.
 
-A container has a field for each known key, one for items at unknown positions, one that every item flows into, and a
-dictionary one for its keys. Instances are containers too: a class may inherit from one or keep what it is given.
+A container has a field for each known key (a display also for positions from its end), one for items at unknown
+positions, one that every item flows into, and a dictionary one for its keys. Instances are containers too: a class may
+inherit from one or keep what it is given.
 """
 
 import numpy as np
@@ -26,7 +27,7 @@ def load_items(world: World, objects: Ints, keys: Ints, targets: Ints) -> None:
     objects, keys, targets = objects[~slices], keys[~slices], targets[~slices]
     holds = heap.is_of(objects, Kind.CONTAINER, Kind.INSTANCE)
     holders, key, target = objects[holds], keys[holds], targets[holds]
-    exact = world.keys.is_exact[key]
+    exact = world.keys.is_exact[key] | (world.keys.is_backward[key] & is_in(holders, world.displays))
     world.copy(target, heap.field(holders, np.where(exact, key, world.keys[EVERY])))
     world.copy(target[exact], heap.field_of(holders[exact], world.keys[SOME]))
     _load_yields(world, objects, targets)
@@ -74,6 +75,18 @@ def load_yields(world: World, objects: Ints, rows: Ints) -> None:
     _load_yields(world, objects, rows[:, 1])
 
 
+def load_returns(world: World, objects: Ints, rows: Ints) -> None:
+    """Rows of RETURN_LOAD."""
+    generators = world.heap.is_of(objects, Kind.GENERATOR)
+    world.copy(rows[generators, 1], world.source.definitions.returns[_generating(world, objects[generators])])
+
+
+def send(world: World, objects: Ints, rows: Ints) -> None:
+    """Rows of SEND."""
+    generators = world.heap.is_of(objects, Kind.GENERATOR)
+    world.copy(world.source.definitions.sent[_generating(world, objects[generators])], rows[generators, 1])
+
+
 def include(world: World, objects: Ints, rows: Ints) -> None:
     """Rows of INCLUDE."""
     include_items(world, objects, rows[:, 1], rows[:, 2])
@@ -113,6 +126,7 @@ def _bring(world: World, sources: Ints, keys: Ints, places: Ints, inclusions: In
     placed = (modes >= Include.FROM) & (special.position[keys] >= 0)
     at = np.where(placed & (position >= 0), special.at[np.clip(position, 0, len(special.at) - 1)], special[SOME])
     kept &= ~placed | (position >= 0)
+    kept &= (modes == Include.SAME) | ~special.is_backward[keys]
     key = np.where(keys == special[EVERY], special[EVERY], np.where(placed, at, special[SOME]))
     key = np.where(modes == Include.SAME, keys, key)
     world.copy(heap.field(targets[kept], key[kept]), places[kept])
@@ -136,5 +150,9 @@ def _load_yields(world: World, objects: Ints, targets: Ints) -> None:
 
 
 def _yields(world: World, generators: Ints) -> Ints:
-    functions = world.heap.first.values[generators]
-    return world.source.definitions.yields[world.heap.first.values[functions]]
+    return world.source.definitions.yields[_generating(world, generators)]
+
+
+def _generating(world: World, generators: Ints) -> Ints:
+    """The definitions of the functions that make the generators."""
+    return world.heap.first.values[world.heap.first.values[generators]]

@@ -27,6 +27,7 @@ SET_ATTRIBUTE = "#bound __setattr__"
 CREATED = "#metaclass's __new__"
 INITIALISED = "#metaclass's __init__"
 SUBCLASSED = "#bases' __init_subclass__"
+REGISTERED = "#registered"
 RETURNED = "#returned"
 TEMPORARIES = tuple(f"#temporary {number}" for number in range(24))
 POSITIONS = 64
@@ -49,6 +50,7 @@ _SPECIAL = (
         CREATED,
         INITIALISED,
         SUBCLASSED,
+        REGISTERED,
         RETURNED,
         *TEMPORARIES,
         *_POSITION_KEYS,
@@ -66,6 +68,7 @@ _SPECIAL = (
         "metaclass",
     ),
     *(
+        "register",
         "setter",
         "getter",
         "deleter",
@@ -93,7 +96,8 @@ class Keys:
 
     By key: ``item_of`` has for a name the item of that name, ``name_of`` the reverse; ``position`` the number that an
     item spells, else -1. ``is_item`` are the keys of items, our own three included; ``is_exact`` those that say which
-    item is meant, ``is_text`` those of strings. ``at`` has the keys of small positions.
+    item is meant, ``is_text`` those of strings, ``is_backward`` of positions from the end. ``at`` has the keys of small
+    positions.
     """
 
     all: Texts
@@ -105,6 +109,7 @@ class Keys:
     is_item: Mask
     is_exact: Mask
     is_text: Mask
+    is_backward: Mask
 
     def __getitem__(self, text: str) -> int:
         """The number of a key that is known to exist."""
@@ -151,6 +156,7 @@ def number_keys(names: Sequence[Strings], items: Sequence[Strings], fixed: Seque
         is_item=_matching(every, r"^(\[|#every item|#item at|#keys)"),
         is_exact=_matching(every, r"^\[[^-:]"),
         is_text=_matching(every, r"^\[['\"]"),
+        is_backward=_matching(every, r"^\[-\d"),
     )
 
 

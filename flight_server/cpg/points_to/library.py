@@ -191,6 +191,7 @@ _ACTIONS: Mapping[Verb, Callable[[World, Step], None]] = MappingProxyType(
         Verb.KEYWORDS: _keywords,
         Verb.MODULE: _module,
         Verb.IMPORTED: lambda world, step: world.add(Family.IMPORTED, step.x, step.target),
+        Verb.SEND: lambda world, step: world.add(Family.SEND, step.target, step.x),
         Verb.MAYBE: lambda world, step: world.add(Family.ANNOTATION, step.x, step.target),
         Verb.CLASSES: lambda world, step: world.add(Family.CLASSES, step.x, step.target),
     }

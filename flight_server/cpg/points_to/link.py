@@ -38,7 +38,7 @@ class Modules:
 def link(world: World) -> Codes:
     """Write down what names of other files mean; gives the packed (module or class, key) that are bound."""
     modules = _modules(world)
-    world.module_names = _spelled(world, modules)
+    world.module_names, world.module_keys = _spelled(world, modules)
     bound = Codes()
     source = world.source
     scopes = source.scope_of_variable
@@ -79,13 +79,21 @@ def _modules(world: World) -> Modules:
     return Modules(names, high - counts, high, meant[order])
 
 
-def _spelled(world: World, modules: Modules) -> tuple[Ints, Ints]:
-    """The keys of the texts that name modules, sorted, and the modules; a text that is no key is spelled nowhere."""
+def _spelled(world: World, modules: Modules) -> tuple[tuple[Ints, Ints], tuple[Ints, Ints]]:
+    """The keys of the texts that name modules, sorted, and the modules; the same for their names.
+
+    A text that is no key is spelled nowhere.
+    """
     numbers = np.repeat(np.arange(len(modules.low)), modules.high - modules.low)
-    keys = world.keys.all.find(pc.binary_join_element_wise("['", modules.names.of(numbers), "'", ""))
-    order = np.argsort(keys, kind="stable")
-    order = order[keys[order] > 0]
-    return keys[order], modules.objects[order]
+    names = modules.names.of(numbers)
+    found = []
+    for texts_ in (pc.binary_join_element_wise("['", names, "'", ""), names):
+        keys = world.keys.all.find(texts_)
+        order = np.argsort(keys, kind="stable")
+        order = order[keys[order] > 0]
+        found.append((keys[order], modules.objects[order]))
+    spelled, named = found
+    return spelled, named
 
 
 def source_positions(keys: Strings, sought: Strings) -> Ints:

@@ -19,6 +19,7 @@ a keyword argument, ``self`` what a method is called on, ``result`` what the cal
     r = special x __len__  the special method is called on x
     r = attribute x k      getattr: k is a constant's place
     r attribute k x        setattr
+    r sent x               x is sent to the generator r
     r maybe x              r may be an instance of x, if nothing else is known of it
     r update x             the items of x come into r
     r keywords             the keyword arguments are items of r
@@ -27,7 +28,7 @@ a keyword argument, ``self`` what a method is called on, ``result`` what the cal
     r = type x             the classes of the instances x
     r = instance x         instances of the classes x
     r = super c s          super(c, s)
-    r = wrap property x    a wrapper of x: property, setter, static, class, factory
+    r = wrap property x    a wrapper of x: property, setter, static, class, factory, dispatch
     r = partial x          functools.partial; ``method x``: functools.partialmethod
     r = curried            what is called next is this model's name and ``()``
     r = kept               the same, which is given the arguments of this call after its own
@@ -80,6 +81,7 @@ _BUILTINS = {
     "setattr": "0 attribute 1 2",
     "type": "result = type 0",
     "globals": "result = module",
+    "eval": "a = module; result = item a 0",
     "vars": "result = 0",
     "__import__": "result = imported 0",
     "super": "result = super __class__= __self__=; result = super 0 1",
@@ -190,7 +192,8 @@ _OF_CONTAINERS = {
 }
 OPERATORS = frozenset(name for models in _OF_CONTAINERS.values() for name in models)
 _GENERATOR_METHODS = {
-    "send": "result = yield self",
+    "send": "result = yield self; self sent 0",
+    "asend": "result = yield self; self sent 0",
     "__next__": "result = each self; result = yield self",
     "throw": "result = yield self",
 }
@@ -225,7 +228,8 @@ _LIBRARY = {
         "a = each 1; b = call 0 a a; c = call 0 2 a; d = call 0 b a; result = b; result = c; result = d; result = 2"
     ),
     "functools.cmp_to_key": _IDENTITY,
-    "functools.singledispatch": _IDENTITY,
+    "functools.singledispatch": "result = wrap dispatch 0",
+    "functools.singledispatchmethod": "result = wrap dispatch 0",
     "functools.cached_property": "result = wrap property 0",
     "contextlib.contextmanager": _IDENTITY,
     "contextlib.asynccontextmanager": _IDENTITY,
@@ -251,6 +255,10 @@ _LIBRARY = {
     "typing.no_type_check": _IDENTITY,
     "typing.runtime_checkable": _IDENTITY,
     "typing.cast": "result = instance 0; result = 1",
+    "typing.TypeVar": "",
+    "typing.ParamSpec": "",
+    "typing_extensions.TypeVar": "",
+    "typing_extensions.ParamSpec": "",
     "typing.NewType": "a = text; result = 1",
     "dataclasses.dataclass": "result = 0; result = curried",
     "dataclasses.dataclass()": _IDENTITY,

@@ -20,7 +20,7 @@ OBJECT_KINDS: Mapping[Kind, str] = MappingProxyType({kind: kind.name.lower() for
 _SHAPE_NAMES = pa.array([None, *(shape.name.lower() for shape in Shape)])
 _WRAPPERS = (
     *(Kind.INSTANCE, Kind.GENERATOR, Kind.PROPERTY, Kind.SETTER, Kind.STATIC, Kind.CLASS_METHOD),
-    *(Kind.PROPERTY_STEP, Kind.METHOD, Kind.SUPER, Kind.PARTIAL),
+    *(Kind.FACTORY, Kind.DISPATCH, Kind.PROPERTY_STEP, Kind.PARTIAL, Kind.PARTIAL_METHOD, Kind.METHOD, Kind.SUPER),
 )
 
 
@@ -152,6 +152,8 @@ def _object_ids(world: World, files: pa.Array, external: pa.Array) -> pa.Array:
     reprs = pc.utf8_slice_codeunits(source.keys.all.of(second[constants]), 1)
     plain = pc.binary_join_element_wise("const:", shapes, "")
     found = _put(found, constants, pc.coalesce(pc.binary_join_element_wise(plain, reprs, ":"), plain))
+    begins = np.flatnonzero(kind == Kind.PREFIX)
+    found = _put(found, begins, pc.binary_join_element_wise("prefix:", source.keys.all.of(first[begins]), ""))
     containers = np.flatnonzero(kind == Kind.CONTAINER)
     found = _put(found, containers, _container_ids(world, first[containers], second[containers]))
     for _ in range(3):
@@ -183,7 +185,7 @@ def _wrapper_ids(found: pa.Array, kind: Kind, first: Ints, second: Ints) -> pa.A
     prefix = f"{OBJECT_KINDS[kind]}:"
     if kind in (Kind.METHOD, Kind.SUPER):
         return pc.binary_join_element_wise(prefix, inner, "@", found.take(pa.array(second)), "")
-    if kind is Kind.PARTIAL:
+    if kind in (Kind.PARTIAL, Kind.PARTIAL_METHOD):
         return pc.binary_join_element_wise(prefix, inner, "@", pa.array(second).cast(pa.string()), "")
     return pc.binary_join_element_wise(prefix, inner, "")
 

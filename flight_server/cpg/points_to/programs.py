@@ -55,6 +55,7 @@ class Verb(IntEnum):
     ITSELF = 28
     KEPT = 29
     BIND = 30
+    SEND = 31
 
 
 _SHAPES = {shape.name.lower(): shape for shape in Shape if shape <= Shape.GENERATOR or shape >= Shape.DEQUE}
@@ -65,6 +66,7 @@ _WRAPPERS = {
     "static": Kind.STATIC,
     "class": Kind.CLASS_METHOD,
     "factory": Kind.FACTORY,
+    "dispatch": Kind.DISPATCH,
 }
 _MODES = {"of": Include.ELEMENTS, "values": Include.VALUES, "same": Include.SAME}
 _PLAIN = {
@@ -91,6 +93,7 @@ _INTO = {
     "item": Verb.KEEP,
     "attribute": Verb.SET_ATTRIBUTE,
     "maybe": Verb.MAYBE,
+    "sent": Verb.SEND,
 }
 
 

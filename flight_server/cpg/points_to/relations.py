@@ -36,6 +36,9 @@ class Family(IntEnum):
     CLASSES = 20  # base, dst: classes whose metaclass it is
     IMPORTED = 21  # base, dst: modules that it names
     FACTORY = 22  # attribute of a class, site, field of the instance
+    RETURN_LOAD = 24  # base, dst: what generators return
+    SEND = 25  # base, src: what generators are sent
+    REGISTER = 26  # base, what ``f.register`` is, dst
     NAMED = 23  # attribute of a class, site of the class statement
 
 
@@ -85,6 +88,9 @@ WIDTHS = {
     Family.IMPORTED: 2,
     Family.FACTORY: 3,
     Family.NAMED: 2,
+    Family.REGISTER: 3,
+    Family.RETURN_LOAD: 2,
+    Family.SEND: 2,
 }
 
 

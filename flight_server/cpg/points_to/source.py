@@ -1,6 +1,6 @@
 """A repo's facts as numbers: places, keys, definitions and call sites, and what is known before any rule has run."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -33,9 +33,9 @@ _BINDS = (
 class Definitions:
     """The repo's definitions by number; columns have a value for each number, from 1.
 
-    ``kind`` is the definition's, ``row`` its row in ``cst_defs``, ``container`` a number, ``returns`` and ``yields``
-    are places. Functions that Python binds in a way of its own without a decorator (``__new__``) are among ``static``
-    and ``class_method``.
+    ``kind`` is the definition's, ``row`` its row in ``cst_defs``, ``container`` a number, ``returns``, ``yields`` and
+    ``sent`` are places. Functions that Python binds in a way of its own without a decorator (``__new__``) are among
+    ``static`` and ``class_method``.
     """
 
     ids: Texts
@@ -52,6 +52,7 @@ class Definitions:
     dataclass: Mask
     returns: Ints
     yields: Ints
+    sent: Ints
 
     def executing(self, definitions: Ints) -> Ints:
         """The definitions whose code runs the code of these: what encloses comprehensions."""
@@ -108,7 +109,10 @@ class Source:
 def number_source(tables: Tables, fixed_names: tuple[str, ...]) -> Source:
     """Number a repo's facts; ``fixed_names`` are names that the rules know."""
     definition_ids = texts([tables["cst_defs"]["def_id"]])
-    ends = [pc.binary_join_element_wise(start, definition_ids.values, "") for start in ("ret:", "yld:")]
+    ends = [
+        pc.binary_join_element_wise(start, definition_ids.values, end, "")
+        for start, end in (("ret:", ""), ("yld:", ""), ("x:", ":sent"))
+    ]
     places, columns = numbered([tables[name][column] for name, column in PLACE_COLUMNS] + ends)
     place = dict(zip(PLACE_COLUMNS, columns, strict=False))
     bound = np.zeros(len(places.values) + 1, bool)
@@ -122,7 +126,7 @@ def number_source(tables: Tables, fixed_names: tuple[str, ...]) -> Source:
         place=place,
         bound=bound,
         keys=keys,
-        definitions=_definitions(tables, definition_ids, keys, *columns[-2:]),
+        definitions=_definitions(tables, definition_ids, keys, columns[-3:]),
         sites=_sites(tables, definition_ids, place),
         variables=variables,
         scope_of_variable=definition_ids.find(scopes),
@@ -169,11 +173,19 @@ def _names(tables: Tables, variables: Strings) -> list[Strings]:
         allocs["const_repr"].filter(pc.equal(allocs["object_kind"], "import_from")),
         tables["flow_args"]["keyword"],
         tables["cst_bases"]["keyword"],
+        *beginnings(allocs["const_repr"].filter(pc.equal(allocs["object_kind"], "prefix"))),
         tables["cst_params"]["name"],
         tables["cst_defs"]["name"],
         tables["cst_exports"]["name"],
+        *(tables["repo_files"]["module"], _dotted_paths(tables)),
         *modules,
     ]
+
+
+def beginnings(reprs: Strings) -> tuple[Strings, Strings]:
+    """For the reprs of texts that names begin with, that text, and one behind all such names."""
+    first = pc.utf8_slice_codeunits(reprs, 1, -1)
+    return first, pc.binary_join_element_wise(first, "\U0010ffff", "")
 
 
 def _imported(allocs: pa.Table) -> Strings:
@@ -202,7 +214,8 @@ def _subscripts(tables: Tables) -> list[Strings]:
     ]
 
 
-def _definitions(tables: Tables, ids: Texts, keys: Keys, returns: Ints, yields: Ints) -> Definitions:
+def _definitions(tables: Tables, ids: Texts, keys: Keys, ends: Sequence[Ints]) -> Definitions:
+    returns, yields, sent = ends
     table = tables["cst_defs"]
     at = ids.find(table["def_id"])
     row = np.zeros(len(ids.values) + 1, np.int64)
@@ -230,6 +243,7 @@ def _definitions(tables: Tables, ids: Texts, keys: Keys, returns: Ints, yields: 
         dataclass=dataclass,
         returns=_with_null(returns),
         yields=_with_null(yields),
+        sent=_with_null(sent),
     )
 
 

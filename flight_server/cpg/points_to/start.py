@@ -14,7 +14,7 @@ from flight_server.cpg.points_to.models import OPERATORS
 from flight_server.cpg.points_to.passing import find_passed
 from flight_server.cpg.points_to.programs import compile_models
 from flight_server.cpg.points_to.relations import Family, Together
-from flight_server.cpg.points_to.source import Source, flags, rows_where
+from flight_server.cpg.points_to.source import Source, beginnings, flags, rows_where
 from flight_server.cpg.points_to.world import World
 
 _SHAPES = {
@@ -32,6 +32,7 @@ _SHAPES = {
     "none": Shape.NONE,
     "ellipsis": Shape.ELLIPSIS,
 }
+_LITERALS = {**_SHAPES, "prefix": Shape.STR}
 _DOUBLE = 2  # what ``star`` is for ``**x``
 _CONTAINERS = ("list", "tuple", "set", "dict", "generator")
 _TUPLE_TYPE = "typing.NamedTuple"
@@ -162,11 +163,15 @@ def _allocate(world: World) -> None:
     reprs = pc.if_else(pa.array(spelled), pc.binary_join_element_wise("[", allocs["const_repr"], ""), None)
     keys = source.keys.all.find(reprs)
     world.put(places[valued], world.heap.object(Kind.CONSTANT, shapes[valued], keys[valued]))
+    begins = flags(pc.equal(kinds, "prefix"))
+    first, behind = beginnings(allocs["const_repr"].filter(pa.array(begins)))
+    prefixes = world.heap.object(Kind.PREFIX, source.keys.all.find(first), source.keys.all.find(behind))
+    world.put(places[begins], prefixes)
 
 
 def _shapes(kinds: pa.Array) -> Ints:
-    at = pc.index_in(kinds, value_set=pa.array(list(_SHAPES))).fill_null(len(_SHAPES)).to_numpy(zero_copy_only=False)
-    shapes: Ints = ints([*_SHAPES.values(), 0])[at]
+    at = pc.index_in(kinds, value_set=pa.array(list(_LITERALS))).fill_null(len(_LITERALS))
+    shapes: Ints = ints([*_LITERALS.values(), 0])[at.to_numpy(zero_copy_only=False)]
     return shapes
 
 
@@ -184,7 +189,10 @@ def _load(world: World) -> None:
     world.together(Together.ITEM_LOAD, base[computed], key_place[computed], dst[computed])
     unknown = item & (keys == 0) & (key_place == 0)
     world.add(Family.ITEM_LOAD, base[unknown], np.full(unknown.sum(), world.keys[EVERY]), dst[unknown])
-    for access, family in (("iter", Family.ELEMENT_LOAD), ("yield", Family.YIELD_LOAD)):
+    for access, family in (
+        *(("iter", Family.ELEMENT_LOAD), ("yield", Family.YIELD_LOAD)),
+        ("return", Family.RETURN_LOAD),
+    ):
         chosen = rows_where(loads, "access", access)
         world.add(family, base[chosen], dst[chosen])
     world.receiver[dst[attribute]] = base[attribute]
@@ -207,8 +215,29 @@ def _store(world: World) -> None:
     world.add(Family.ITEM_STORE, *(column[spelled] for column in (base, keys, src)))
     computed = item & (keys == 0) & (key_place > 0)
     world.together(Together.ITEM_STORE, base[computed], key_place[computed], src[computed])
+    _count_from_end(world, base[spelled], keys[spelled], src[spelled])
     unknown = item & (keys == 0) & (key_place == 0)
     world.add(Family.ITEM_STORE, base[unknown], np.full(unknown.sum(), world.keys[SOME]), src[unknown])
+
+
+def _count_from_end(world: World, bases: Ints, keys: Ints, sources: Ints) -> None:
+    """What stands in the lists and tuples that the source spells, under positions from the end where it uses such."""
+    heap = world.heap
+    made = world.allocated[bases]
+    position = world.keys.position[keys]
+    kept = np.isin(heap.second.values[made], (Shape.LIST, Shape.TUPLE)) & heap.is_of(made, Kind.CONTAINER)
+    kept &= (position >= 0) & (position < len(world.keys.at))
+    made, position, sources = made[kept], position[kept], sources[kept]
+    containers, which, counts = np.unique(made, return_inverse=True, return_counts=True)
+    last = np.zeros(len(containers), np.int64)
+    np.maximum.at(last, which, position)
+    complete = last + 1 == counts
+    world.displays = containers[complete]
+    kept = complete[which]
+    texts = pc.binary_join_element_wise("[-", pa.array((counts[which] - position)[kept]).cast(pa.string()), "")
+    backward = world.keys.all.find(texts)
+    used = backward > 0
+    world.copy(heap.field(made[kept][used], backward[used]), sources[kept][used])
 
 
 def _call(world: World) -> None:

@@ -57,10 +57,11 @@ class World:
         self.programs = Programs((), NONE, NONE, NONE, np.zeros(0, bool))
         self.containers = 0
         self.container_ids = source.definitions.ids
+        self.displays = NONE
         self.allocated = self.tuple_types = self.annotation_roots = self.protocol_types = NONE
         self.typed = np.zeros(1, bool)
         self.bases = self.metaclass_bases = (NONE, NONE, NONE)
-        self.module_names = (NONE, NONE)
+        self.module_names = self.module_keys = (NONE, NONE)
         self.meant_externals = self.meant_variables = (NONE, NONE)
         self.accesses = Pairs()
         self.resolves_names_only = True

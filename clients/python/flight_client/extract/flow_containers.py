@@ -1,9 +1,11 @@
 """Containers to facts: displays, comprehensions and subscripts.
 
-A display that holds only constants is one object without items, so that a table of data stays one row.
+A display that holds only constants is one object without items, so that a table of data stays one row; but for a few
+texts that spell names, which may be looked up.
 """
 
 import ast
+from collections.abc import Sequence
 from types import MappingProxyType
 
 from flight_client.extract.flow_expressions import HANDLERS as OF_EXPRESSIONS
@@ -12,6 +14,7 @@ from flight_client.extract.flow_targets import Targets
 from flight_client.extract.places import Place
 from flight_client.extract.walk import Comprehension
 
+MOST_NAMES = 6  # in a display of constants, of which each is told
 KINDS = MappingProxyType(
     {
         ast.List: "list",
@@ -47,7 +50,7 @@ class Containers(Targets):
 
     def _display(self, node: ast.List | ast.Tuple | ast.Set) -> Place:
         container = self.made(KINDS[node.__class__])
-        if holds_constants(node):
+        if holds_constants(node) and not spells_names(node.elts):
             return container
         is_ordered = not isinstance(node, ast.Set)
         for position, element in enumerate(node.elts):
@@ -60,7 +63,7 @@ class Containers(Targets):
 
     def _dict(self, node: ast.Dict) -> Place:
         container = self.made("dict")
-        if holds_constants(node):
+        if holds_constants(node) and not spells_names(node.values):
             return container
         for key, value in zip(node.keys, node.values, strict=True):
             if key is None:
@@ -107,8 +110,16 @@ class Containers(Targets):
         self.implied("getitem", base, ("__getitem__",), self.span(node), arguments, result)
         return result
 
-    def _yield_from(self, node: ast.YieldFrom) -> None:
-        self.copy(f"yld:{self.executor.def_id}", self.iterated(node.value), "yield")
+    def _yield_from(self, node: ast.YieldFrom) -> Place | None:
+        """Its value is what the inner generator returns."""
+        source = self.value(node.value)
+        if source is None:
+            return None
+        element, result = self.executor.temporary(), self.executor.temporary()
+        self._elements(element, source, node.value, is_async=False)
+        self.copy(f"yld:{self.executor.def_id}", element, "yield")
+        self.rows.loads.append((result, source, "return", None, None, False))
+        return result
 
 
 def holds_constants(node: ast.expr) -> bool:
@@ -122,3 +133,15 @@ def holds_constants(node: ast.expr) -> bool:
             )
         case _:
             return signed(node) is not None
+
+
+def spells_names(nodes: Sequence[ast.expr]) -> bool:
+    """Whether the items of a display are few texts, each a dotted name."""
+    return 0 < len(nodes) <= MOST_NAMES and all(
+        isinstance(node, ast.Constant) and isinstance(node.value, str) and is_dotted(node.value) for node in nodes
+    )
+
+
+def is_dotted(text: str) -> bool:
+    """Whether a text is a dotted name."""
+    return text.isascii() and all(part.isidentifier() for part in text.split("."))

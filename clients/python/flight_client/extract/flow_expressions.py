@@ -4,7 +4,7 @@ import ast
 from collections.abc import Iterable
 from types import MappingProxyType
 
-from flight_client.extract.flow_lowering import Lowering, signed
+from flight_client.extract.flow_lowering import Lowering, begins_name, signed
 from flight_client.extract.flow_operators import COMPARISONS, MEMBERSHIP, OPERATORS, UNARY
 from flight_client.extract.flow_rows import executing
 from flight_client.extract.flow_variables import class_around
@@ -88,6 +88,9 @@ class Expressions(Lowering):
             )
         if function.__class__ is ast.Name and not (node.args or node.keywords):
             self._super(node, site)
+        match function:
+            case ast.Attribute(value=ast.Constant(value=str() as text), attr="format"):
+                self._begin(result, text.partition("{")[0])
         return result
 
     def _super(self, node: ast.Call, site: str) -> None:
@@ -106,23 +109,33 @@ class Expressions(Lowering):
         """The result of a binary operator, for which the left operand is asked, or the right if the left is constant.
 
         A constant text formats with ``%`` whatever the right operand is; ``text + x`` may be up to ``x``, or a text.
+        What a text begins with, its sum begins with.
         """
-        kind = self.constant_kinds.get(left)
+        kind, begins = self.constant_kinds.get(left), self.beginnings.get(left, "")
         if kind is None:
             if left is None:
                 return None
             result = self.executor.temporary()
             self.implied("binop", left, (f"__{name}__",), self.span(node), (right,), result)
+            self._begin(result, begins if name == "add" else "")
             return result
         is_text = kind in TEXTS
         if right in self.constant_kinds or (is_text and name == "mod"):
-            return self.constant_of(kind)
+            begins = begins.partition("%")[0] if name == "mod" else begins
+            return self.beginning(begins) if kind == "str" else self.constant_of(kind)
         result = self.executor.temporary()
         if right is not None:
             self.implied("binop", right, (f"__r{name}__",), self.span(node), (left,), result)
         if is_text:
             self.copy(result, self.constant_of(kind), "assign")
+            self._begin(result, begins if name == "add" else "")
         return result
+
+    def _begin(self, result: Place, text: str) -> None:
+        """What is at ``result`` may be a text that begins so."""
+        if begins_name(text):
+            self.copy(result, self.beginning(text), "assign")
+            self.beginnings[result] = text
 
     def _bin_op(self, node: ast.BinOp) -> Place | None:
         left = self.value(node.left)
@@ -192,14 +205,19 @@ class Expressions(Lowering):
         """``await x`` is ``x``."""
         return self.value(node.value)
 
-    def _yield(self, node: ast.Yield) -> None:
-        """What is sent to a generator is not known."""
+    def _yield(self, node: ast.Yield) -> Place:
+        """Its value is what the generator is sent."""
         if node.value is not None:
             self.copy(f"yld:{self.executor.def_id}", self.value(node.value), "yield")
+        return f"x:{self.executor.def_id}:sent"
 
     def _joined_str(self, node: ast.JoinedStr) -> Place:
         self._fields(node)
-        return self.constant_of("str")
+        match node.values:
+            case [ast.Constant(value=str() as text), *_]:
+                return self.beginning(text)
+            case _:
+                return self.constant_of("str")
 
     def _fields(self, node: ast.JoinedStr) -> None:
         for part in node.values:

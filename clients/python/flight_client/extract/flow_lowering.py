@@ -5,6 +5,7 @@ is known of it. Handlers recurse as plain Python calls, which use no C stack, so
 """
 
 import ast
+import re
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 
@@ -30,6 +31,8 @@ CONSTANT_KINDS: Mapping[type, str] = MappingProxyType(
         type(...): "ellipsis",
     }
 )
+_LEAST_BEGINNING = 2
+_BEGINS_NAME = re.compile(r"[A-Za-z_][\w.]*").fullmatch
 _SHOWN_BITS = 4 * SHOWN_CHARACTERS  # a longer integer has no short repr, and is slow to write
 
 
@@ -45,6 +48,7 @@ class Lowering(Dispatching):
         self.lines = walk.source.line_starts
         self.call_prefix = f"call:{walk.file_id}:"
         self.constant_kinds: dict[Place | None, str] = {}
+        self.beginnings: dict[Place | None, str] = {}
         self.first_parameter: dict[Scope, Place] = {}
         self._executors: dict[Scope, Executor] = {}
         self._names: dict[Scope, Names] = {}
@@ -102,7 +106,19 @@ class Lowering(Dispatching):
 
     def constant(self, value: object) -> Place:
         """The place of a constant of the source."""
-        return self.constant_of(CONSTANT_KINDS[value.__class__], shown(value))
+        place = self.constant_of(CONSTANT_KINDS[value.__class__], shown(value))
+        if isinstance(value, str) and len(value) < SHOWN_CHARACTERS:
+            self.beginnings[place] = value
+        return place
+
+    def beginning(self, text: str) -> Place:
+        """The place of a text that begins so; of any text, if no name does."""
+        if not begins_name(text):
+            return self.constant_of("str")
+        place = self.constant_of("prefix", shown(text))
+        self.constant_kinds[place] = "str"
+        self.beginnings[place] = text
+        return place
 
     def constant_of(self, kind: str, text: str | None = None) -> Place:
         """The place of some constant of a kind, in the code that runs."""
@@ -177,6 +193,11 @@ def shown(value: object) -> str | None:
         case _:
             return None
     return text if len(text) <= SHOWN_CHARACTERS else None
+
+
+def begins_name(text: str) -> bool:
+    """Whether a dotted name may begin with a text: one that is not too short to tell names apart."""
+    return _LEAST_BEGINNING <= len(text) < SHOWN_CHARACTERS and text.isascii() and _BEGINS_NAME(text) is not None
 
 
 def signed(node: ast.AST) -> ast.Constant | None:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from flight_client.extract.flow_expressions import Expressions
 from flight_client.extract.flow_lowering import shown, signed
+from flight_client.extract.flow_rows import SHOWN_CHARACTERS
 from flight_client.extract.places import Place
 from flight_client.extract.symbols import mangled
 
@@ -118,9 +119,8 @@ class Targets(Expressions):
         self.rows.loads.append((element, iterator, "iter", None, None, False))
 
     def key(self, node: ast.expr) -> tuple[str | None, Place | None]:
-        """A subscript: the text of a short str or int, ``:`` for a slice, or no text and the place of its value."""
-        constant = signed(node)
-        text = None if constant is None else shown(constant.value)
+        """A subscript: the text of a short str or int, or of a tuple of such, ``:`` for a slice; else a place."""
+        text = spelled(node)
         if text is not None:
             return text, None
         if isinstance(node, ast.Slice):
@@ -132,3 +132,13 @@ class Targets(Expressions):
         """The place of a subscript whose key has this place, or a text; a slice has none."""
         constant = signed(node)
         return place if constant is None else self.constant(constant.value)
+
+
+def spelled(node: ast.expr) -> str | None:
+    """The text of a short constant str or int, or of a tuple of such."""
+    if isinstance(node, ast.Tuple) and node.elts:
+        parts = [shown(part.value) if (part := signed(item)) is not None else None for item in node.elts]
+        text = f"({', '.join(part for part in parts if part is not None)})"
+        return text if None not in parts and len(text) <= SHOWN_CHARACTERS else None
+    constant = signed(node)
+    return None if constant is None else shown(constant.value)

@@ -21,7 +21,7 @@ from flight_client.extract.scopes import Qnames, Scope
 from flight_client.extract.templates import TEMPLATES, fill
 from flight_server.contracts.raw import RAW_TABLES
 
-EXTRACTOR_VERSION = "2"
+EXTRACTOR_VERSION = "3"
 
 Row = tuple[object, ...]
 Columns = Sequence[Sequence[object]]
