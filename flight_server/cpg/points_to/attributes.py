@@ -17,7 +17,6 @@ DEEPEST_EXTERNAL = 5
 
 _WITHOUT_CLASS = (Kind.FUNCTION, Kind.MODULE)
 _HOLDERS = (Kind.INSTANCE, Kind.CLASS, *_WITHOUT_CLASS)
-_OF_LIBRARY = (Shape.DEQUE, Shape.QUEUE, Shape.FUTURE)
 
 
 def load(world: World, objects: Ints, rows: Ints) -> None:
@@ -103,10 +102,12 @@ def lookup(world: World, objects: Ints, keys: Ints, targets: Ints, implicit: Mas
     plain = heap.is_of(objects, *(_HOLDERS if world.resolves_names_only else _WITHOUT_CLASS)) & ~implicit
     world.copy(targets[plain], heap.field(objects[plain], keys[plain]))
     _external(world, *_where(heap.is_of(objects, Kind.EXTERNAL) & ~implicit, objects, keys, targets))
+    namespace = heap.is_of(objects, *_HOLDERS) & (keys == world.keys["__dict__"])
+    world.put(targets[namespace], heap.object(Kind.NAMESPACE, objects[namespace]))
     if world.resolves_names_only:
         return
-    literal = heap.is_of(objects, Kind.CONTAINER) & (~implicit | np.isin(keys, world.operators))
-    literal |= heap.is_of(objects, Kind.CONSTANT, Kind.GENERATOR) & ~implicit
+    literal = heap.is_of(objects, Kind.CONTAINER) & (~implicit | is_in(keys, world.operators))
+    literal |= heap.is_of(objects, Kind.CONSTANT, Kind.GENERATOR, Kind.NAMESPACE) & ~implicit
     _literal(world, *_where(literal, objects, keys, targets))
     known = heap.is_of(objects, Kind.EXTERNAL) & implicit
     known[known] = world.models_of(objects[known]) > 0
@@ -134,7 +135,7 @@ def _through_classes(world: World, objects: Ints, keys: Ints, targets: Ints, *, 
 
 def _enter(world: World, keys: Ints, targets: Ints) -> None:
     """Who has no ``__enter__`` that we know of is entered as itself: an external base or ``closing`` does it."""
-    enters = np.isin(keys, [world.keys["__enter__"], world.keys["__aenter__"]])
+    enters = (keys == world.keys["__enter__"]) | (keys == world.keys["__aenter__"])
     world.put(targets[enters], constant(world.enters, targets[enters]))
 
 
@@ -147,7 +148,7 @@ def inherited(
     """
     number, member, found = own(world, classes, keys, targets, selves, binds=binds, after=after)
     found[number[is_in(pack(member, keys[number]), world.assigned)]] = True
-    outside = world.heap.is_of(member, Kind.EXTERNAL) & ~found[number] & ~np.isin(member, world.bare_types)
+    outside = world.heap.is_of(member, Kind.EXTERNAL) & ~found[number] & ~is_in(member, world.bare_types)
     which, first = np.unique(number[outside], return_index=True)
     _external(world, member[outside][first], keys[which], targets[which])
 
@@ -178,9 +179,11 @@ def _through_setters(world: World, objects: Ints, keys: Ints, sources: Ints) -> 
 def _through_setattr(world: World, objects: Ints, sources: Ints) -> None:
     """Writes to instances whose class says itself what these do."""
     heap, keys = world.heap, world.keys
-    objects, sources = _where(heap.is_of(objects, Kind.INSTANCE), objects, sources)
+    writes = heap.is_of(objects, Kind.INSTANCE) & is_in(heap.first.values[objects], world.classes.writers)
+    objects, sources = _where(writes, objects, sources)
+    if not len(objects):
+        return
     classes, name = heap.first.values[objects], constant(keys["__setattr__"], objects)
-    objects, sources, classes, name = _where(world.classes.bearers(classes, name)[2], objects, sources, classes, name)
     fields = heap.field_of(objects, keys[SET_ATTRIBUTE])
     own(world, classes, name, fields, objects, binds=True)
     sites = world.access_sites(sources, 1)
@@ -203,8 +206,9 @@ def _literal(world: World, objects: Ints, keys: Ints, targets: Ints) -> None:
     """A method of a literal is one object for each type, whichever literal it is read from."""
     heap = world.heap
     shape = np.where(heap.is_of(objects, Kind.CONTAINER), heap.second.values[objects], heap.first.values[objects])
-    shape[heap.is_of(objects, Kind.GENERATOR)] = Shape.GENERATOR
-    kept = is_in(pack(shape, keys), world.value_attributes) | np.isin(shape, _OF_LIBRARY)
+    for kind, shape_of_kind in ((Kind.GENERATOR, Shape.GENERATOR), (Kind.NAMESPACE, Shape.DICT)):
+        shape[heap.is_of(objects, kind)] = shape_of_kind
+    kept = is_in(pack(shape, keys), world.value_attributes) | (shape >= Shape.DEQUE)
     _external(world, world.shape_types[shape[kept]], keys[kept], targets[kept])
 
 
@@ -250,12 +254,14 @@ def _of_object(world: World, classes: Ints, keys: Ints, targets: Ints, after: In
     """At the end of each order stands ``object``, whose few methods ``super`` may reach."""
     number, member, found = world.classes.bearers(classes, keys, after)
     outside = number[world.heap.is_of(member, Kind.EXTERNAL)]
-    bare = ~found & np.isin(keys, world.object_methods)
+    bare = ~found & is_in(keys, world.object_methods)
     bare[outside] = False
     _external(world, constant(world.object_type, keys[bare]), keys[bare], targets[bare])
 
 
 def _property(world: World, objects: Ints, keys: Ints, targets: Ints) -> None:
+    if not len(objects):
+        return
     kept = np.isin(keys, [world.keys["setter"], world.keys["getter"], world.keys["deleter"]])
     dispatching = world.heap.is_of(objects, Kind.DISPATCH)
     kept = np.where(dispatching, keys == world.keys["register"], kept)

@@ -38,15 +38,28 @@ def through_views(world: World, places: Ints, objects: Ints) -> None:
     runs = (kinds == Kind.PROPERTY) & binds
     described = np.flatnonzero(kinds == Kind.INSTANCE)
     runs[described[_bears_get(world, objects[described])[2]]] = True
-    classes = np.where(heap.is_of(selves, Kind.INSTANCE), heap.first.values[selves], selves)
-    members = is_in(classes, world.classes.enums) & heap.is_of(objects, *_MEMBERS) & ~runs
-    world.put(targets[members], heap.object(Kind.INSTANCE, classes[members]))
+    world.put(targets[runs], heap.object(Kind.ACCESS, objects[runs], selves[runs]))
     partial = ((kinds == Kind.PARTIAL_METHOD) | (kinds == Kind.DISPATCH)) & binds
     world.put(targets[partial], heap.object(Kind.METHOD, objects[partial], selves[partial]))
-    world.put(targets[runs], heap.object(Kind.ACCESS, objects[runs], selves[runs]))
+    members = _members(world, objects, selves) & ~runs
+    world.put(targets[members], heap.object(Kind.INSTANCE, _class_of(world, selves[members])))
     plain = ~(of_class | is_method | static | runs | members | partial)
     plain &= (kinds != Kind.SETTER) & (kinds != Kind.FACTORY)
     world.put(targets[plain], objects[plain])
+
+
+def _members(world: World, objects: Ints, selves: Ints) -> Mask:
+    """Which are the values of members of an enumeration."""
+    heap, enums = world.heap, world.classes.enums
+    members = heap.is_of(objects, *_MEMBERS)
+    if len(enums) and members.any():
+        return members & is_in(_class_of(world, selves), enums)
+    return np.zeros(len(objects), bool)
+
+
+def _class_of(world: World, selves: Ints) -> Ints:
+    """The classes of instances, and classes themselves."""
+    return np.where(world.heap.is_of(selves, Kind.INSTANCE), world.heap.first.values[selves], selves)
 
 
 def access(world: World, targets: Ints, accesses: Ints) -> None:
@@ -62,8 +75,7 @@ def _bind_class_methods(world: World, mask: Mask, objects: Ints, selves: Ints, t
     heap = world.heap
     objects, selves, targets = objects[mask], selves[mask], targets[mask]
     functions = np.where(heap.is_of(objects, Kind.CLASS_METHOD), heap.first.values[objects], objects)
-    classes = np.where(heap.is_of(selves, Kind.INSTANCE), heap.first.values[selves], selves)
-    world.put(targets, heap.object(Kind.METHOD, functions, classes))
+    world.put(targets, heap.object(Kind.METHOD, functions, _class_of(world, selves)))
 
 
 def _call_getters(world: World, getters: Ints, selves: Ints, targets: Ints) -> None:

@@ -58,6 +58,8 @@ def dispatch(world: World, sites: Ints, objects: Ints, results: Ints) -> None:
 def call_function(world: World, sites: Ints, functions: Ints, selves: Ints, results: Ints) -> None:
     """Sites call functions; ``selves`` are the objects that they are bound to, 0 for none."""
     heap, known = world.heap, world.source.definitions
+    if not len(sites):
+        return
     world.edge(sites, functions)
     definitions = heap.first.values[functions]
     bound = selves > 0
@@ -177,7 +179,8 @@ def _call_method(world: World, sites: Ints, methods: Ints, results: Ints) -> Non
         sites[partial], inner[partial] = made, heap.first.values[inner[partial]]
     plain, dispatching = heap.is_of(inner, Kind.FUNCTION), heap.is_of(inner, Kind.DISPATCH)
     call_function(world, sites[plain], inner[plain], selves[plain], results[plain])
-    _call_dispatching_method(world, sites[dispatching], methods[dispatching], results[dispatching])
+    if dispatching.any():
+        _call_dispatching_method(world, sites[dispatching], methods[dispatching], results[dispatching])
     others = ~plain & ~dispatching
     dispatch(world, sites[others], inner[others], results[others])
 
@@ -233,6 +236,10 @@ def _fill_dataclass(world: World, sites: Ints, classes: Ints, instances: Ints) -
     Those of a typed tuple are its items too.
     """
     heap = world.heap
+    has = is_in(classes, world.classes.made)
+    sites, classes, instances = sites[has], classes[has], instances[has]
+    if not len(sites):
+        return
     which, keys = world.classes.fields_of(classes)
     number, member, found = world.classes.bearers(classes[which], keys)
     number, member = number[found[number]], member[found[number]]
@@ -265,10 +272,11 @@ def _call_instance(world: World, sites: Ints, instances: Ints, results: Ints) ->
     name = constant(keys["__call__"], fields)
     lookup(world, instances, name, fields, np.ones(len(fields), bool))
     world.add(Family.CALL, fields, sites, results)
-    number, member, found = world.classes.bearers(heap.first.values[instances], name)
-    foreign = np.isin(np.arange(len(sites)), number[heap.is_of(member, Kind.EXTERNAL)]) & ~found
-    decorates = foreign & world.decorates(sites)
-    world.copy(results[decorates], world.arguments.at(sites[decorates], np.zeros(decorates.sum(), np.int64)))
+    decorates = np.flatnonzero(world.decorates(sites))
+    number, member, found = world.classes.bearers(heap.first.values[instances[decorates]], name[decorates])
+    foreign = np.unique(number[heap.is_of(member, Kind.EXTERNAL) & ~found[number]])
+    at = decorates[foreign]
+    world.copy(results[at], world.arguments.at(sites[at], np.zeros_like(at)))
 
 
 def _call_partial(world: World, sites: Ints, partials: Ints, results: Ints) -> None:

@@ -20,8 +20,8 @@ class Classes:
 
     By object number: ``low``, ``high`` and ``metaclass``, 0 for the usual one. ``binds`` are the packed (class, key) of
     all attributes that class bodies bind, sorted. ``slots`` are the packed (class, position) of the fields of
-    dataclasses, sorted, ``slot_keys`` their keys. ``enums`` and ``tuples`` are the classes whose variables are members,
-    and those whose fields are items too.
+    dataclasses, sorted, ``slot_keys`` their keys, ``made`` the dataclasses. ``enums`` and ``tuples`` are the classes
+    whose variables are members, and those whose fields are items too; ``writers`` have a ``__setattr__``.
     """
 
     low: Ints = field(default_factory=lambda: NONE)
@@ -31,6 +31,8 @@ class Classes:
     metaclass: Ints = field(default_factory=lambda: NONE)
     slots: Ints = field(default_factory=lambda: NONE)
     slot_keys: Ints = field(default_factory=lambda: NONE)
+    made: Ints = field(default_factory=lambda: NONE)
+    writers: Ints = field(default_factory=lambda: NONE)
     enums: Ints = field(default_factory=lambda: NONE)
     tuples: Ints = field(default_factory=lambda: NONE)
 

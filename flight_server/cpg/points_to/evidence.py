@@ -9,6 +9,8 @@ from flight_server.cpg.points_to.items import include_items, load_items, store_i
 from flight_server.cpg.points_to.relations import Family, Include, Together
 from flight_server.cpg.points_to.world import World
 
+DEEPEST_ANNOTATION = 3  # containers in containers
+
 
 def typed_places(world: World) -> Mask:
     """The places whose annotations mean classes of the repo alone: what is there is none of the library's.
@@ -40,6 +42,7 @@ def annotate(world: World) -> None:
     any subclass of which there are instances.
     """
     heap, rows = world.heap, world.relations.rows[Family.ANNOTATION].all()
+    rows = rows[~_has_other_items(world, rows[:, 1])]
     rows = np.concatenate([rows, _of_tuples(world, rows)])
     which, objects = world.points.under(rows[:, 1])
     vague = heap.is_of(objects, Kind.EXTERNAL) | (
@@ -54,6 +57,18 @@ def annotate(world: World) -> None:
     for targets in (rows[:, 1], inner[np.where(rows[:, 1] < len(inner), rows[:, 1], 0)]):
         _instances(world, objects, targets[which])
         world.put(targets[which[externals]], values)
+
+
+def _has_other_items(world: World, places: Ints) -> Mask:
+    """Which places are of items in a container that an annotation makes, beside others that are known."""
+    known = np.zeros(len(places), bool)
+    at = np.where(places < len(world.annotated_items), places, 0)
+    for _ in range(DEEPEST_ANNOTATION):
+        at = world.annotated_items[at]
+        which, objects = world.points.under(at)
+        others = world.heap.is_of(objects, Kind.CONTAINER, Kind.GENERATOR) & (objects != world.allocated[at[which]])
+        known[which[others]] = True
+    return known
 
 
 def _of_tuples(world: World, rows: Ints) -> Ints:
@@ -167,13 +182,14 @@ def combine(world: World, bases: Ints, others: Ints, targets: Ints, what: Ints) 
     _keep_key(world, bases[chosen], others[chosen])
     chosen = (what == Together.ATTRIBUTE_LOAD) & (names > 0)
     chosen &= ~heap.is_of(bases, Kind.EXTERNAL) | (heap.depth.values[bases] == 1)  # a name is hardly an attribute's
+    chosen &= names != world.keys["__class__"]  # who asks by text makes proxies: all classes of what they stand for
     lookup(world, bases[chosen], names[chosen], targets[chosen], np.zeros(chosen.sum(), bool))
     _load_beginning(world, bases, others, targets, what)
     chosen = (what == Together.ATTRIBUTE_STORE) & (names > 0)
     store_attributes(world, bases[chosen], names[chosen], targets[chosen])
     chosen = (what == Together.BIND) & heap.is_of(bases, Kind.FUNCTION) & heap.is_of(others, Kind.INSTANCE, Kind.CLASS)
     world.put(targets[chosen], heap.object(Kind.METHOD, bases[chosen], others[chosen]))
-    chosen = (what == Together.UPDATE) & heap.is_of(others, Kind.CONTAINER, Kind.INSTANCE)
+    chosen = (what == Together.UPDATE) & heap.is_of(others, Kind.CONTAINER, Kind.INSTANCE, Kind.NAMESPACE)
     include_items(world, bases[chosen], others[chosen], constant(Include.SAME, others[chosen]))
 
 
@@ -182,6 +198,8 @@ def _load_beginning(world: World, bases: Ints, others: Ints, targets: Ints, what
     heap = world.heap
     chosen = (what == Together.ATTRIBUTE_LOAD) & heap.is_of(others, Kind.PREFIX)
     chosen &= heap.is_of(bases, Kind.INSTANCE, Kind.CLASS, Kind.MODULE)
+    if not chosen.any():
+        return
     bases, others, targets = bases[chosen], others[chosen], targets[chosen]
     of_instance, of_module = heap.is_of(bases, Kind.INSTANCE), heap.is_of(bases, Kind.MODULE)
     number, _, holder = world.classes.order(np.where(of_instance, heap.first.values[bases], bases))

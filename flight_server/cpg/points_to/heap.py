@@ -38,6 +38,7 @@ class Kind(IntEnum):
     PARTIAL_METHOD = 19  # as of PARTIAL: a method that gives its instance first
     FACTORY = 20  # what makes a default of a dataclass's field
     PREFIX = 21  # keys of the first name that begins so, and of the first behind: a text of which that is known
+    NAMESPACE = 23  # object whose attributes are its items: what ``__dict__`` is
     DISPATCH = 22  # function that the first argument's type chooses another for
 
 

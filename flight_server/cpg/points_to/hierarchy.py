@@ -4,7 +4,7 @@ import numpy as np
 import pyarrow.compute as pc
 
 from flight_server.cpg.points_to.classes import Classes, linearise
-from flight_server.cpg.points_to.columns import HALF, LOWER, NONE, Codes, Ints, ints, pack, spread
+from flight_server.cpg.points_to.columns import HALF, LOWER, NONE, Codes, Ints, constant, ints, pack, spread
 from flight_server.cpg.points_to.heap import Kind
 from flight_server.cpg.points_to.source import rows_where
 from flight_server.cpg.points_to.world import World
@@ -25,6 +25,8 @@ def order_classes(world: World, bound: Codes) -> Ints:
     found = Classes(low, high, members, bound.all())
     found.metaclass = _metaclasses(world, found, classes)
     found.slots, found.slot_keys = _slots(world, found, classes)
+    found.made = np.unique(found.slots >> HALF)
+    found.writers = classes[found.bearers(classes, constant(world.keys["__setattr__"], classes))[2]]
     number, _, member = found.order(classes)
     found.enums = np.unique(classes[number[world.heap.root.values[member] == world.enum_module]])
     found.tuples = np.unique(classes[number[np.isin(member, world.tuple_types)]])

@@ -31,8 +31,8 @@ def load_items(world: World, objects: Ints, keys: Ints, targets: Ints) -> None:
     world.copy(target, heap.field(holders, np.where(exact, key, world.keys[EVERY])))
     world.copy(target[exact], heap.field_of(holders[exact], world.keys[SOME]))
     _load_yields(world, objects, targets)
-    names = np.where(heap.is_of(objects, Kind.MODULE), world.keys.name_of[keys], 0)
-    world.copy(targets[names > 0], heap.field(objects[names > 0], names[names > 0]))
+    fields = _attributes(world, objects, keys)
+    world.copy(targets[fields > 0], fields[fields > 0])
     member = is_in(objects, world.classes.enums)
     world.put(targets[member], heap.object(Kind.INSTANCE, objects[member]))
     alias = heap.is_of(objects, Kind.CLASS) & ~member
@@ -47,6 +47,7 @@ def store(world: World, objects: Ints, rows: Ints) -> None:
 def store_items(world: World, objects: Ints, keys: Ints, sources: Ints) -> None:
     """Keep what is at ``sources`` under ``keys``."""
     heap = world.heap
+    world.copy(_attributes(world, objects, keys), sources)
     holds = heap.is_of(objects, Kind.CONTAINER, Kind.INSTANCE)
     objects, keys, sources = objects[holds], keys[holds], sources[holds]
     exact = world.keys.is_exact[keys]
@@ -55,6 +56,18 @@ def store_items(world: World, objects: Ints, keys: Ints, sources: Ints) -> None:
     spelled = exact & ((heap.second.values[objects] == Shape.DICT) | heap.is_of(objects, Kind.INSTANCE))
     shape = np.where(world.keys.is_text[keys[spelled]], Shape.STR, Shape.INT)
     world.put(heap.field_of(objects[spelled], world.keys[DICT_KEYS]), heap.object(Kind.CONSTANT, shape, keys[spelled]))
+
+
+def _attributes(world: World, objects: Ints, keys: Ints) -> Ints:
+    """The places of the attributes that the items of modules' names and of ``__dict__`` are, else 0."""
+    heap = world.heap
+    named = heap.is_of(objects, Kind.NAMESPACE, Kind.MODULE) & (world.keys.name_of[keys] > 0)
+    places = np.zeros(len(objects), np.int64)
+    if not named.any():
+        return places
+    holders = np.where(heap.is_of(objects, Kind.NAMESPACE), heap.first.values[objects], objects)
+    places[named] = heap.field(holders[named], world.keys.name_of[keys[named]])
+    return places
 
 
 def load_elements(world: World, objects: Ints, rows: Ints) -> None:
@@ -129,6 +142,9 @@ def _bring(world: World, sources: Ints, keys: Ints, places: Ints, inclusions: In
     kept &= (modes == Include.SAME) | ~special.is_backward[keys]
     key = np.where(keys == special[EVERY], special[EVERY], np.where(placed, at, special[SOME]))
     key = np.where(modes == Include.SAME, keys, key)
+    namespaces = heap.is_of(targets, Kind.NAMESPACE)
+    world.copy(_attributes(world, targets, np.where(kept & namespaces, keys, 0)), places)
+    kept &= ~namespaces
     world.copy(heap.field(targets[kept], key[kept]), places[kept])
     keys_too = kept & is_key & by_element
     world.copy(heap.field_of(targets[keys_too], special[EVERY]), places[keys_too])

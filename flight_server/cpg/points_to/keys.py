@@ -76,6 +76,7 @@ _SPECIAL = (
         "__getattribute__",
         "__setattr__",
         "__set_name__",
+        "__dict__",
         "__prepare__",
         "__enter__",
         "__aenter__",

@@ -192,6 +192,9 @@ _ACTIONS: Mapping[Verb, Callable[[World, Step], None]] = MappingProxyType(
         Verb.MODULE: _module,
         Verb.IMPORTED: lambda world, step: world.add(Family.IMPORTED, step.x, step.target),
         Verb.SEND: lambda world, step: world.add(Family.SEND, step.target, step.x),
+        Verb.READ: lambda world, step: world.add(
+            Family.ATTRIBUTE_LOAD, step.x, step.constant, step.target, np.zeros_like(step.x)
+        ),
         Verb.MAYBE: lambda world, step: world.add(Family.ANNOTATION, step.x, step.target),
         Verb.CLASSES: lambda world, step: world.add(Family.CLASSES, step.x, step.target),
     }

@@ -18,6 +18,7 @@ a keyword argument, ``self`` what a method is called on, ``result`` what the cal
     r item k x             x is kept in r under the key k
     r = special x __len__  the special method is called on x
     r = attribute x k      getattr: k is a constant's place
+    r = read x name        the attribute of that name
     r attribute k x        setattr
     r sent x               x is sent to the generator r
     r maybe x              r may be an instance of x, if nothing else is known of it
@@ -82,7 +83,7 @@ _BUILTINS = {
     "type": "result = type 0",
     "globals": "result = module",
     "eval": "a = module; result = item a 0",
-    "vars": "result = 0",
+    "vars": "result = read 0 __dict__",
     "__import__": "result = imported 0",
     "super": "result = super __class__= __self__=; result = super 0 1",
     "property": (

@@ -20,7 +20,16 @@ OBJECT_KINDS: Mapping[Kind, str] = MappingProxyType({kind: kind.name.lower() for
 _SHAPE_NAMES = pa.array([None, *(shape.name.lower() for shape in Shape)])
 _WRAPPERS = (
     *(Kind.INSTANCE, Kind.GENERATOR, Kind.PROPERTY, Kind.SETTER, Kind.STATIC, Kind.CLASS_METHOD),
-    *(Kind.FACTORY, Kind.DISPATCH, Kind.PROPERTY_STEP, Kind.PARTIAL, Kind.PARTIAL_METHOD, Kind.METHOD, Kind.SUPER),
+    *(
+        Kind.NAMESPACE,
+        Kind.FACTORY,
+        Kind.DISPATCH,
+        Kind.PROPERTY_STEP,
+        Kind.PARTIAL,
+        Kind.PARTIAL_METHOD,
+        Kind.METHOD,
+        Kind.SUPER,
+    ),
 )
 
 

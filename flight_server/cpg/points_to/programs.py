@@ -56,6 +56,7 @@ class Verb(IntEnum):
     KEPT = 29
     BIND = 30
     SEND = 31
+    READ = 32  # the attribute (constant) of x to target
 
 
 _SHAPES = {shape.name.lower(): shape for shape in Shape if shape <= Shape.GENERATOR or shape >= Shape.DEQUE}
@@ -178,6 +179,8 @@ class _Compiler:
                 self._emit(Verb.ITEM, target, self._operand(x), constant=self.keys[EVERY])
             case ["special", x, name, *arguments]:
                 self._emit(Verb.SPECIAL, target, *map(self._operand, (x, *arguments)), constant=self.keys[name])
+            case ["read", x, name]:
+                self._emit(Verb.READ, target, self._operand(x), constant=self.keys[name])
             case ["partial" | "method" as which, x]:
                 kind = Kind.PARTIAL if which == "partial" else Kind.PARTIAL_METHOD
                 self._emit(Verb.PARTIAL, target, self._operand(x), constant=kind)

@@ -87,6 +87,7 @@ def begin(source: Source) -> World:
         source.place["flow_annotations", "annotation_place"],
     )
     world.add(Family.ANNOTATION, annotation, annotated)
+    world.annotated_items = _annotated_items(world)
     return world
 
 
@@ -110,10 +111,10 @@ def _name_library(world: World) -> None:
     world.tuple_types = external_of(world, pa.array([_TUPLE_TYPE]))
     world.enum_module = int(external_of(world, pa.array(["enum"]))[0])
     world.enters = int(external_of(world, pa.array([_ENTERS]))[0])
-    world.operators = world.keys.all.find(pa.array(sorted(OPERATORS)))
+    world.operators = np.sort(world.keys.all.find(pa.array(sorted(OPERATORS))))
     world.object_type = int(external_of(world, pa.array(["builtins.object"]))[0])
-    world.object_methods = world.keys.all.find(pa.array(_OBJECT_METHODS))
-    world.bare_types = external_of(world, pa.array(_BARE_TYPES))
+    world.object_methods = np.sort(world.keys.all.find(pa.array(_OBJECT_METHODS)))
+    world.bare_types = np.sort(external_of(world, pa.array(_BARE_TYPES)))
     world.protocol_types = external_of(world, pa.array(_PROTOCOLS))
     world.value_attributes = _value_attributes(world)
     types = external_of(world, pa.array([_TYPES[shape] for shape in Shape]))
@@ -218,6 +219,21 @@ def _store(world: World) -> None:
     _count_from_end(world, base[spelled], keys[spelled], src[spelled])
     unknown = item & (keys == 0) & (key_place == 0)
     world.add(Family.ITEM_STORE, base[unknown], np.full(unknown.sum(), world.keys[SOME]), src[unknown])
+
+
+def _annotated_items(world: World) -> Ints:
+    """By the place of an item of a container that an annotation makes, the place of the container; else 0."""
+    source = world.source
+    bases, sources = source.place["flow_stores", "base"], source.place["flow_stores", "src"]
+    told = np.zeros(len(source.places.values) + 1, bool)
+    told[source.place["flow_annotations", "place"]] = True
+    kept = rows_where(source.tables["flow_stores"], "access", "item") & (world.allocated[bases] > 0)
+    for _ in range(2):  # what holds a told item is told too
+        inner = kept & told[sources]
+        told[bases[inner]] = True
+    found = np.zeros(len(told), np.int64)
+    found[sources[inner]] = bases[inner]
+    return found
 
 
 def _count_from_end(world: World, bases: Ints, keys: Ints, sources: Ints) -> None:

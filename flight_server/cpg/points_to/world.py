@@ -57,7 +57,7 @@ class World:
         self.programs = Programs((), NONE, NONE, NONE, np.zeros(0, bool))
         self.containers = 0
         self.container_ids = source.definitions.ids
-        self.displays = NONE
+        self.displays = self.annotated_items = NONE
         self.allocated = self.tuple_types = self.annotation_roots = self.protocol_types = NONE
         self.typed = np.zeros(1, bool)
         self.bases = self.metaclass_bases = (NONE, NONE, NONE)
