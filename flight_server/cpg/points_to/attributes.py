@@ -2,7 +2,7 @@
 
 An instance has its own attributes and, through views that bind, its classes' up to the first that has the name; a class
 has its classes' and its metaclass's; ``super`` starts behind a class of the order. Attributes of externals are
-externals.
+externals, and what the repo sets there.
 """
 
 import numpy as np
@@ -89,11 +89,18 @@ def store(world: World, objects: Ints, rows: Ints) -> None:
 def store_attributes(world: World, objects: Ints, keys: Ints, sources: Ints) -> None:
     """Keep what is at ``sources`` as attributes."""
     kept = world.heap.is_of(objects, *_HOLDERS)
+    if not world.resolves_names_only:
+        kept |= _takes(world, objects)
     objects, keys, sources = objects[kept], keys[kept], sources[kept]
     world.copy(world.heap.field(objects, keys), sources)
     if not world.resolves_names_only:
         _through_setters(world, objects, keys, sources)
         _through_setattr(world, objects, sources)
+
+
+def _takes(world: World, objects: Ints) -> Mask:
+    """Which are externals that the repo may set attributes of: but modules, which stand for all that use them."""
+    return world.heap.is_of(objects, Kind.EXTERNAL) & (world.heap.depth.values[objects] > 1)
 
 
 def lookup(world: World, objects: Ints, keys: Ints, targets: Ints, implicit: Mask) -> None:
@@ -106,6 +113,8 @@ def lookup(world: World, objects: Ints, keys: Ints, targets: Ints, implicit: Mas
     world.put(targets[namespace], heap.object(Kind.NAMESPACE, objects[namespace]))
     if world.resolves_names_only:
         return
+    set_ = _takes(world, objects) & ~implicit & is_in(keys, world.stored)
+    world.copy(targets[set_], heap.field(objects[set_], keys[set_]))
     literal = heap.is_of(objects, Kind.CONTAINER) & (~implicit | is_in(keys, world.operators))
     literal |= heap.is_of(objects, Kind.CONSTANT, Kind.GENERATOR, Kind.NAMESPACE) & ~implicit
     _literal(world, *_where(literal, objects, keys, targets))

@@ -153,6 +153,11 @@ def _module(world: World, step: Step) -> None:
     world.put(step.target, world.definition(modules))
 
 
+def _attributes(world: World, step: Step) -> None:
+    which, rows = world.arguments.keyword.under(step.sites)
+    world.add(Family.ATTRIBUTE_STORE, step.target[which], rows[:, 1], rows[:, 2])
+
+
 def _keywords(world: World, step: Step) -> None:
     which, rows = world.arguments.keyword.under(step.sites)
     world.add(Family.ITEM_STORE, step.target[which], world.keys.item_of[rows[:, 1]], rows[:, 2])
@@ -189,6 +194,8 @@ _ACTIONS: Mapping[Verb, Callable[[World, Step], None]] = MappingProxyType(
         Verb.BIND: lambda world, step: world.together(Together.BIND, step.x, step.y, step.target),
         Verb.CONSTRUCT: lambda world, step: world.add(Family.CONSTRUCT, step.x, step.sites, step.target),
         Verb.KEYWORDS: _keywords,
+        Verb.ATTRIBUTES: _attributes,
+        Verb.ARGUMENTS: lambda world, step: world.put(step.target, constant(world.namespace, step.target)),
         Verb.MODULE: _module,
         Verb.IMPORTED: lambda world, step: world.add(Family.IMPORTED, step.x, step.target),
         Verb.SEND: lambda world, step: world.add(Family.SEND, step.target, step.x),

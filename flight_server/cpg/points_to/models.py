@@ -24,6 +24,8 @@ a keyword argument, ``self`` what a method is called on, ``result`` what the cal
     r maybe x              r may be an instance of x, if nothing else is known of it
     r update x             the items of x come into r
     r keywords             the keyword arguments are items of r
+    r attributes           the keyword arguments are attributes of r
+    r = arguments          what an argument parser gives
     r = module             the module that the call stands in; its names are its items
     r = imported x         the modules that the texts x name
     r = type x             the classes of the instances x
@@ -316,6 +318,7 @@ _LIBRARY = {
     "asyncio.to_thread": "result = call 0 1 2",
     "atexit.register": "result = 0; a = call 0 1 2",
     "signal.signal": "a = call 1",
+    "types.SimpleNamespace": "result = itself; result attributes",
     "types.MethodType": "result = bind 0 1",
     "operator.methodcaller": "result = kept",
     "operator.methodcaller()": "a = attribute 0 1; result = call a 2 3",
@@ -372,6 +375,14 @@ _CONCURRENT = {
     "threading.Timer": "a = call 1; b = call function=; result = itself",
     "threading.Timer.start": "a = special self run",
 }
+_ARGUMENTS = {
+    f"argparse.ArgumentParser{through}.{name}": program
+    for through in ("", ".add_subparsers.add_parser", ".add_argument_group", ".add_mutually_exclusive_group")
+    for name, program in {
+        "add_argument": "a = text; b = call type= a; result = itself",
+        "set_defaults": "a = arguments; a attributes",
+    }.items()
+}
 DESCRIBING = frozenset({"builtins.staticmethod", "builtins.classmethod", "builtins.property"})
 NEW_OF_ANY_TYPE = "result = instance 0"
 
@@ -392,5 +403,6 @@ MODELS: Mapping[str, str] = MappingProxyType(
         **{f"builtins.str.{name}": program for name, program in _TEXTS.items()},
         **_LIBRARY,
         **_CONCURRENT,
+        **_ARGUMENTS,
     }
 )

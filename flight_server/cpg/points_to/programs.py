@@ -56,6 +56,8 @@ class Verb(IntEnum):
     KEPT = 29
     BIND = 30
     SEND = 31
+    ATTRIBUTES = 33  # the keyword arguments
+    ARGUMENTS = 34
     READ = 32  # the attribute (constant) of x to target
 
 
@@ -80,6 +82,7 @@ _PLAIN = {
     "super": Verb.SUPER,
     "curried": Verb.CURRIED,
     "itself": Verb.ITSELF,
+    "arguments": Verb.ARGUMENTS,
     "kept": Verb.KEPT,
     "bind": Verb.BIND,
     "construct": Verb.CONSTRUCT,
@@ -91,6 +94,7 @@ _INTO = {
     "holds": Verb.HOLD,
     "update": Verb.UPDATE,
     "keywords": Verb.KEYWORDS,
+    "attributes": Verb.ATTRIBUTES,
     "item": Verb.KEEP,
     "attribute": Verb.SET_ATTRIBUTE,
     "maybe": Verb.MAYBE,

@@ -6,7 +6,7 @@ import pyarrow.compute as pc
 
 from flight_server.contracts.builtin_names import BUILTIN_ATTRIBUTES, BUILTIN_NAMES
 from flight_server.cpg.points_to import programs
-from flight_server.cpg.points_to.columns import Ints, Mask, ints, pack, table
+from flight_server.cpg.points_to.columns import Ints, Mask, distinct, ints, pack, table
 from flight_server.cpg.points_to.heap import Kind, Shape
 from flight_server.cpg.points_to.interning import numbered
 from flight_server.cpg.points_to.keys import EVERY, SOME
@@ -36,6 +36,7 @@ _LITERALS = {**_SHAPES, "prefix": Shape.STR}
 _DOUBLE = 2  # what ``star`` is for ``**x``
 _CONTAINERS = ("list", "tuple", "set", "dict", "generator")
 _TUPLE_TYPE = "typing.NamedTuple"
+_NAMESPACE = "argparse.ArgumentParser.parse_args"
 _ENTERS = "contextlib.AbstractContextManager.__enter__"
 _VOCABULARY = ("typing", "typing_extensions", "collections", "types", "abc")
 _PROTOCOLS = ("typing.Protocol", "typing_extensions.Protocol")
@@ -61,6 +62,7 @@ def fixed_names() -> tuple[str, ...]:
                 *(step for dotted in (*_TYPES.values(), *_BARE_TYPES, _TUPLE_TYPE) for step in dotted.split(".")),
                 "enum",
                 *_ENTERS.split("."),
+                *_NAMESPACE.split("."),
                 *_VOCABULARY,
                 *_OBJECT_METHODS,
             }
@@ -81,6 +83,7 @@ def begin(source: Source) -> World:
     _call(world)
     _declare_parameters(world)
     world.assigned = _assigned(world)
+    world.stored = _stored(source)
     find_passed(world)
     annotated, annotation = (
         source.place["flow_annotations", "place"],
@@ -110,6 +113,7 @@ def _name_library(world: World) -> None:
     world.annotation_roots = external_of(world, pa.array(_VOCABULARY))
     world.tuple_types = external_of(world, pa.array([_TUPLE_TYPE]))
     world.enum_module = int(external_of(world, pa.array(["enum"]))[0])
+    world.namespace = int(external_of(world, pa.array([_NAMESPACE]))[0])
     world.enters = int(external_of(world, pa.array([_ENTERS]))[0])
     world.operators = np.sort(world.keys.all.find(pa.array(sorted(OPERATORS))))
     world.object_type = int(external_of(world, pa.array(["builtins.object"]))[0])
@@ -308,3 +312,11 @@ def _assigned(world: World) -> Ints:
     kept = rows_where(stores, "access", "attr") & (classes > 0)
     keys = world.keys.all.find(stores["key"].filter(pa.array(kept)))
     return np.unique(pack(classes[kept], keys))
+
+
+def _stored(source: Source) -> Ints:
+    """The keys of the attributes that something sets, and of keywords, which library functions may set; sorted."""
+    stores, args = source.tables["flow_stores"], source.tables["flow_args"]
+    names = stores["key"].filter(pc.equal(stores["access"], "attr"))
+    found = distinct(np.concatenate([source.keys.all.find(names), source.keys.all.find(args["keyword"])]))
+    return found[found > 0]

@@ -57,6 +57,8 @@ class World:
         self.programs = Programs((), NONE, NONE, NONE, np.zeros(0, bool))
         self.containers = 0
         self.container_ids = source.definitions.ids
+        self.stored = NONE
+        self.namespace = 0
         self.displays = self.annotated_items = NONE
         self.allocated = self.tuple_types = self.annotation_roots = self.protocol_types = NONE
         self.typed = np.zeros(1, bool)
