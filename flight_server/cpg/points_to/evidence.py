@@ -80,7 +80,7 @@ def _of_tuples(world: World, rows: Ints) -> Ints:
 
 
 def _with_subclasses(world: World, which: Ints, objects: Ints) -> tuple[Ints, Ints]:
-    """Beside classes of exceptions, the classes below them that have instances."""
+    """Beside classes of exceptions, the classes below them that have instances, or those alone if it has none."""
     heap = world.heap
     classes = np.flatnonzero(world.classes.high > world.classes.low)
     number, rank, member = world.classes.order(classes)
@@ -93,7 +93,9 @@ def _with_subclasses(world: World, which: Ints, objects: Ints) -> tuple[Ints, In
     at, position = spread(low, high)
     own = heap.is_of(objects[at], Kind.CLASS)
     at, position = at[own], position[own]
-    return np.concatenate([which, which[at]]), np.concatenate([objects, below[order[position]]])
+    kept = np.ones(len(objects), bool)
+    kept[at[heap.known(Kind.INSTANCE, objects[at]) == 0]] = False
+    return np.concatenate([which[kept], which[at]]), np.concatenate([objects[kept], below[order[position]]])
 
 
 def make(world: World, objects: Ints, rows: Ints) -> None:

@@ -61,6 +61,8 @@ def _run(world: World, sites: Ints, externals: Ints, models: Ints) -> None:
     which, row = spread(compiled.low[models], compiled.high[models])
     rows = compiled.rows[row]
     operands = _Operands(world, sites)
+    given = (rows[:, 6] == programs.ABSENT) | (operands.places(which, rows[:, 6]) > 0)
+    which, rows = which[given], rows[given]
     for verb, action in _ACTIONS.items():
         chosen = np.flatnonzero(rows[:, 0] == verb)
         if len(chosen):

@@ -2,6 +2,7 @@
 
 A model is a program of statements separated by ``;``, over operands: ``0``, ``1`` … are positional arguments, ``key=``
 a keyword argument, ``self`` what a method is called on, ``result`` what the call gives, ``a`` … ``h`` temporaries.
+A statement that ends in ``if 1`` counts where the call has that argument.
 
     r = x                  what is at x is at r
     r = each x             elements of x, as iteration gives them (``__iter__`` and ``__next__`` included)
@@ -55,12 +56,12 @@ _BUILTINS = {
     "filter": "a = each 1; b = call 0 a; result = new generator; result holds a",
     "sorted": "result = new list of 0; a = each 0; b = call key= a; c = special a __lt__ a",
     "min": (
-        "a = each 0; b = call key= a; c = call key= 0; d = call key= 1; result = a; result = 1; "
-        "result = default=; c = special a __lt__ a"
+        "a = each 0; b = call key= a; c = call key= 0 if 1; d = call key= 1 if 1; result = a; result = 0 if 1; "
+        "result = 1; result = default=; e = special a __lt__ a; f = special 1 __lt__ 0 if 1"
     ),
     "max": (
-        "a = each 0; b = call key= a; c = call key= 0; d = call key= 1; result = a; result = 1; "
-        "result = default=; c = special a __gt__ a"
+        "a = each 0; b = call key= a; c = call key= 0 if 1; d = call key= 1 if 1; result = a; result = 0 if 1; "
+        "result = 1; result = default=; e = special a __gt__ a; f = special 1 __gt__ 0 if 1"
     ),
     "list": "result = new list from 0 0; a = each 0; result holds a",
     "tuple": "result = new tuple from 0 0; a = each 0; result holds a",

@@ -112,9 +112,10 @@ def names() -> tuple[str, ...]:
 
 @dataclass(frozen=True)
 class Programs:
-    """The compiled models: those of model m are ``rows[low[m]:high[m]]``, with columns verb, target, x, y, z, constant.
+    """The compiled models: those of model m are ``rows[low[m]:high[m]]``.
 
-    ``describes`` are those of decorators that say what a method is.
+    Columns: verb, target, x, y, z, constant, and an operand without which the row does nothing. ``describes`` are those
+    of decorators that say what a method is.
     """
 
     dotted: tuple[str, ...]
@@ -139,10 +140,13 @@ class _Compiler:
     def __init__(self, keys: Mapping[str, int]) -> None:
         self.keys = keys
         self.rows: list[tuple[int, ...]] = []
+        self.needed = ABSENT
         self.temporaries = len(_NAMED_TEMPORARIES)
 
     def program(self, text: str) -> list[tuple[int, ...]]:
-        for statement in filter(None, (part.strip() for part in text.split(";"))):
+        for part in filter(None, (part.strip() for part in text.split(";"))):
+            statement, _, needed = part.partition(" if ")
+            self.needed = self._operand(needed) if needed else ABSENT
             target, _, value = statement.partition(" = ")
             if value:
                 self._value(self._operand(target), value.split())
@@ -152,7 +156,7 @@ class _Compiler:
 
     def _emit(self, verb: Verb, target: int, *operands: int, constant: int = 0) -> None:
         x, y, z = (*operands, ABSENT, ABSENT, ABSENT)[:3]
-        self.rows.append((verb, target, x, y, z, constant))
+        self.rows.append((verb, target, x, y, z, constant, self.needed))
 
     def _operand(self, word: str) -> int:
         if word.isdigit():
