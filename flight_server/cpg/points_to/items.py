@@ -100,6 +100,12 @@ def send(world: World, objects: Ints, rows: Ints) -> None:
     world.copy(world.source.definitions.sent[_generating(world, objects[generators])], rows[generators, 1])
 
 
+def containers_of(world: World, objects: Ints, rows: Ints) -> None:
+    """Rows of CONTAINERS."""
+    kept = world.heap.is_of(objects, Kind.CONTAINER)
+    world.put(rows[kept, 1], objects[kept])
+
+
 def include(world: World, objects: Ints, rows: Ints) -> None:
     """Rows of INCLUDE."""
     include_items(world, objects, rows[:, 1], rows[:, 2])

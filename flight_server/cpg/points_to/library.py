@@ -204,6 +204,7 @@ _ACTIONS: Mapping[Verb, Callable[[World, Step], None]] = MappingProxyType(
         Verb.READ: lambda world, step: world.add(
             Family.ATTRIBUTE_LOAD, step.x, step.constant, step.target, np.zeros_like(step.x)
         ),
+        Verb.CONTAINERS: lambda world, step: world.add(Family.CONTAINERS, step.x, step.target),
         Verb.MAYBE: lambda world, step: world.add(Family.ANNOTATION, step.x, step.target),
         Verb.CLASSES: lambda world, step: world.add(Family.CLASSES, step.x, step.target),
     }

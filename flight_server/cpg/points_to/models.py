@@ -15,6 +15,7 @@ A statement that ends in ``if 1`` counts where the call has that argument.
     r = item x k           the item of x under the key k
     r = first x            the item of x at position 0; ``second x``: at position 1
     r = values x           all items of x
+    r = containers x       the containers x themselves
     r = yield x            what the generator x yields
     r item k x             x is kept in r under the key k
     r = special x __len__  the special method is called on x
@@ -173,26 +174,13 @@ _DICTS = {
     "__setitem__": "self item 0 1",
     "fromkeys": "result = new dict; a = each 0; result item a 1",
 }
+_BOTH = "result = containers self; result = containers 0"  # new ones at each site were as many again as all others
+_SAME = "result = containers self"
 _OF_CONTAINERS = {
-    "list": {
-        "__add__": "result = new list same self; a = each 0; result holds a",
-        "__iadd__": "a = each 0; self holds a; result = self",
-        "__mul__": "result = new list of self",
-    },
-    "tuple": {
-        "__add__": "result = new tuple same self; a = each 0; result holds a",
-        "__mul__": "result = new tuple of self",
-    },
-    "set": {
-        "__or__": "result = new set of self; a = each 0; result holds a",
-        "__ior__": "a = each 0; self holds a; result = self",
-        "__and__": "result = new set of self",
-        "__sub__": "result = new set of self",
-    },
-    "dict": {
-        "__or__": "result = new dict same self; result update 0",
-        "__ior__": "self update 0; result = self",
-    },
+    "list": {"__add__": _BOTH, "__iadd__": _BOTH, "__mul__": _SAME},
+    "tuple": {"__add__": _BOTH, "__mul__": _SAME},
+    "set": {"__or__": _BOTH, "__ior__": _BOTH, "__and__": _SAME, "__sub__": _SAME},
+    "dict": {"__or__": _BOTH, "__ior__": _BOTH},
 }
 OPERATORS = frozenset(name for models in _OF_CONTAINERS.values() for name in models)
 _GENERATOR_METHODS = {

@@ -58,6 +58,7 @@ class Verb(IntEnum):
     SEND = 31
     ATTRIBUTES = 33  # the keyword arguments
     ARGUMENTS = 34
+    CONTAINERS = 35
     READ = 32  # the attribute (constant) of x to target
 
 
@@ -83,6 +84,7 @@ _PLAIN = {
     "curried": Verb.CURRIED,
     "itself": Verb.ITSELF,
     "arguments": Verb.ARGUMENTS,
+    "containers": Verb.CONTAINERS,
     "kept": Verb.KEPT,
     "bind": Verb.BIND,
     "construct": Verb.CONSTRUCT,

@@ -39,6 +39,7 @@ class Family(IntEnum):
     RETURN_LOAD = 24  # base, dst: what generators return
     SEND = 25  # base, src: what generators are sent
     REGISTER = 26  # base, what ``f.register`` is, dst
+    CONTAINERS = 27  # base, dst: the containers there
     NAMED = 23  # attribute of a class, site of the class statement
 
 
@@ -88,6 +89,7 @@ WIDTHS = {
     Family.IMPORTED: 2,
     Family.FACTORY: 3,
     Family.NAMED: 2,
+    Family.CONTAINERS: 2,
     Family.REGISTER: 3,
     Family.RETURN_LOAD: 2,
     Family.SEND: 2,

@@ -43,6 +43,7 @@ RULES: Mapping[Family, Rule] = MappingProxyType(
         Family.YIELD_LOAD: items.load_yields,
         Family.RETURN_LOAD: items.load_returns,
         Family.SEND: items.send,
+        Family.CONTAINERS: items.containers_of,
         Family.CALL: calls.call,
         Family.PAIR: evidence.pair,
         Family.PAIR_BACK: evidence.pair_back,
