@@ -5,6 +5,7 @@ metadata of a schema; encoding (``EncodingPolicy``) turns string columns into di
 vocabulary. Plans work on plain strings, so the two are applied once, at the very end, in that order.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -112,14 +113,15 @@ class SchemaTransform:
 
     def check(self, schema: pa.Schema) -> None:
         """Raise SchemaMismatchError if no table of this schema can be aligned: known before the first row."""
-        repeated = sorted({name for name in schema.names if schema.names.count(name) > 1})
+        given = Counter(schema.names)  # there may be a hundred thousand
+        repeated = sorted(name for name, times in given.items() if times > 1)
         if repeated:
             raise SchemaMismatchError(f"columns appear more than once: {one_of(repeated)}")
-        missing = [c.name for c in self.schema if not c.nullable and c.name not in schema.names]
+        missing = [c.name for c in self.schema if not c.nullable and c.name not in given]
         if missing:
             raise SchemaMismatchError(f"required columns are missing: {one_of(missing)}; given: {one_of(schema.names)}")
         for wanted in self.schema:
-            if wanted.name in schema.names:
+            if wanted.name in given:
                 self._cast(pa.chunked_array([], schema.field(wanted.name).type), wanted)
 
     def output_schema(self, schema: pa.Schema) -> pa.Schema:

@@ -17,6 +17,9 @@ EXPECTED = (click.ClickException, click.Abort, DataError, FlightClientError, OSE
 def report(error: BaseException) -> int:
     """Say on stderr what an error of EXPECTED means, and give the exit code for it."""
     match error:
+        case click.exceptions.NoArgsIsHelpError():
+            click.echo(error.format_message(), err=True)
+            return USER_ERROR
         case click.ClickException():
             message = error.format_message()
         case DataError() | FlightClientError():

@@ -113,14 +113,24 @@ def options(*decorators: Callable[[Command], Command]) -> Callable[[Command], Co
 
 
 def with_client(command: Callable[Concatenate[Client, Arguments], None]) -> Callable[..., None]:
-    """A command that is given a client, and the options --server and --store that say of what."""
+    """A command that is given a client, and the options --server and --store that say of what; a store must exist."""
+    return _with_client(command, makes_store=False)
 
+
+def with_writing_client(command: Callable[Concatenate[Client, Arguments], None]) -> Callable[..., None]:
+    """The same for a command that makes the store if there is none."""
+    return _with_client(command, makes_store=True)
+
+
+def _with_client(command: Callable[Concatenate[Client, Arguments], None], *, makes_store: bool) -> Callable[..., None]:
     @click.option("--server", "uri", metavar="URI", help=f"A running server.  [default: {DEFAULT_URI}]")
     @click.option("--store", type=click.Path(path_type=Path, file_okay=False), help="A store folder, without a server.")
     @wraps(command)
     def run(uri: str | None, store: Path | None, *arguments: Arguments.args, **options: Arguments.kwargs) -> None:
         if uri is not None and store is not None:
             raise click.UsageError("give --server or --store, not both")
+        if store is not None and not makes_store and not store.is_dir():
+            raise click.UsageError(f"there is no store {store}")
         with interruptible(), client_of(uri, store) as client:
             command(client, *arguments, **options)
 

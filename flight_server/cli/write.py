@@ -12,7 +12,7 @@ from flight_server.cli.files import read_file
 from flight_server.cli.progress import ingest_with_progress, with_source
 from flight_server.cli.runtime import Runtime, inspect_and_put, with_runtime
 from flight_server.cli.scip import SCIP_OPTIONS, put_index
-from flight_server.cli.session import client_of, interruptible, with_client
+from flight_server.cli.session import client_of, interruptible, with_client, with_writing_client
 from flight_server.cli.watch import WATCH_OPTION, watch_and_ingest
 from flight_server.contracts.raw import RAW_TABLES
 from flight_server.contracts.tables import BY_CONTRACT
@@ -51,7 +51,7 @@ def ingest(
 
 
 @click.command()
-@with_client
+@with_writing_client
 @click.argument("repo")
 @click.argument("table")
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False))

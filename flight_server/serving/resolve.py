@@ -73,6 +73,10 @@ def _predicate(request: Request, spec: TableSpec) -> Expr | None:
         column = next((name for name in KIND_COLUMNS if name in spec.schema.names), None)
         if column is None:
             raise BadRequestError(f"{spec.name} has no kinds; leave the key kinds out")
+        known = spec.vocabularies.get(column)
+        unknown = [] if known is None else sorted({*request.kinds}.difference(known))
+        if unknown:
+            raise BadRequestError(f"unknown kinds: {one_of(unknown)}; {spec.name} has: {one_of(sorted(known or ()))}")
         terms = (*terms, Call("in", (Column(column), Values(request.kinds))))
     return conjunction(terms) if terms else None
 

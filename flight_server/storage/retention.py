@@ -1,7 +1,8 @@
 """Retention: which snapshots stay, and what is deleted when.
 
-A snapshot that is not among the newest is *retired*: a marker next to its manifest hides it from new readers. After a
-grace its files are deleted, unless a kept snapshot has them too; other processes' readers can't be seen, so the grace
+A snapshot that is not among the newest is *retired*: a marker next to its manifest hides it from those who look for
+one. Who has its number, in a ticket or a dataset, may go on opening it for half of a grace; when all of that is over
+its files are deleted, unless a kept snapshot has them too. Other processes' readers can't be seen, so half of the grace
 must be longer than the longest stream. Its manifest stays longer still, to keep its number taken (``commit``).
 
 What if a commit is running? Its new files have two names, in its staging folder and in ``raw``, and its manifest can
@@ -26,9 +27,15 @@ _AWAY = ".away-"
 
 
 def retire(paths: RepoPaths, keep: int) -> None:
-    """Hide all but the ``keep`` newest snapshots from new readers."""
+    """Hide all but the ``keep`` newest snapshots from those who look for one."""
     for number in paths.visible_numbers()[:-keep]:
         paths.retired(number).touch(exist_ok=True)
+
+
+def lingers(paths: RepoPaths, number: int, seconds: float) -> bool:
+    """Whether a snapshot was retired no longer than so many seconds ago."""
+    marker = paths.retired(number)
+    return number >= 0 and paths.manifest(number).exists() and marker.exists() and not _is_older(marker, seconds)
 
 
 def sweep(paths: RepoPaths, age: float) -> None:

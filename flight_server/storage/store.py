@@ -28,11 +28,12 @@ HOUR = 3600.0
 class Store:
     """A folder of repos.
 
-    ``keep`` snapshots of each stay; files of older ones are deleted ``grace`` seconds after. A transaction with which
-    nothing is done for ``idle`` seconds is aborted; one whose process died is swept after twice that.
+    ``keep`` snapshots of each stay. Older ones are retired: whoever knows their number may open them for half of
+    ``grace`` seconds, and their files are deleted when all of it is over. A transaction with which nothing is done for
+    ``idle`` seconds is aborted; one whose process died is swept after twice that.
     """
 
-    def __init__(self, root: Path | str, *, keep: int = 5, grace: float = HOUR, idle: float = HOUR) -> None:
+    def __init__(self, root: Path | str, *, keep: int = 5, grace: float = 2 * HOUR, idle: float = HOUR) -> None:
         self.root = Path(root)
         self._keep = max(keep, 1)
         self._grace = grace
@@ -67,7 +68,7 @@ class Store:
         numbers = self._numbers(paths)
         if number is None:
             number = numbers[-1]
-        elif number not in numbers:
+        elif number not in numbers and not retention.lingers(paths, number, self._grace / 2):
             raise UnknownSnapshotError(f"{repo} has no snapshot {number}; allowed: {one_of(map(str, numbers))}")
         return self._opened(paths, load(paths, number))
 

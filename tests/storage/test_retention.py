@@ -1,4 +1,6 @@
 import gc
+import os
+import time
 from pathlib import Path
 
 import pytest
@@ -20,13 +22,27 @@ def stored(store: Store) -> int:
 
 
 def test_the_newest_snapshots_are_kept_and_older_ones_are_unknown(tmp_path: Path):
-    store = Store(tmp_path, keep=3)
+    store = Store(tmp_path, keep=3, grace=0.0)
     for value in range(6):
         committed(store, value)
     assert [snapshot.number for snapshot in store.snapshots("r")] == [4, 5, 6]
     assert pairs_of(store.snapshot("r", 4).read(ROWS)) == [("a", 3)]
     with pytest.raises(UnknownSnapshotError, match="allowed: 4, 5, 6"):
         store.snapshot("r", 3)
+
+
+def test_who_has_the_number_of_a_retired_snapshot_may_open_it_for_half_of_the_grace(tmp_path: Path):
+    store = Store(tmp_path, keep=1, grace=100.0)
+    for value in range(3):
+        committed(store, value)
+    assert [snapshot.number for snapshot in store.snapshots("r")] == [3]
+    assert pairs_of(store.snapshot("r", 1).read(ROWS)) == [("a", 0)]
+    [marker] = tmp_path.rglob("*1.retired")
+    long_ago = time.time() - 51
+    os.utime(marker, (long_ago, long_ago))
+    with pytest.raises(UnknownSnapshotError, match="allowed: 3"):
+        store.snapshot("r", 1)
+    assert pairs_of(store.snapshot("r", 2).read(ROWS)) == [("a", 1)]
 
 
 def test_files_that_only_retired_snapshots_have_are_deleted_after_the_grace(tmp_path: Path):
