@@ -2,7 +2,9 @@
 
 import importlib
 import importlib.util
+import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import click
@@ -53,8 +55,23 @@ def watch_and_ingest(client: Client, source: Source, came: Signals) -> None:
 def changes(root: Path, end: Signals) -> Iterator[None]:
     """Something once the folder is watched, for what changed before that; then whenever files may have changed.
 
-    It is over soon after ``end`` is set.
+    A folder that is removed and made again, as by a new checkout, is watched again. It is over soon after ``end`` is
+    set.
     """
+    while not end.is_set():
+        with suppress(FileNotFoundError):
+            yield from _changes_of(root, end, _identity(root))
+        if not end.is_set():
+            time.sleep(LOOK_MILLISECONDS / 1000)
+
+
+def _identity(folder: Path) -> tuple[int, int]:
+    status = folder.stat()
+    return status.st_dev, status.st_ino
+
+
+def _changes_of(root: Path, end: Signals, known: tuple[int, int]) -> Iterator[None]:
+    """The same, for as long as it is the folder that is known."""
     watch: Callable[..., Iterator[set[object]]] = importlib.import_module(LIBRARY).watch
     events = watch(
         root,
@@ -66,6 +83,8 @@ def changes(root: Path, end: Signals) -> Iterator[None]:
     )
     has_begun = False
     for event in events:
+        if _identity(root) != known:
+            return
         if event or not has_begun:
             has_begun = True
             yield

@@ -1,6 +1,7 @@
 """Bytes of the wire to requests and back. Descriptors, tickets, criteria and action bodies are UTF-8 JSON objects."""
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, get_args
@@ -14,6 +15,8 @@ from flight_server.storage.staging import Mode
 
 MODES: tuple[Mode, ...] = get_args(Mode)
 MAX_BYTES = 16 * 1024 * 1024
+MAX_NESTING = 256  # Python's parser recurses, on a stack that is a thread's own, and bounded by what others set
+_TOKEN = re.compile(rb'"|\\.|[\[\]{}]', re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -37,6 +40,8 @@ def json_object(what: str, data: bytes) -> dict[str, Any]:
         raise BadRequestError(f"{what} has {len(data)} bytes, at most {MAX_BYTES} are allowed")
     if not data:
         return {}
+    if _nesting(data) > MAX_NESTING:
+        raise BadRequestError(f"{what} is nested more than {MAX_NESTING} deep")
     try:
         document = json.loads(data.decode(), parse_constant=_refuse, object_pairs_hook=_unique)
         json.dumps(document, ensure_ascii=False).encode()  # an escape may be half of a surrogate pair: no text
@@ -45,6 +50,26 @@ def json_object(what: str, data: bytes) -> dict[str, Any]:
     if not isinstance(document, dict):
         raise BadRequestError(f"{what} must be a JSON object")
     return document
+
+
+def _nesting(data: bytes) -> int:
+    """How deep brackets are nested in JSON; those inside of texts don't count."""
+    if data.count(b"[") + data.count(b"{") <= MAX_NESTING:
+        return 0
+    depth = deepest = 0
+    is_text = False
+    for token in _TOKEN.finditer(data):
+        match token[0]:
+            case b'"':
+                is_text = not is_text
+            case b"[" | b"{" if not is_text:
+                depth += 1
+                deepest = max(deepest, depth)
+                if deepest > MAX_NESTING:
+                    break
+            case b"]" | b"}" if not is_text:
+                depth -= 1
+    return deepest
 
 
 def json_bytes(document: Mapping[str, Any]) -> bytes:

@@ -5,9 +5,11 @@ from a whole repo becomes an artifact first.
 """
 
 import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
+from typing import TypeVar
 
 import pyarrow as pa
 
@@ -23,10 +25,11 @@ from flight_server.serving.catalog import PartCatalog, is_cut
 from flight_server.serving.forms import Form
 from flight_server.serving.plans import Ready
 from flight_server.storage.artifact_file import Artifact, Span
-from flight_server.storage.errors import StoreCorruptError
+from flight_server.storage.errors import StorageError, StoreCorruptError
 from flight_server.storage.paths import Part
 
 LOG = logging.getLogger("flight_server")
+Written = TypeVar("Written")
 
 
 @dataclass(frozen=True)
@@ -124,14 +127,30 @@ def _computed(unit: Unit) -> Batches:
 def _teed(unit: Unit, fingerprint: str, rows: Batches) -> Batches:
     """The rows, which are an artifact when all of them were taken; a disk that is full only costs the artifact."""
     artifacts = unit.catalog.results.artifacts
-    draft = artifacts.draft(unit.ready.schema)
+    draft = _unless_refused(unit, partial(artifacts.draft, unit.ready.schema))
+    if draft is None:
+        yield from rows
+        return
+    is_whole = True
     try:
         with closing(rows):
             for batch in rows:
-                yield draft.write(batch)
-        artifacts.keep(fingerprint, draft)
+                written = _unless_refused(unit, partial(draft.write, batch)) if is_whole else None
+                is_whole = written is not None
+                yield batch if written is None else written
+        if is_whole:
+            _unless_refused(unit, partial(artifacts.keep, fingerprint, draft))
     finally:
         artifacts.discard(draft)  # where it was kept it has another name
+
+
+def _unless_refused(unit: Unit, write: Callable[[], Written]) -> Written | None:
+    """What ``write`` gives; nothing where the disk refuses, which is noted in the log."""
+    try:
+        return write()
+    except StorageError as error:
+        LOG.warning("%s is not kept: %s", unit.output.name, error)
+        return None
 
 
 def _kept(unit: Unit, artifact: Artifact) -> Batches:

@@ -35,7 +35,7 @@ class ArtifactStore:
         self.limit = limit
         self._lock = Lock()
         self._bytes = 0
-        with writing("the folder of artifacts"):
+        with suppress(OSError):  # where nothing can be kept, much can be read all the same
             folder.mkdir(parents=True, exist_ok=True)
         self._sweep()
         self._evict()
@@ -65,10 +65,13 @@ class ArtifactStore:
         return ArtifactWriter(self.folder / f"{_DRAFT}{uuid4().hex}", schema, compressed=compressed)
 
     def keep(self, fingerprint: str, draft: ArtifactWriter) -> Artifact:
-        """Finish a draft and give it its name. One over the limit can be read all the same, and is not kept."""
+        """Finish a draft and give it its name. One over the limit can be read all the same, and is not kept.
+
+        Raises StorageError, also where somebody deleted the draft.
+        """
         draft.finish()
-        finished = Artifact(draft.path)
         with writing("an artifact"):
+            finished = Artifact(draft.path)
             size = draft.path.stat().st_size
             if size > self.limit:
                 self.discard(draft)

@@ -72,6 +72,19 @@ def test_what_goes_wrong_is_said_and_the_watch_goes_on(code, tmp_path, says):
         assert server.stop(signal.SIGTERM) == 0
 
 
+def test_a_folder_that_is_removed_and_made_again_is_watched_again(code, tmp_path, says):
+    with serving("up", code, "--store", tmp_path / "store", "--watch") as server, connect(server.uri) as client:
+        server.read_lines(3)
+        shutil.rmtree(code)
+        time.sleep(1.5)
+        shutil.copytree(DEMO, code, ignore=shutil.ignore_patterns("__pycache__"))
+        (code / "again.py").write_text("def again():\n    pass\n")
+        says(server.process, "code: 15 files, 1 extracted, ")
+        (code / "later.py").write_text("x = 1\n")
+        says(server.process, "code: 16 files, 1 extracted, ")
+        assert "again" in client.read("code", "cst_defs").read_all()["name"].to_pylist()
+
+
 def test_ingest_watches_for_a_server_elsewhere(code, tmp_path, says):
     words = [*COMMAND, "ingest", str(code), "--watch", "--to"]
     with (

@@ -4,6 +4,7 @@ import importlib
 import os
 import shutil
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from extract_rows import DEMO, rows_of, rows_of_source, tables_of
@@ -58,6 +59,30 @@ def test_a_callers_recursion_limit_makes_no_difference(tmp_path):
         sys.setrecursionlimit(limit)
 
 
+def test_extractions_side_by_side_leave_the_recursion_limit_as_it_was(tmp_path):
+    limit = sys.getrecursionlimit()
+    for number in range(8):
+        (tmp_path / f"m{number}.py").write_text("x = 1\n" * 300)
+    files = scan(tmp_path)
+
+    def rows(_):
+        return sum(batch.num_rows for _, batch in extract(files, repo="r", parts=1, jobs=1))
+
+    with ThreadPoolExecutor(4) as threads:
+        assert len(set(threads.map(rows, range(8)))) == 1
+    assert sys.getrecursionlimit() == limit
+
+
+def test_a_file_that_was_deleted_since_it_was_listed_has_no_rows(tmp_path):
+    for name in ("gone.py", "here.py"):
+        (tmp_path / name).write_text("x = 1\n")
+    files = scan(tmp_path)
+    (tmp_path / "gone.py").unlink()
+    tables = dict(extract(files, repo="r", parts=1, jobs=1))
+    assert tables["repo_files"]["path"].to_pylist() == ["here.py"]
+    assert "cst_parse_errors" not in tables
+
+
 def test_long_chains_of_calls_have_no_name_and_rows_stay_small(tmp_path):
     rows = rows_of_source(tmp_path, "import a\na" + ".b()" * 900)
     named = [row for row in rows["cst_callsites"] if row["callee_qnames"]]
@@ -80,13 +105,6 @@ def test_source_that_parses_but_does_not_compile(tmp_path):
     rows = rows_of_source(tmp_path, "def f(a, a): f()\nreturn 1\nnonlocal x\nawait y\n")
     assert rows["cst_parse_errors"] == []
     assert len({row["param_id"] for row in rows["cst_params"]}) == 2
-
-
-def test_a_file_that_is_gone(tmp_path):
-    rows = rows_of(tmp_path / "gone.py")
-    (error,) = rows["cst_parse_errors"]
-    assert (error["error_type"], error["meta"]) == ("FileNotFoundError", [("stage", "read")])
-    assert rows["repo_files"] == []
 
 
 def test_a_pipe_is_never_opened(tmp_path):

@@ -73,6 +73,8 @@ BAD_TICKETS = {
     "where infinite": (seeded(**where("=", START, "")).replace(b'""', b"1e999"), "invalid_filter"),
     "where deep": (seeded(where=1).replace(b"1}", DEEP + b"}"), "invalid_filter"),
     "nested without end": (b"[" * 100_000, "bad_request"),
+    "nested a little too deep": (b"[" * 257 + b"]" * 257, "bad_request"),
+    "brackets in a text": (seeded(columns=["[{" * 1000]), "unknown_column"),
     "where nested without end": (seeded(where=1).replace(b"1}", b'{"op":"not","args":[' * 100_000), "bad_request"),
     "where of many terms": (
         seeded(**where("or", *[where("=", START, n)["where"] for n in range(20_000)])),

@@ -144,3 +144,22 @@ def test_without_room_for_artifacts_results_are_right(tmp_path, counted, dataset
     put_names(service, {path: [("x", 1)] for path in FILES}, files=PARTS_4)
     assert names_of(service, dataset).num_rows > 0
     assert list((tmp_path / "artifacts").iterdir()) == []
+
+
+def test_where_nothing_can_be_written_the_rows_come_all_the_same(service, tmp_path, counted):
+    first = names_of(service, "by_part")
+    shutil.rmtree(tmp_path / "artifacts")
+    (tmp_path / "artifacts").write_text("no folder")
+    assert names_of(service, "by_part").equals(first)
+    again = service_of(tmp_path, counted)
+    assert names_of(again, "by_part").equals(first)
+    assert counted.calls["by_part"] == 12
+
+
+def test_a_draft_that_somebody_deletes_costs_the_artifact_alone(service, tmp_path):
+    put_many(service, 6 * 64 * 1024)
+    with closing(open_read(service.read(Request("r", "by_rows")), lambda: None).batches) as batches:
+        rows = next(batches).num_rows
+        shutil.rmtree(tmp_path / "artifacts")
+        rows += sum(batch.num_rows for batch in batches)
+    assert rows == names_of(service, "by_rows").num_rows

@@ -12,6 +12,7 @@ from flight_client.client import Client
 from flight_client.errors import FlightClientError
 from flight_client.extract import DEFAULT_LAYERS, EXTRACTED, EXTRACTOR_VERSION, SourceFile, extract, scan
 from flight_client.extract.layers import known_layers, tables_of
+from flight_client.extract.scan import NotAFolderError
 from flight_client.extract.tables import SCHEMAS
 from flight_client.puts import PutStream
 
@@ -148,6 +149,7 @@ def _ingest(client: Client, source: Source, progress: Progress | None) -> Ingest
             with closing(batches):
                 rows |= _put(_streams(client, repo, txn, each, work.changed), batches)
         _put(_outdated(client, repo, txn, work, served.versions.keys() - set(rows)), ())
+        _check_folder(source.root)
         committed = client.commit(txn, rows, removed=work.removed)
     except BaseException:
         with suppress(FlightClientError):  # the error that led here says more
@@ -155,6 +157,12 @@ def _ingest(client: Client, source: Source, progress: Progress | None) -> Ingest
         raise
     snapshot = _whole(committed["snapshot"])
     return Ingested(repo, len(files), work.extracted, len(work.removed), rows, snapshot, work.changed)
+
+
+def _check_folder(root: Path) -> None:
+    """Files that vanish have no rows: where all have vanished with their folder, the server's rows stay."""
+    if not root.is_dir():
+        raise NotAFolderError(f"{root} was removed meanwhile")
 
 
 def _served(client: Client, repo: str) -> _Served:

@@ -122,6 +122,8 @@ def _extract_files(chunk: Chunk) -> list[_FileRows]:
         found = _FileRows(member, chunk.repo, chunk.layers)
         try:
             found.extract()
+        except FileNotFoundError:
+            continue  # it was deleted since it was listed: it has no rows, as at the next ingest
         except (OSError, *SOURCE_ERRORS) as error:
             found.tables |= Failure.of(found.stage, error).tables()
         files.append(found)
