@@ -27,8 +27,10 @@ from arrowdsl.compute.expr import (
     to_arrow,
 )
 from arrowdsl.errors import SchemaMismatchError, one_of
+from arrowdsl.plan.batches import Batches
 from arrowdsl.plan.nodes import Aggregate, Empty, Filter, Join, Plan, Project, Scan, Sort, inputs, with_inputs
 from arrowdsl.plan.source import Catalog, DatasetSource
+from arrowdsl.plan.stopping import check_stopped
 from arrowdsl.schema.schema import columns_of, empty_table
 
 KNOWN_STEPS = 8192
@@ -45,13 +47,16 @@ class Compiled:
     declaration: acero.Declaration
     schema: pa.Schema
 
-    def open(self) -> pa.RecordBatchReader:
-        """A lazy, serial reader: threads would read ahead without bound.
-
-        Unless closed, it drains its source. Closing it when the plan could not start aborts the process, so read a
-        batch before.
-        """
-        return self.declaration.to_reader(use_threads=False)
+    def batches(self) -> Batches:
+        """The rows, lazily and serially: threads would read ahead without bound."""
+        reader = self.declaration.to_reader(use_threads=False)  # unless closed, it drains its source
+        first = next(reader, None)  # raises if the plan can't start: to close the reader then aborts the process
+        with reader:
+            if first is not None:
+                yield first
+            for batch in reader:
+                check_stopped()
+                yield batch
 
 
 def nothing(_: Plan) -> None:
@@ -86,6 +91,18 @@ def table_source(table: pa.Table) -> Compiled:
 def extend(source: Compiled, node: Filter | Project) -> Compiled:
     """A filter or projection behind ``source``, whatever stands below the node itself."""
     return _behind(node, source)
+
+
+def matching(batch: pa.RecordBatch, predicate: Expr) -> pa.Array:
+    """A mask of the rows for which the predicate is true; dictionary columns count by their values."""
+    read = [name for name in batch.schema.names if name in columns(predicate)] or batch.schema.names[:1]
+    rows = pa.Table.from_batches([batch.select(read)])
+    for place, column in enumerate(rows.schema):
+        if pa.types.is_dictionary(column.type):
+            rows = rows.set_column(place, column.name, rows.column(place).cast(column.type.value_type))
+    source = table_source(rows)
+    masks = extend(source, Project(Empty(source.schema), (("mask", predicate),))).batches()
+    return pa.concat_arrays([mask.column(0) for mask in masks])
 
 
 def _scan(scan: Scan, catalog: Catalog) -> Compiled:

@@ -12,13 +12,12 @@ from functools import partial, reduce
 
 import pyarrow as pa
 
-from arrowdsl.compute.expr import Column, Expr, columns
+from arrowdsl.compute.expr import Column, Expr
 from arrowdsl.compute.kernels import explode, whole_groups
 from arrowdsl.errors import SchemaMismatchError, one_of
 from arrowdsl.plan.batches import Batches, Stream, decoded
-from arrowdsl.plan.compile import Compiled, compile_plan, extend, read_columns, skipping, table_source
-from arrowdsl.plan.files import batches_of, is_parquet
-from arrowdsl.plan.files import schema_of as file_schema
+from arrowdsl.plan.compile import Compiled, compile_plan, extend, table_source
+from arrowdsl.plan.files import is_parquet, scanned
 from arrowdsl.plan.nodes import (
     Aggregate,
     Empty,
@@ -93,8 +92,8 @@ def _open(plan: Plan, catalog: Catalog) -> Stream:
         case Kernel():
             coded = open_coded(plan, catalog)
             return Stream(plain(coded.schema), decoded(coded.batches))
-        case Scan() if _reads_files(plan, catalog):
-            return _scanned(plan, catalog)
+        case Scan() if (files := _files(plan, catalog)) is not None:
+            return scanned(plan, files)
         case Filter(child) | Project(child) if _needs_runner(child, catalog):
             return _row_wise(plan, catalog)
         case _:
@@ -145,57 +144,25 @@ def is_absent(plan: Plan, catalog: Catalog) -> bool:
             return False
 
 
-def matching(batch: pa.RecordBatch, predicate: Expr) -> pa.Array:
-    """A mask of the rows for which the predicate is true; dictionary columns count by their values."""
-    read = [name for name in batch.schema.names if name in columns(predicate)] or batch.schema.names[:1]
-    rows = pa.Table.from_batches([batch.select(read)])
-    for place, column in enumerate(rows.schema):
-        if pa.types.is_dictionary(column.type):
-            rows = rows.set_column(place, column.name, rows.column(place).cast(column.type.value_type))
-    source = table_source(rows)
-    masks = _read(extend(source, Project(Empty(source.schema), (("mask", predicate),))))
-    return pa.concat_arrays([mask.column(0) for mask in masks])
-
-
 def _needs_runner(plan: Plan, catalog: Catalog) -> bool:
     """Whether the rows come out of this module, so that what is above them goes batch by batch too."""
     match plan:
         case Union() | Ref() | Explode() | Kernel():
             return True
         case Scan():
-            return _reads_files(plan, catalog)
+            return _files(plan, catalog) is not None
         case Filter(child) | Project(child):
             return _needs_runner(child, catalog)
         case _:
             return False
 
 
-def _reads_files(scan: Scan, catalog: Catalog) -> bool:
-    """Whether the scan's rows come from Parquet files, and not from what branches share."""
+def _files(scan: Scan, catalog: Catalog) -> DatasetSource | None:
+    """The Parquet files that the scan's rows come from, unless branches share them."""
     if isinstance(catalog, SharingCatalog) and scan.table in catalog.alike.scans:
-        return False
-    return is_parquet(catalog.source(scan.table))
-
-
-def _scanned(scan: Scan, catalog: Catalog) -> Stream:
-    """The columns and rows that the scan names."""
+        return None
     source = catalog.source(scan.table)
-    if not isinstance(source, DatasetSource):
-        raise SchemaMismatchError(f"table {scan.table} is no dataset")
-    wanted = tuple(source.schema.names) if scan.columns is None else scan.columns
-    read, schema = read_columns(scan, wanted), file_schema(source, wanted)
-    rows = batches_of(source, read, skipping(scan.predicate, source.dataset.schema))
-    predicate = scan.predicate
-    if predicate is None:
-        return Stream(schema, rows)
-
-    def filtered() -> Batches:
-        with closing(rows):
-            for batch in rows:
-                kept = batch.filter(matching(batch, predicate))
-                yield rebuilt(kept.select(wanted), schema)
-
-    return Stream(schema, filtered())
+    return source if is_parquet(source) else None
 
 
 def _chain(plans: Iterable[tuple[Plan, Catalog]]) -> Stream:
@@ -232,7 +199,8 @@ def _check_alike(first: pa.Schema, following: pa.Schema) -> None:
 
 
 def _compiled(plan: Plan, catalog: Catalog) -> Batches:
-    yield from _read(compile_plan(plan, catalog, lambda boundary: run_plan(boundary, catalog), partial(_kept, catalog)))
+    known = partial(_kept, catalog)
+    yield from compile_plan(plan, catalog, lambda boundary: run_plan(boundary, catalog), known).batches()
 
 
 def _kept(catalog: Catalog, plan: Plan) -> pa.Table | None:
@@ -241,17 +209,6 @@ def _kept(catalog: Catalog, plan: Plan) -> pa.Table | None:
         return None
     stream = open_stream(plan, catalog)
     return catalog.collected(plan, stream.schema, stream.batches)
-
-
-def _read(compiled: Compiled) -> Batches:
-    reader = compiled.open()
-    first = next(reader, None)  # raises if the plan can't start, and then the reader must not be closed
-    with reader:
-        if first is not None:
-            yield first
-        for batch in reader:
-            check_stopped()
-            yield batch
 
 
 def _exploded(node: Explode, source: Stream) -> Batches:
@@ -300,7 +257,7 @@ def _row_wise(plan: Filter | Project, catalog: Catalog) -> Stream:
         nodes.pop()
 
     def steps(rows: pa.Table) -> Batches:
-        batches = _read(reduce(extend, nodes, table_source(rows))) if nodes else iter(rows.to_batches())
+        batches = reduce(extend, nodes, table_source(rows)).batches() if nodes else iter(rows.to_batches())
         return (reduce(_choose, chosen, batch) for batch in batches)
 
     def schema() -> pa.Schema:

@@ -55,13 +55,15 @@ def watch_and_ingest(client: Client, source: Source, came: Signals) -> None:
 def changes(root: Path, end: Signals) -> Iterator[None]:
     """Something once the folder is watched, for what changed before that; then whenever files may have changed.
 
-    A folder that is removed and made again, as by a new checkout, is watched again. It is over soon after ``end`` is
-    set.
+    A folder that is removed and made again, as by a new checkout, is watched again; its going is a change. It is over
+    soon after ``end`` is set.
     """
     while not end.is_set():
         with suppress(FileNotFoundError):
             yield from _changes_of(root, end, _identity(root))
         if not end.is_set():
+            yield
+        while not end.is_set() and not root.is_dir():
             time.sleep(LOOK_MILLISECONDS / 1000)
 
 

@@ -16,7 +16,7 @@ import pyarrow as pa
 
 from arrowdsl.plan.batches import Stream, decoded
 from arrowdsl.plan.fingerprint import digest
-from arrowdsl.plan.nodes import Plan, Ref, Scan, Scope
+from arrowdsl.plan.nodes import Ref, Scan, Scope
 from arrowdsl.plan.optimize import optimize
 from arrowdsl.plan.runner import open_coded
 from arrowdsl.plan.source import DatasetSource, PlanCatalog, PlanSource, Schemas, Source
@@ -176,7 +176,7 @@ class PartCatalog:
             whole = (batch for piece in pieces.pop(part) for batch in piece.to_batches())
             yield from ((part, batch) for batch in ready.form.batches(decoded(whole)))
 
-    def _content(self, node: Plan, *, computing: bool) -> object:
+    def _content(self, node: Scan | Ref, *, computing: bool) -> object:
         """What stands for the rows that a node of a plan brings in from outside."""
         match node:
             case Scan(table, columns) if self.part == "global":
@@ -186,8 +186,6 @@ class PartCatalog:
             case Ref():
                 part = self.slice_of(node)
                 return [each.rows_hash(ready, node, part, computing=computing) for each, ready in self._referred(node)]
-            case _:
-                return None
 
     def rows_hash(self, ready: Ready, ref: Ref, part: Part | None, *, computing: bool) -> str | None:
         """A hash of the columns that ``ref`` takes of an output in this part."""

@@ -41,7 +41,7 @@ class Ready:
         return self.form.schema
 
     @cached_property
-    def sources(self) -> tuple[Plan, ...]:
+    def sources(self) -> tuple[Scan | Ref, ...]:
         """The tables and other outputs that the rows are computed from, with the columns that are read."""
         return tuple(dict.fromkeys(node for node in walk(self.plan) if isinstance(node, Scan | Ref)))
 

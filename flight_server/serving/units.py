@@ -16,8 +16,9 @@ import pyarrow as pa
 from arrowdsl.compute import expr as expressions
 from arrowdsl.compute.expr import Expr
 from arrowdsl.plan.batches import Batches
+from arrowdsl.plan.compile import matching
 from arrowdsl.plan.nodes import Empty, Plan, Scope
-from arrowdsl.plan.runner import matching, open_stream
+from arrowdsl.plan.runner import open_stream
 from arrowdsl.plan.stopping import check_stopped
 from arrowdsl.schema.schema import rebuilt
 from flight_server.pipeline.driver import Output

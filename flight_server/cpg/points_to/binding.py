@@ -8,9 +8,10 @@ The values in the body of an enumeration are read as its members.
 import numpy as np
 
 from flight_server.cpg.points_to.attributes import own
-from flight_server.cpg.points_to.calls import call_function, give
+from flight_server.cpg.points_to.calls import call_function
 from flight_server.cpg.points_to.columns import Ints, Mask, constant, is_in
 from flight_server.cpg.points_to.heap import Kind
+from flight_server.cpg.points_to.parameters import give
 from flight_server.cpg.points_to.relations import Family
 from flight_server.cpg.points_to.world import World
 

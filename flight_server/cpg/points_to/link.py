@@ -14,8 +14,8 @@ from flight_server.contracts.builtin_names import BUILTIN_NAMES
 from flight_server.cpg.points_to.columns import Codes, Ints, Mask, constant, ints, is_in, pack, spread
 from flight_server.cpg.points_to.heap import Kind
 from flight_server.cpg.points_to.interning import Strings, Texts, texts
+from flight_server.cpg.points_to.library_names import external_of
 from flight_server.cpg.points_to.source import rows_where
-from flight_server.cpg.points_to.start import external_of
 from flight_server.cpg.points_to.world import World
 
 

@@ -6,9 +6,9 @@ import pyarrow as pa
 
 from arrowdsl.plan.stopping import check_stopped
 from flight_server.cpg.points_to.inputs import whole
+from flight_server.cpg.points_to.library_names import fixed_names
 from flight_server.cpg.points_to.solve import solve
 from flight_server.cpg.points_to.source import number_source
-from flight_server.cpg.points_to.start import fixed_names
 from flight_server.cpg.points_to.tables import relations
 
 

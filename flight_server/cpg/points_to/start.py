@@ -4,76 +4,25 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from flight_server.contracts.builtin_names import BUILTIN_ATTRIBUTES, BUILTIN_NAMES
-from flight_server.cpg.points_to import programs
 from flight_server.cpg.points_to.columns import Ints, Mask, distinct, ints, pack, table
 from flight_server.cpg.points_to.heap import Kind, Shape
 from flight_server.cpg.points_to.interning import numbered
 from flight_server.cpg.points_to.keys import EVERY, SOME
-from flight_server.cpg.points_to.models import OPERATORS
+from flight_server.cpg.points_to.library_names import SHAPES, name_library
 from flight_server.cpg.points_to.passing import find_passed
-from flight_server.cpg.points_to.programs import compile_models
 from flight_server.cpg.points_to.relations import Family, Together
 from flight_server.cpg.points_to.source import Source, beginnings, flags, rows_where
 from flight_server.cpg.points_to.world import World
 
-_SHAPES = {
-    "list": Shape.LIST,
-    "tuple": Shape.TUPLE,
-    "set": Shape.SET,
-    "dict": Shape.DICT,
-    "generator": Shape.GENERATOR,
-    "str": Shape.STR,
-    "bytes": Shape.BYTES,
-    "int": Shape.INT,
-    "float": Shape.FLOAT,
-    "complex": Shape.COMPLEX,
-    "bool": Shape.BOOL,
-    "none": Shape.NONE,
-    "ellipsis": Shape.ELLIPSIS,
-}
-_LITERALS = {**_SHAPES, "prefix": Shape.STR}
+_LITERALS = {**SHAPES, "prefix": Shape.STR}
 _DOUBLE = 2  # what ``star`` is for ``**x``
 _CONTAINERS = ("list", "tuple", "set", "dict", "generator")
-_TUPLE_TYPE = "typing.NamedTuple"
-_NAMESPACE = "argparse.ArgumentParser.parse_args"
-_ENTERS = "contextlib.AbstractContextManager.__enter__"
-_VOCABULARY = ("typing", "typing_extensions", "collections", "types", "abc")
-_PROTOCOLS = ("typing.Protocol", "typing_extensions.Protocol")
-_BARE_TYPES = ("abc.ABC", "builtins.object", "typing.Generic", *_PROTOCOLS)
-_OBJECT_METHODS = ("__init__", "__new__", "__init_subclass__", "__setattr__", "__delattr__", "__getattribute__")
-_TYPES = {
-    **{shape: f"builtins.{name}" for name, shape in _SHAPES.items()},
-    Shape.NONE: "builtins.NoneType",
-    Shape.ELLIPSIS: "builtins.ellipsis",
-    Shape.DEQUE: "collections.deque",
-    Shape.QUEUE: "queue.Queue",
-    Shape.FUTURE: "concurrent.futures.Future",
-}
-
-
-def fixed_names() -> tuple[str, ...]:
-    """Names that need keys although no source may spell them."""
-    return tuple(
-        sorted(
-            {
-                *programs.names(),
-                *BUILTIN_NAMES,
-                *(step for dotted in (*_TYPES.values(), *_BARE_TYPES, _TUPLE_TYPE) for step in dotted.split(".")),
-                "enum",
-                *_ENTERS.split("."),
-                *_NAMESPACE.split("."),
-                *_VOCABULARY,
-                *_OBJECT_METHODS,
-            }
-        )
-    )
 
 
 def begin(source: Source) -> World:
     """A repo's facts, ready for the rules."""
     world = World(source)
-    _name_library(world)
+    name_library(world)
     _adopt_variables(world)
     _allocate(world)
     world.copy(source.place["flow_copies", "dst"], source.place["flow_copies", "src"])
@@ -92,50 +41,6 @@ def begin(source: Source) -> World:
     world.add(Family.ANNOTATION, annotation, annotated)
     world.annotated_items = _annotated_items(world)
     return world
-
-
-def external_of(world: World, dotted: pa.Array) -> Ints:
-    """The externals of dotted names."""
-    if not len(dotted):
-        return ints([])
-    steps = pc.split_pattern(dotted, ".")
-    keys = world.keys.all.find(pc.list_flatten(steps))
-    lengths = pc.list_value_length(steps).to_numpy(zero_copy_only=False)
-    paths = np.zeros((len(dotted), int(lengths.max())), np.int64)
-    row = np.repeat(np.arange(len(dotted)), lengths)
-    paths[row, np.arange(len(keys)) - np.repeat(np.cumsum(lengths) - lengths, lengths)] = keys
-    return world.heap.dotted(paths)
-
-
-def _name_library(world: World) -> None:
-    """Externals that are known by name: types of literals, and what has a model."""
-    world.builtins = int(external_of(world, pa.array(["builtins"]))[0])
-    world.annotation_roots = external_of(world, pa.array(_VOCABULARY))
-    world.tuple_types = external_of(world, pa.array([_TUPLE_TYPE]))
-    world.enum_module = int(external_of(world, pa.array(["enum"]))[0])
-    world.namespace = int(external_of(world, pa.array([_NAMESPACE]))[0])
-    world.enters = int(external_of(world, pa.array([_ENTERS]))[0])
-    world.operators = np.sort(world.keys.all.find(pa.array(sorted(OPERATORS))))
-    world.object_type = int(external_of(world, pa.array(["builtins.object"]))[0])
-    world.object_methods = np.sort(world.keys.all.find(pa.array(_OBJECT_METHODS)))
-    world.bare_types = np.sort(external_of(world, pa.array(_BARE_TYPES)))
-    world.protocol_types = external_of(world, pa.array(_PROTOCOLS))
-    world.value_attributes = _value_attributes(world)
-    types = external_of(world, pa.array([_TYPES[shape] for shape in Shape]))
-    world.shape_types = np.concatenate([[0], types])
-    world.programs = compile_models(world.keys.numbers)
-    dotted = pa.array([name.replace("()", ".()") for name in world.programs.dotted])
-    modelled = external_of(world, dotted)
-    world.models, world.type_shapes = (np.zeros(world.heap.objects, np.int64) for _ in range(2))
-    world.models[modelled] = np.arange(1, len(modelled) + 1)
-    world.type_shapes[types] = ints(list(Shape))
-
-
-def _value_attributes(world: World) -> Ints:
-    """The packed (shape, key) of the attributes that values of built-in types have, sorted."""
-    known = [(_SHAPES[name], pa.array(sorted(attributes))) for name, attributes in BUILTIN_ATTRIBUTES.items()]
-    shapes = np.repeat([shape for shape, _ in known], [len(names) for _, names in known])
-    return np.sort(pack(shapes, world.keys.all.find(pa.chunked_array([names for _, names in known]))))
 
 
 def _adopt_variables(world: World) -> None:
