@@ -31,6 +31,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from flight_client import connect
+from flight_client.contracts.ids import file_id, parts_for
 from flight_client.extract import DEFAULT_LAYERS, EXTRACTED, SourceFile, extract, scan
 from flight_client.extract.chunk import PARSE_DEPTH
 from flight_client.extract.layers import layer_tables
@@ -38,7 +39,6 @@ from flight_client.extract.source import decode, read
 from flight_client.extract.tables import SCHEMAS, Rows
 from flight_client.extract.walk import Walk
 from flight_server.cli.session import open_server
-from flight_server.contracts.ids import file_id, parts_for
 
 PROVIDERS = ("QualifiedNameProvider", "ByteSpanPositionProvider", "ExpressionContextProvider")
 

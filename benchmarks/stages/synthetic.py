@@ -8,8 +8,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from flight_client import connect
-from flight_server.contracts.ids import file_id
-from flight_server.contracts.raw import RAW_TABLES
+from flight_client.contracts.ids import file_id
+from flight_client.contracts.raw import RAW_TABLES
 from stages.machine import served
 
 CHUNK, FILES = 1 << 18, 1024

@@ -7,6 +7,8 @@ import click
 import pyarrow as pa
 
 from flight_client import Client
+from flight_client.contracts.raw import RAW_TABLES
+from flight_client.contracts.tables import BY_CONTRACT
 from flight_client.ingest import Source
 from flight_server.cli.files import read_file
 from flight_server.cli.progress import ingest_with_progress, with_source
@@ -14,8 +16,6 @@ from flight_server.cli.runtime import Runtime, inspect_and_put, with_runtime
 from flight_server.cli.scip import SCIP_OPTIONS, put_index
 from flight_server.cli.session import client_of, interruptible, with_client, with_writing_client
 from flight_server.cli.watch import WATCH_OPTION, watch_and_ingest
-from flight_server.contracts.raw import RAW_TABLES
-from flight_server.contracts.tables import BY_CONTRACT
 
 
 @click.command()

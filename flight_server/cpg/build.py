@@ -9,7 +9,7 @@ import pyarrow as pa
 from arrowdsl.compute.expr import Expr, Literal, Parameter
 from arrowdsl.plan.nodes import Empty, Plan, Scan, bind_parameters
 from arrowdsl.plan.source import DatasetSource, PlanCatalog, PlanSource
-from flight_server.contracts.outputs import OUTPUTS
+from flight_client.contracts.outputs import OUTPUTS
 from flight_server.cpg.families import EdgeFamily, edges, sources
 from flight_server.cpg.graph import PART_EDGES, REPO_EDGES
 

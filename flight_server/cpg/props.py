@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from arrowdsl.compute.expr import Column
 from arrowdsl.plan.nodes import Plan, Union
-from flight_server.contracts.raw import RAW_TABLES
+from flight_client.contracts.raw import RAW_TABLES
 from flight_server.cpg import graph
 from flight_server.cpg.families import NodeFamily
 from flight_server.cpg.templates import matching, template

@@ -8,8 +8,8 @@ import pyarrow as pa
 
 from arrowdsl.compute.expr import Call, Column, Literal
 from arrowdsl.plan.nodes import Join, Kernel, KernelFunction, Plan
-from flight_server.cpg.points_to.inputs import INPUTS
-from flight_server.cpg.points_to.solution import solution
+from flight_server.points_to.inputs import INPUTS
+from flight_server.points_to.solution import solution
 
 _FIRST, *_SIDES = INPUTS
 VERSION = 2

@@ -4,7 +4,7 @@ from hamilton.function_modifiers import group, inject, source, tag
 
 from arrowdsl.plan.nodes import Plan, Scope
 from flight_server.cpg import resolution as resolved
-from flight_server.cpg.points_to.inputs import INPUTS
+from flight_server.points_to.inputs import INPUTS
 
 
 @tag(layer="resolve", kind="intermediate", scope=Scope.FIXPOINT)

@@ -11,8 +11,8 @@ from arrowdsl.compute.expr import Column, Literal, Parameter
 from arrowdsl.finalize import finalize, violations
 from arrowdsl.plan.nodes import Plan, Ref, Scope, Union, in_scan_order, sorted_by
 from arrowdsl.schema.schema import TableSpec
-from flight_server.contracts.raw import RAW_TABLES
-from flight_server.contracts.tables import TABLES
+from flight_client.contracts.raw import RAW_TABLES
+from flight_client.contracts.tables import TABLES
 from flight_server.pipeline import call_graph, checks, cpg_build, extraction, normalization, outputs, resolved, symbols
 
 MODULES = (extraction, normalization, symbols, outputs, call_graph, resolved, cpg_build, checks)

@@ -3,8 +3,8 @@
 from hamilton.function_modifiers import parameterize, tag_outputs, value
 
 from arrowdsl.plan.nodes import Plan, Scan, Scope
-from flight_server.contracts.raw import RAW_TABLES
-from flight_server.contracts.tables import partition_column
+from flight_client.contracts.raw import RAW_TABLES
+from flight_client.contracts.tables import partition_column
 
 
 @tag_outputs(

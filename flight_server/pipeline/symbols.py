@@ -3,7 +3,7 @@
 from hamilton.function_modifiers import tag
 
 from arrowdsl.plan.nodes import Plan, Scope
-from flight_server.contracts.outputs import OUTPUTS
+from flight_client.contracts.outputs import OUTPUTS
 from flight_server.normalize import occurrences, symbols
 
 

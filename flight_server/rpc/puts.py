@@ -7,8 +7,8 @@ import pyarrow as pa
 from pyarrow import flight
 
 from arrowdsl.errors import one_of
-from flight_server.contracts.raw import RAW_TABLES
-from flight_server.contracts.tables import BY_CONTRACT
+from flight_client.contracts.raw import RAW_TABLES
+from flight_client.contracts.tables import BY_CONTRACT
 from flight_server.rpc.codec import Put
 from flight_server.serving.errors import BadRequestError, UnknownDatasetError
 from flight_server.serving.service import Service

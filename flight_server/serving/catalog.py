@@ -22,8 +22,8 @@ from arrowdsl.plan.runner import open_coded
 from arrowdsl.plan.source import DatasetSource, PlanCatalog, PlanSource, Schemas, Source
 from arrowdsl.plan.stopping import check_stopped
 from arrowdsl.schema.schema import empty_table
-from flight_server.contracts.raw import RAW_TABLES
-from flight_server.contracts.tables import partition_column
+from flight_client.contracts.raw import RAW_TABLES
+from flight_client.contracts.tables import partition_column
 from flight_server.pipeline.driver import Output
 from flight_server.serving.memory import check_memory, machine_bytes
 from flight_server.serving.plans import OutputPlans, Ready

@@ -6,7 +6,7 @@ from typing import Any
 from arrowdsl.compute.expr import describe as spelled
 from arrowdsl.plan.compile import skipping
 from arrowdsl.plan.nodes import Filter, Plan, Ref, Scan, Union, describe, walk
-from flight_server.contracts.raw import RAW_TABLES
+from flight_client.contracts.raw import RAW_TABLES
 from flight_server.serving.read import Read
 from flight_server.serving.request import request_to_json
 from flight_server.serving.units import Unit

@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 from arrowdsl.compute.expr import Call, Column, Expr, Keys
 from arrowdsl.errors import SchemaMismatchError, UnknownColumnError, one_of
 from arrowdsl.schema.schema import TableSpec
-from flight_server.contracts.tables import partition_column
+from flight_client.contracts.tables import partition_column
 from flight_server.serving.errors import TooManyKeysError
 from flight_server.storage.partitioning import partitioning_of
 from flight_server.storage.paths import GLOBAL, Part

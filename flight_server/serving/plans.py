@@ -16,7 +16,7 @@ from arrowdsl.plan.optimize import optimize
 from arrowdsl.plan.runner import schema_of
 from arrowdsl.plan.source import PlanSource, Schemas
 from arrowdsl.schema.schema import EncodingPolicy, SchemaTransform, TableSpec, columns_of, empty_table, plain
-from flight_server.contracts.raw import RAW_TABLES
+from flight_client.contracts.raw import RAW_TABLES
 from flight_server.pipeline.driver import Output
 from flight_server.serving.forms import Form
 from flight_server.storage.alignment import encoded_schema

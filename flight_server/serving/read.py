@@ -16,7 +16,7 @@ from arrowdsl.plan.batches import Batches, Stream, limited, rebatch
 from arrowdsl.plan.nodes import Plan, Scope, Union
 from arrowdsl.plan.stopping import Check
 from arrowdsl.schema.schema import TableSpec, rebuilt
-from flight_server.contracts.tables import canonical_order
+from flight_client.contracts.tables import canonical_order
 from flight_server.pipeline.driver import Output
 from flight_server.serving.ahead import Opening, in_order
 from flight_server.serving.catalog import PartCatalog, parts_with_rows

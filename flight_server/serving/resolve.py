@@ -17,8 +17,8 @@ from arrowdsl.compute.expr import (
 )
 from arrowdsl.errors import UnknownColumnError, one_of
 from arrowdsl.schema.schema import SchemaMetadataSpec, TableSpec, columns_of
-from flight_server.contracts.ids import part_of_path
-from flight_server.contracts.tables import BY_CONTRACT
+from flight_client.contracts.ids import part_of_path
+from flight_client.contracts.tables import BY_CONTRACT
 from flight_server.pipeline.driver import Output
 from flight_server.serving.catalog import parts_with_rows
 from flight_server.serving.errors import BadRequestError, UnknownDatasetError

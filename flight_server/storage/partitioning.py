@@ -12,8 +12,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from arrowdsl.schema.schema import DICTIONARY
-from flight_server.contracts.ids import file_id, part_of, part_of_path
-from flight_server.contracts.tables import partition_column
+from flight_client.contracts.ids import file_id, part_of, part_of_path
+from flight_client.contracts.tables import partition_column
 from flight_server.storage.paths import GLOBAL, Part
 
 

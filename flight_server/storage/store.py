@@ -7,7 +7,7 @@ from threading import Lock
 from weakref import WeakSet
 
 from arrowdsl.errors import DataError, one_of
-from flight_server.contracts.ids import FILES_PER_PART, parts_for
+from flight_client.contracts.ids import FILES_PER_PART, parts_for
 from flight_server.storage import retention
 from flight_server.storage.errors import (
     NotAllowedError,

@@ -17,7 +17,7 @@ import pyarrow as pa
 
 from arrowdsl.errors import one_of
 from arrowdsl.schema.schema import TableSpec
-from flight_server.contracts.tables import partition_column
+from flight_client.contracts.tables import partition_column
 from flight_server.storage.alignment import Batches, batches_of, unchecked
 from flight_server.storage.commit import TableChange, link_files, publish, rebased
 from flight_server.storage.errors import (

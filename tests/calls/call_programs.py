@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 
 from flight_client.extract import EXTRACTED, extract, scan
 from flight_client.extract.tables import SCHEMAS
-from flight_server.cpg.points_to.solution import solution
+from flight_server.points_to.solution import solution
 
 PROGRAMS = Path(__file__).parent / "programs"
 Edge = tuple[str, str]

@@ -10,8 +10,8 @@ import pyarrow.compute as pc
 from call_programs import facts_of
 
 from arrowdsl.schema.schema import plain
-from flight_server.cpg.points_to.inputs import INPUTS
-from flight_server.cpg.points_to.solution import solution
+from flight_server.points_to.inputs import INPUTS
+from flight_server.points_to.solution import solution
 
 DEMO = Path(__file__).parents[2] / "flight_server" / "demo_repo"
 CROWD = 60

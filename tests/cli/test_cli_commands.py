@@ -10,9 +10,9 @@ import pytest
 from cli_process import COMMAND, environment, in_terminal, run, serving, succeed
 from pyarrow import csv, ipc
 
+from flight_client.contracts.raw import RAW_TABLES
+from flight_client.contracts.tables import TABLES
 from flight_server.cli.main import COMMANDS
-from flight_server.contracts.raw import RAW_TABLES
-from flight_server.contracts.tables import TABLES
 
 DATASET = "callsite_qname_candidates"
 WHERE = '{"op": "=", "args": [{"property": "path"}, "shop/orders.py"]}'

@@ -12,7 +12,7 @@ import pyarrow as pa
 from cpg_store import ALL_LAYERS, FIXTURE, rows_of, served
 
 from flight_client import connect
-from flight_server.contracts.raw import RAW_TABLES
+from flight_client.contracts.raw import RAW_TABLES
 from flight_server.rpc.server import FlightServer
 from flight_server.serving.service import Service
 

@@ -10,8 +10,8 @@ from cpg_store import FIXTURE, rows_of, served
 from arrowdsl.plan.nodes import Scan
 from arrowdsl.plan.runner import run_plan_streamable
 from arrowdsl.plan.source import DatasetSource
-from flight_server.contracts.outputs import OUTPUTS
-from flight_server.contracts.raw import RAW_TABLES
+from flight_client.contracts.outputs import OUTPUTS
+from flight_client.contracts.raw import RAW_TABLES
 from flight_server.cpg.build import EDGE_COLUMNS, EdgeBuildInputs, build_edges
 from flight_server.serving.service import Service
 

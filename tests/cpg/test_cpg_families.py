@@ -11,8 +11,8 @@ from arrowdsl.plan.optimize import optimize
 from arrowdsl.plan.runner import is_absent, run_plan, schema_of
 from arrowdsl.plan.source import PlanCatalog
 from arrowdsl.schema.schema import empty_table
-from flight_server.contracts.outputs import OUTPUTS
-from flight_server.contracts.raw import RAW_TABLES
+from flight_client.contracts.outputs import OUTPUTS
+from flight_client.contracts.raw import RAW_TABLES
 from flight_server.cpg.families import EdgeFamily, NodeFamily, Within, edge_plan, node_plan
 from flight_server.cpg.templates import matching
 from flight_server.serving.explain import explain

@@ -10,7 +10,7 @@ import pytest
 from cpg_golden import GOLDEN, RUNTIME, graph_counts, put
 from cpg_store import ALL_LAYERS, FIXTURE, package_slice, rows_of, served
 
-from flight_server.contracts.kinds import (
+from flight_client.contracts.kinds import (
     EDGE_KINDS,
     NODE_KINDS,
     ORIGINS,

@@ -4,7 +4,7 @@ import re
 
 from documents import document
 
-from flight_server.contracts.kinds import EDGE_KINDS, NODE_KINDS
+from flight_client.contracts.kinds import EDGE_KINDS, NODE_KINDS
 from flight_server.cpg import graph
 
 GRAPH = document("docs/graph.md")

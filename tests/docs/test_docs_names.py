@@ -11,9 +11,9 @@ from source_names import client_codes, defined_in, exists, guard_codes, trees, w
 
 import flight_client
 from arrowdsl.errors import DataError
+from flight_client.contracts.tables import TABLES
 from flight_client.extract import EXTRACTED
 from flight_server.cli.main import COMMANDS, commands
-from flight_server.contracts.tables import TABLES
 from flight_server.pipeline.driver import load_pipeline
 from flight_server.rpc.actions import ACTIONS
 from flight_server.rpc.codec import MODES, Put

@@ -6,10 +6,10 @@ import pytest
 from extract_rows import DEMO
 
 from flight_client import connect
+from flight_client.contracts.raw import RAW_TABLES
 from flight_client.extract import DEFAULT_LAYERS, EXTRACTED, LAYERS, UnknownLayerError, extract, scan
 from flight_client.extract.layers import tables_of
 from flight_client.ingest import ingest
-from flight_server.contracts.raw import RAW_TABLES
 from flight_server.pipeline.driver import load_pipeline
 from flight_server.rpc.server import FlightServer
 from flight_server.serving.service import Service

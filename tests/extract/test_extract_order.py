@@ -6,8 +6,8 @@ import importlib
 import pytest
 from extract_rows import DEMO, STANDARD_LIBRARY, tables_of
 
+from flight_client.contracts.ids import file_id, part_of, part_of_path
 from flight_client.extract import EXTRACTED, LAYERS, extract, scan
-from flight_server.contracts.ids import file_id, part_of, part_of_path
 
 STREAM = importlib.import_module("flight_client.extract.extract")  # the package has a function of that name
 ASYNCIO = STANDARD_LIBRARY / "asyncio"

@@ -7,9 +7,9 @@ from arrowdsl.plan.nodes import Ref, Scope, bind_parameters, walk
 from arrowdsl.plan.runner import run_plan, schema_of
 from arrowdsl.plan.source import PlanSource, Schemas
 from arrowdsl.schema.schema import SchemaTransform, empty_table
-from flight_server.contracts.outputs import OUTPUTS
-from flight_server.contracts.raw import RAW_TABLES
-from flight_server.contracts.tables import TABLES
+from flight_client.contracts.outputs import OUTPUTS
+from flight_client.contracts.raw import RAW_TABLES
+from flight_client.contracts.tables import TABLES
 from flight_server.pipeline.driver import load_pipeline
 
 PIPELINE = load_pipeline()

@@ -8,7 +8,7 @@ from pathlib import Path
 import pyarrow as pa
 from pyarrow import flight
 
-from flight_server.contracts.raw import RAW_TABLES
+from flight_client.contracts.raw import RAW_TABLES
 from flight_server.pipeline.driver import load_pipeline
 from flight_server.rpc.server import FlightServer
 from flight_server.serving.service import Service

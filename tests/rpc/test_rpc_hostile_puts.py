@@ -12,7 +12,7 @@ from pyarrow import csv, flight
 from rpc_errors import assert_clean
 from rpc_server import command, name_refs, path, sample
 
-from flight_server.contracts.raw import RAW_TABLES
+from flight_client.contracts.raw import RAW_TABLES
 
 ONE = name_refs([("evil.py", 1)])
 BAD_PUTS = {

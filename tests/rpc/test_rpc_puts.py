@@ -8,7 +8,7 @@ import pytest
 from pyarrow import flight
 from rpc_server import PARTS_4, Peer, code_of, command, name_refs, path, running, sample, starts
 
-from flight_server.contracts.raw import RAW_TABLES
+from flight_client.contracts.raw import RAW_TABLES
 
 
 def large(kind):

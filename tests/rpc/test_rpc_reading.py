@@ -8,8 +8,8 @@ import pytest
 from pyarrow import flight
 from rpc_server import PIPELINE, callsites, command, name_refs, path, sample, starts, ticket
 
-from flight_server.contracts.raw import RAW_TABLES
-from flight_server.contracts.tables import TABLES
+from flight_client.contracts.raw import RAW_TABLES
+from flight_client.contracts.tables import TABLES
 
 DATASETS = sorted(TABLES)
 

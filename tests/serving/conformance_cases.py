@@ -9,7 +9,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from flight_client import Client, FlightClientError, connect
-from flight_server.contracts.raw import RAW_TABLES
+from flight_client.contracts.raw import RAW_TABLES
 from flight_server.rpc.server import FlightServer
 
 FOLDER = Path(__file__).parents[2] / "clients" / "conformance"

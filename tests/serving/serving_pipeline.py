@@ -12,8 +12,8 @@ import pyarrow as pa
 
 from arrowdsl.compute.expr import Call, Column, Literal
 from arrowdsl.plan.nodes import Aggregate, Join, Kernel, KernelFunction, Plan, Ref, Scan, Scope
-from flight_server.contracts.notation import FILE, contract
-from flight_server.contracts.raw import RAW_TABLES
+from flight_client.contracts.notation import FILE, contract
+from flight_client.contracts.raw import RAW_TABLES
 from flight_server.pipeline.driver import Output
 from flight_server.serving.read import open_read
 from flight_server.serving.request import Request

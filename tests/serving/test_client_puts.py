@@ -5,7 +5,7 @@ import pytest
 from serving_store import service_over
 
 from flight_client import FlightClientError, connect
-from flight_server.contracts.raw import RAW_TABLES
+from flight_client.contracts.raw import RAW_TABLES
 from flight_server.rpc.server import FlightServer
 
 SCHEMA = RAW_TABLES["cst_exports"].schema

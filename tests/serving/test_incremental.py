@@ -9,11 +9,11 @@ from serving_store import DEMO, service_over
 from source_edits import EDITS, edited
 
 from flight_client import connect
+from flight_client.contracts.ids import part_of_path
 from flight_client.extract import DEFAULT_LAYERS, EXTRACTED
 from flight_client.extract import tables as extracted_tables
 from flight_client.extract.layers import tables_of
 from flight_client.ingest import ingest
-from flight_server.contracts.ids import part_of_path
 from flight_server.rpc.server import FlightServer
 
 COPIES = 5  # of the demo repo: two parts

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from serving_store import DEMO, PIPELINE, ingested, service_over
 
-from flight_server.contracts.ids import part_of_path
+from flight_client.contracts.ids import part_of_path
 from flight_server.serving.request import Request
 from flight_server.serving.service import Service
 

@@ -10,7 +10,7 @@ from pyarrow import flight
 from serving_store import DEMO, ingested, service_over
 
 from flight_client import connect
-from flight_server.contracts.raw import RAW_TABLES
+from flight_client.contracts.raw import RAW_TABLES
 from flight_server.rpc.info import ENDPOINTS
 from flight_server.rpc.locations import LocationError
 from flight_server.rpc.server import FlightServer

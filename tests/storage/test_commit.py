@@ -6,7 +6,7 @@ import pytest
 from processes import finished, killed, start
 from stored_tables import OTHER, ROWS, pairs_of, rows
 
-from flight_server.contracts.ids import part_of_path
+from flight_client.contracts.ids import part_of_path
 from flight_server.storage import commit
 from flight_server.storage.errors import ConflictError, UnknownTransactionError
 from flight_server.storage.paths import RepoPaths

@@ -11,8 +11,8 @@ from stored_tables import ROWS, pairs_of, rows
 
 from arrowdsl.errors import NullValueError, SchemaMismatchError
 from arrowdsl.schema.schema import EncodingPolicy, EncodingSpec
-from flight_server.contracts.ids import part_of_path
-from flight_server.contracts.raw import RAW_TABLES
+from flight_client.contracts.ids import part_of_path
+from flight_client.contracts.raw import RAW_TABLES
 from flight_server.storage.alignment import BatchStream
 from flight_server.storage.errors import MalformedDataError, StorageError
 from flight_server.storage.files import checksums

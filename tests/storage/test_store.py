@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from stored_tables import BY_ID, LOOSE, OTHER, ROWS, pairs_of, rows
 
 from arrowdsl.errors import DataError
-from flight_server.contracts.ids import file_id, part_of_path
+from flight_client.contracts.ids import file_id, part_of_path
 from flight_server.storage.errors import InvalidNameError, UnknownRepoError, UnknownSnapshotError
 from flight_server.storage.manifests import Extractor
 from flight_server.storage.store import Store

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
+from flight_client.contracts.ids import file_id
 from flight_client.extract.depth import PARSE_DEPTH, STACK_BYTES, WALK_DEPTH, recursion
 from flight_client.extract.failures import Failure
 from flight_client.extract.layers import DEFAULT_LAYERS, layer_tables, tables_of, text_tables
@@ -24,7 +25,6 @@ from flight_client.extract.notebooks import NOTEBOOK_SUFFIX
 from flight_client.extract.source import Source, decode, decode_notebook, printable, read
 from flight_client.extract.tables import Columns, Row, Rows, columns_of
 from flight_client.extract.walk import Walk
-from flight_server.contracts.ids import file_id
 
 # What a hostile file can make the interpreter raise; a syntax error with offsets is one of them.
 SOURCE_ERRORS = (SyntaxError, ValueError, LookupError, RecursionError, MemoryError, OverflowError)

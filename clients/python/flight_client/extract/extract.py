@@ -6,11 +6,11 @@ from itertools import groupby
 
 import pyarrow as pa
 
+from flight_client.contracts.ids import part_of_path
 from flight_client.extract.chunk import Chunk, Member, extract_chunk
 from flight_client.extract.layers import DEFAULT_LAYERS, known_layers
 from flight_client.extract.pool import Batches, run_chunks
 from flight_client.extract.scan import SourceFile
-from flight_server.contracts.ids import part_of_path
 
 CHUNK_BYTES = 1 << 20
 CHUNK_FILES = 64

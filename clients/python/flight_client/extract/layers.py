@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import MappingProxyType
 
 from arrowdsl.errors import DataError, one_of
+from flight_client.contracts.raw import RAW_TABLES
 from flight_client.extract.bytecode import bytecode_tables
 from flight_client.extract.control_flow import OwnerGraph, control_flow, owner_graphs
 from flight_client.extract.exports import exports
@@ -20,7 +21,6 @@ from flight_client.extract.source import Source
 from flight_client.extract.symbols import symbol_tables
 from flight_client.extract.tables import EXTRACTED, Columns, Row, columns_of
 from flight_client.extract.walk import Walk
-from flight_server.contracts.raw import RAW_TABLES
 
 
 class UnknownLayerError(DataError):

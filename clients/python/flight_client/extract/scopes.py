@@ -13,8 +13,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Literal
 
+from flight_client.contracts.builtin_names import BUILTIN_NAMES
 from flight_client.extract.positions import Span
-from flight_server.contracts.builtin_names import BUILTIN_NAMES
 
 ScopeKind = Literal["module", "class", "function", "lambda", "comprehension", "type_params"]
 Qnames = tuple[tuple[str, str], ...]

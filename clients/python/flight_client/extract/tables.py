@@ -14,12 +14,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from arrowdsl.schema.schema import SchemaMetadataSpec
+from flight_client.contracts.raw import RAW_TABLES
 from flight_client.extract import symbols
 from flight_client.extract.decorators import known_as
 from flight_client.extract.places import argument_place
 from flight_client.extract.scopes import Qnames, Scope
 from flight_client.extract.templates import TEMPLATES, fill
-from flight_server.contracts.raw import RAW_TABLES
 
 EXTRACTOR_VERSION = "3"
 

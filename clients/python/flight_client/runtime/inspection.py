@@ -19,10 +19,10 @@ from types import MappingProxyType
 import pyarrow as pa
 
 from arrowdsl.schema.schema import SchemaMetadataSpec
+from flight_client.contracts.raw import RAW_TABLES
 from flight_client.extract import EXTRACTOR_VERSION, SourceFile, scan
 from flight_client.extract.source import printable
 from flight_client.runtime.inspector import TABLES
-from flight_server.contracts.raw import RAW_TABLES
 
 SECONDS = 30.0
 ANSWER_BYTES = 256 << 20
@@ -41,7 +41,7 @@ _INSPECTOR = Path(__file__).with_name("inspector.py")
 
 @dataclass(frozen=True)
 class Inspected:
-    """What was found: the ``rt_*`` tables (columns: ``flight_server.contracts.raw``), and what went wrong by module.
+    """What was found: the ``rt_*`` tables (columns: ``flight_client.contracts.raw``), and what went wrong by module.
 
     A module in ``errors`` could not be imported or did not answer, and has no rows; one in ``notes`` lacks some.
     """

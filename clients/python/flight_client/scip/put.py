@@ -15,12 +15,12 @@ from typing import BinaryIO
 import pyarrow as pa
 
 from flight_client.client import Client
+from flight_client.contracts.ids import file_id, part_of
 from flight_client.errors import FlightClientError
 from flight_client.puts import PutStream
 from flight_client.scip.index_file import Field, Frame, Layout, frames, layout_of, message
 from flight_client.scip.messages import ScipError
 from flight_client.scip.rows import SCHEMAS, IndexedFile, document_rows, external_rows, metadata_rows
-from flight_server.contracts.ids import file_id, part_of
 
 GROUP_BYTES = 1 << 20  # of documents at a time: their rows take some fifty times as much while they are made
 GROUP_SYMBOLS = 1 << 12

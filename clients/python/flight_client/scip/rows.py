@@ -15,8 +15,8 @@ import pyarrow.compute as pc
 from google.protobuf.message import Message
 
 from arrowdsl.schema.schema import SchemaMetadataSpec
+from flight_client.contracts.raw import RAW_TABLES
 from flight_client.scip import vocabulary
-from flight_server.contracts.raw import RAW_TABLES
 
 VERSION = "1"
 _THREE, _FOUR = 3, 4  # line, start, end; start line, start, end line, end

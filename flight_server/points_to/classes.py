@@ -1,0 +1,174 @@
+"""Method resolution orders by C3, for all classes of a repo at once.
+
+C3 is from Barrett et al., *A Monotonic Superclass Linearization for Dylan*, 1996. Classes whose bases are done are
+merged in lockstep: a step gives each of them its next class. Code that would not run has orders too: where C3 finds no
+next class, the first that is left is taken, and in a cycle of bases the rest is merged without what is missing.
+"""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from flight_server.points_to.columns import HALF, NONE, Ints, Mask, is_in, pack, spread
+
+MOST_BASES = 8
+
+
+@dataclass
+class Classes:
+    """The orders: those of class c are ``members[low[c]:high[c]]``, itself first.
+
+    By object number: ``low``, ``high`` and ``metaclass``, 0 for the usual one. ``binds`` are the packed (class, key) of
+    all attributes that class bodies bind, sorted. ``slots`` are the packed (class, position) of the fields of
+    dataclasses, sorted, ``slot_keys`` their keys, ``made`` the dataclasses. ``enums`` and ``tuples`` are the classes
+    whose variables are members, and those whose fields are items too; ``writers`` have a ``__setattr__``.
+    """
+
+    low: Ints = field(default_factory=lambda: NONE)
+    high: Ints = field(default_factory=lambda: NONE)
+    members: Ints = field(default_factory=lambda: NONE)
+    binds: Ints = field(default_factory=lambda: NONE)
+    metaclass: Ints = field(default_factory=lambda: NONE)
+    slots: Ints = field(default_factory=lambda: NONE)
+    slot_keys: Ints = field(default_factory=lambda: NONE)
+    made: Ints = field(default_factory=lambda: NONE)
+    writers: Ints = field(default_factory=lambda: NONE)
+    enums: Ints = field(default_factory=lambda: NONE)
+    tuples: Ints = field(default_factory=lambda: NONE)
+
+    def order(self, classes: Ints) -> tuple[Ints, Ints, Ints]:
+        """For each class its order: the position in ``classes``, the rank and the class there."""
+        known = classes < len(self.low)
+        if not len(self.low):
+            return NONE, NONE, NONE
+        classes = np.where(known, classes, 0)
+        number, position = spread(self.low[classes], self.high[classes])
+        return number, position - self.low[classes][number], self.members[position]
+
+    def bearers(self, classes: Ints, keys: Ints, after: Ints | None = None) -> tuple[Ints, Ints, Mask]:
+        """The classes that an attribute may come from: all up to the first that binds it.
+
+        ``after`` starts behind a class of the order, and finds nothing if it does not stand there. Gives the position
+        in ``classes``, the class, and for each of ``classes`` whether one binds it.
+        """
+        number, rank, member = self.order(classes)
+        if after is not None:
+            starts = np.full(len(classes), 1 << 30)
+            here = member == after[number]
+            starts[number[here]] = rank[here]
+            kept = rank > starts[number]
+            number, rank, member = number[kept], rank[kept], member[kept]
+        binding = is_in(pack(member, keys[number]), self.binds)
+        first = np.full(len(classes), 1 << 30)
+        np.minimum.at(first, number[binding], rank[binding])
+        reached = rank <= first[number]
+        return number[reached], member[reached], first < 1 << 30
+
+    def fields_of(self, classes: Ints) -> tuple[Ints, Ints]:
+        """The keys of the attributes that dataclasses set: the position in ``classes``, and the key."""
+        which, position = spread(
+            self.slots.searchsorted(classes << HALF), self.slots.searchsorted((classes + 1) << HALF)
+        )
+        return which, self.slot_keys[position]
+
+    def fields_at(self, classes: Ints, positions: Ints) -> Ints:
+        """The keys of the attributes that dataclasses set from the argument at a position, else 0."""
+        if not len(self.slots):
+            return np.zeros_like(classes)
+        codes = pack(classes, positions)
+        at = np.minimum(np.searchsorted(self.slots, codes), len(self.slots) - 1)
+        return np.where(self.slots[at] == codes, self.slot_keys[at], 0)
+
+    def metaclass_of(self, classes: Ints) -> Ints:
+        """The metaclasses, 0 where it is the usual one."""
+        return np.where(classes < len(self.metaclass), self.metaclass[np.minimum(classes, len(self.metaclass) - 1)], 0)
+
+
+def linearise(classes: Ints, owners: Ints, bases: Ints, objects: int) -> tuple[Ints, Ints, Ints]:
+    """The orders of classes (object numbers, sorted); row i says that ``owners[i]`` has base ``bases[i]``, in order.
+
+    Gives ``low``, ``high`` and ``members`` of ``Classes``; bases that are no classes of the repo stand for themselves.
+    """
+    row = np.zeros(objects, np.int64)
+    row[classes] = np.arange(1, len(classes) + 1)
+    declared = _declared(row, owners, bases, len(classes))
+    lines = np.zeros((len(classes) + 1, 1), np.int64)
+    done = np.zeros(len(classes) + 1, bool)
+    done[0] = True
+    while not done.all():
+        ready = np.flatnonzero(~done & done[row[declared]].all(axis=1))
+        single = (declared[ready] > 0).sum(axis=1) == 1
+        if not len(ready):
+            ready = np.flatnonzero(~done)
+            single = np.zeros(len(ready), bool)
+        heads = np.concatenate([[0], classes])
+        for chosen, merge in ((ready[single], _behind_one), (ready[~single], _merge)):
+            if len(chosen):
+                merged = merge(heads[chosen], _sequences(declared[chosen], row, lines, done))
+                if merged.shape[1] > lines.shape[1]:  # doubled, so that a long chain is not copied at each step
+                    lines = np.pad(lines, ((0, 0), (0, 2 * merged.shape[1] - lines.shape[1])))
+                lines[chosen, : merged.shape[1]] = merged
+        done[ready] = True
+    return _flat(classes, lines[1:], objects)
+
+
+def _declared(row: Ints, owners: Ints, bases: Ints, count: int) -> Ints:
+    """Each class's bases, shape (classes + 1, most bases), 0 where there are fewer."""
+    owner = row[owners]
+    starts = np.searchsorted(owner, owner)
+    column = np.arange(len(owner)) - starts
+    kept = (column < MOST_BASES) & (bases != owners)
+    declared = np.zeros((count + 1, MOST_BASES), np.int64)
+    declared[owner[kept], column[kept]] = bases[kept]
+    return declared[:, : max(1, int(column[kept].max(initial=0)) + 1)]
+
+
+def _sequences(declared: Ints, row: Ints, lines: Ints, done: Mask) -> Ints:
+    """What C3 merges: the bases' own orders, then the bases; shape (classes, bases + 1, longest)."""
+    at = np.where(done[row[declared]], row[declared], 0)
+    orders = lines[at]
+    lone = orders[:, :, 0] == 0
+    orders[:, :, 0] = np.where(lone, declared, orders[:, :, 0])
+    width = max(orders.shape[2], declared.shape[1])
+    orders = np.pad(orders, ((0, 0), (0, 0), (0, width - orders.shape[2])))
+    last = np.pad(declared, ((0, 0), (0, width - declared.shape[1])))
+    return np.concatenate([orders, last[:, None, :]], axis=1)
+
+
+def _behind_one(heads: Ints, sequences: Ints) -> Ints:
+    """The orders of classes with one base each, which is done: they, then its order."""
+    orders = sequences[:, 0]
+    return np.concatenate([heads[:, None], orders[:, : int((orders > 0).sum(axis=1).max())]], axis=1)
+
+
+def _merge(heads: Ints, sequences: Ints) -> Ints:
+    """The orders of some classes, ``heads`` first; shape (classes, longest)."""
+    alive = (sequences > 0) & (sequences != heads[:, None, None])
+    found = [heads]
+    while alive.any():
+        taken = _next(sequences, alive)
+        alive &= sequences != taken[:, None, None]
+        found.append(taken)
+    return np.stack(found, axis=1)
+
+
+def _next(sequences: Ints, alive: Mask) -> Ints:
+    """The next class of each order, 0 where it is complete: a first that stands in no rest, or else any first."""
+    position = alive.argmax(axis=2)
+    first = np.where(alive.any(axis=2), np.take_along_axis(sequences, position[:, :, None], axis=2)[:, :, 0], 0)
+    rest = alive & (np.arange(sequences.shape[2]) > position[:, :, None])
+    good = np.zeros(len(sequences), np.int64)
+    fallback = np.zeros(len(sequences), np.int64)
+    for candidate in first.T:
+        blocked = (rest & (sequences == candidate[:, None, None])).any(axis=(1, 2))
+        good = np.where((good == 0) & ~blocked, candidate, good)
+        fallback = np.where(fallback == 0, candidate, fallback)
+    return np.where(good > 0, good, fallback)
+
+
+def _flat(classes: Ints, lines: Ints, objects: int) -> tuple[Ints, Ints, Ints]:
+    low, high = np.zeros(objects, np.int64), np.zeros(objects, np.int64)
+    ends = np.cumsum((lines > 0).sum(axis=1))
+    high[classes] = ends
+    low[classes] = np.concatenate([[0], ends[:-1]])
+    return low, high, lines[lines > 0]

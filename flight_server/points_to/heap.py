@@ -1,0 +1,171 @@
+"""Objects and the places that hang below them.
+
+An object is a kind and two ids: an instance of a class, a method bound to an object, the attribute of an external.
+A place is a variable or temporary of the source, a field of an object (its attribute, its item), what an object's
+attribute reads as (its own or a class's), or a view: what arrives there is bound to an object, as an attribute of a
+class is when it is read through an instance, and goes on to another place.
+"""
+
+from enum import IntEnum
+
+import numpy as np
+
+from flight_server.points_to.columns import HALF, LOWER, NONE, Growing, Ints, Mask, Pairs, constant, pack
+
+
+class Kind(IntEnum):
+    """What an object is, and what its two ids mean."""
+
+    NONE = 0
+    FUNCTION = 1  # definition
+    CLASS = 2  # definition
+    MODULE = 3  # number in the module table
+    INSTANCE = 4  # class
+    CONTAINER = 5  # number of the container, Shape
+    CONSTANT = 6  # Shape, key of its repr or 0
+    EXTERNAL = 7  # external that it is an attribute of or 0, key
+    METHOD = 8  # function, object that it is bound to
+    SUPER = 9  # class after which lookup starts, object
+    GENERATOR = 10  # generator function
+    PROPERTY = 11  # what its getter is
+    SETTER = 12  # what its setter is
+    STATIC = 13  # what it wraps
+    CLASS_METHOD = 14  # what it wraps
+    PARTIAL = 15  # callee, call site that gave the first arguments
+    SITE = 16  # call site: holds the temporaries of a model
+    PROPERTY_STEP = 17  # property or dispatching function, key: what ``p.setter`` is, which takes a function
+    ACCESS = 18  # property or descriptor, object that it is read from: runs wherever such a read has its result
+    PARTIAL_METHOD = 19  # as of PARTIAL: a method that gives its instance first
+    FACTORY = 20  # what makes a default of a dataclass's field
+    PREFIX = 21  # keys of the first name that begins so, and of the first behind: a text of which that is known
+    NAMESPACE = 23  # object whose attributes are its items: what ``__dict__`` is
+    DISPATCH = 22  # function that the first argument's type chooses another for
+
+
+class Shape(IntEnum):
+    """Built-in types that literals have, and containers of the library."""
+
+    LIST = 1
+    TUPLE = 2
+    SET = 3
+    DICT = 4
+    GENERATOR = 5
+    STR = 6
+    BYTES = 7
+    INT = 8
+    FLOAT = 9
+    COMPLEX = 10
+    BOOL = 11
+    NONE = 12
+    ELLIPSIS = 13
+    DEQUE = 14
+    QUEUE = 15
+    FUTURE = 16
+
+
+class Heap:
+    """All objects and places, numbered from 1; ``places`` of them are variables and temporaries of the source."""
+
+    def __init__(self, places: int) -> None:
+        """Start with the places of the source and no object."""
+        self.objects = 1
+        self.places = places + 1
+        self.kind, self.first, self.second, self.depth, self.root = (Growing(1024) for _ in range(5))
+        self.view_target, self.view_self = Growing(self.places), Growing(self.places)
+        self._by_kind = {kind: Pairs() for kind in Kind}
+        self.fields = Pairs()
+        self._views = Pairs()
+        self._reads = Pairs()
+        self._new_fields: list[tuple[Ints, Ints]] = []
+
+    def object(self, kind: Kind, first: Ints, second: Ints | None = None) -> Ints:
+        """The objects of a kind with these ids."""
+        second = np.zeros_like(first) if second is None else second
+        numbers, new = self._by_kind[kind].number(pack(first, second), self.objects)
+        if len(new):
+            end = self.objects + len(new)
+            for column in (self.kind, self.first, self.second, self.depth, self.root):
+                column.reach(end)
+            made = slice(self.objects, end)
+            self.kind.values[made] = kind
+            self.first.values[made], self.second.values[made] = new >> HALF, new & LOWER
+            if kind is Kind.EXTERNAL:
+                parents = new >> HALF
+                self.depth.values[made] = self.depth.values[parents] + 1
+                self.root.values[made] = np.where(parents > 0, self.root.values[parents], np.arange(self.objects, end))
+            self.objects = end
+        return numbers
+
+    def known(self, kind: Kind, first: Ints) -> Ints:
+        """The objects of a kind with this one id, 0 where there is none yet."""
+        return self._by_kind[kind].find(pack(first, np.zeros_like(first)))
+
+    def field(self, objects: Ints, keys: Ints) -> Ints:
+        """The places of objects' attributes or items."""
+        numbers, new = self.fields.number(pack(objects, keys), self.places)
+        if len(new):
+            self._new_fields.append((new, np.arange(self.places, self.places + len(new))))
+            self._grow(len(new))
+        return numbers
+
+    def read(self, objects: Ints, keys: Ints, *, implicit: Mask) -> Ints:
+        """The places of what attributes read as, whoever reads them; ``implicit``: as Python looks for its methods."""
+        numbers, new = self._reads.number(pack(objects, keys * 2 + implicit), self.places)
+        self._grow(len(new))
+        return numbers
+
+    def view(self, targets: Ints, selves: Ints, *, binds: Mask) -> Ints:
+        """The views through which ``targets`` see attributes of ``selves``; ``binds``: functions become methods."""
+        numbers, new = self._views.number(pack(targets, selves * 2 + binds), self.places)
+        if len(new):
+            made = slice(self.places, self.places + len(new))
+            self._grow(len(new))
+            self.view_target.values[made], self.view_self.values[made] = new >> HALF, new & LOWER
+        return numbers
+
+    def adopt(self, objects: Ints, keys: Ints, places: Ints) -> None:
+        """Let places of the source be fields: a class's variables are its attributes. Each pair once."""
+        codes = pack(objects, keys)
+        order = np.argsort(codes)
+        self.fields.put(codes[order], places[order])
+        self._new_fields.append((codes[order], places[order]))
+
+    def take_new_fields(self) -> tuple[Ints, Ints]:
+        """The fields made since the last time: packed (object, key), and place."""
+        found, self._new_fields = self._new_fields, []
+        if not found:
+            return NONE, NONE
+        return np.concatenate([codes for codes, _ in found]), np.concatenate([places for _, places in found])
+
+    def kinds(self, objects: Ints) -> Ints:
+        """The objects' kinds."""
+        return self.kind.values[objects]
+
+    def is_of(self, objects: Ints, *kinds: Kind) -> Mask:
+        """Which objects are of one of the kinds."""
+        found = self.kind.values[objects]
+        mask = np.zeros(len(objects), bool)
+        for kind in kinds:
+            mask |= found == kind
+        return mask
+
+    def external(self, parents: Ints, keys: Ints) -> Ints:
+        """The attributes of externals."""
+        return self.object(Kind.EXTERNAL, parents, keys)
+
+    def dotted(self, keys: Ints) -> Ints:
+        """The external reached by the keys of each row, shape (rows, steps), 0 where a row is over."""
+        reached = np.zeros(len(keys), np.int64)
+        for step in keys.T:
+            on = step > 0
+            reached[on] = self.external(reached[on], step[on])
+        return reached
+
+    def field_of(self, objects: Ints, key: int) -> Ints:
+        """The places of one attribute of objects."""
+        return self.field(objects, constant(key, objects))
+
+    def _grow(self, count: int) -> None:
+        self.places += count
+        self.view_target.reach(self.places)
+        self.view_self.reach(self.places)

@@ -1,0 +1,45 @@
+"""The tables that points-to reads, and no column more.
+
+Nothing here has an offset in it, so a kept result stays valid as long as these columns do.
+"""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+import pyarrow as pa
+
+from flight_client.contracts.raw import RAW_TABLES
+
+INPUTS: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        name: tuple(columns.split())
+        for name, columns in {
+            "repo_files": "file_id path module is_package",
+            "cst_defs": "file_id def_id container_def_id kind name is_generator",
+            "cst_params": "param_id def_id pos name kind place default_place",
+            "cst_bases": "def_id pos keyword place",
+            "cst_decorators": "def_id site_id known",
+            "cst_exports": "file_id op name",
+            "flow_copies": "dst src",
+            "flow_allocs": "place object_id object_kind const_repr",
+            "flow_loads": "dst base access key key_place implicit",
+            "flow_stores": "base access key key_place src",
+            "flow_calls": "site_id site_kind callee result caller_def_id",
+            "flow_args": "site_id pos keyword star place",
+            "flow_annotations": "place annotation_place",
+        }.items()
+    }
+)
+
+
+def whole(tables: Mapping[str, pa.Table]) -> dict[str, pa.Table]:
+    """The input tables, in one chunk each; a table that a repo does not have is empty."""
+    return {
+        name: tables[name].select(columns).combine_chunks() if name in tables else _empty(name, columns)
+        for name, columns in INPUTS.items()
+    }
+
+
+def _empty(name: str, columns: tuple[str, ...]) -> pa.Table:
+    schema = RAW_TABLES[name].schema
+    return pa.schema([schema.field(column) for column in columns]).empty_table()

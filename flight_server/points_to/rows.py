@@ -1,0 +1,90 @@
+"""The form of the solution: one table of relations, whose rows belong to files. Other plans read it.
+
+Columns: ``relation``, ``file_id``, ``src``, ``dst``, ``kind``, ``label``, ``name``, ``owner``, ``owner_name``,
+``position`` (i32), ``confidence`` (f32), ``rule_name``, ``ambiguity_group_id``, ``saturated``; null where a relation
+does not say.
+
+    definition   src: definition · name: its qualified name
+    points_to    src: place · dst, kind: object · saturated
+    call         src: site · dst: callee's definition · kind: function, class, external · label: site kind
+                 (``property`` where an attribute's access runs code, ``class`` a class
+                 statement) · name: callee · owner, owner_name: caller
+    argument     src: site · position, name: argument by position or keyword · dst: parameter (param_id)
+    flow         src, dst: places of the source; what is at the one comes to the other because of a call, in whose file
+                 the row is
+    base         src: class · dst: definition of a direct base, or name: the external · position
+    order        src: class · dst, name: a class of its method resolution order · position: rank, 0 being itself
+    override     src: method · dst: the method that it overrides
+    type         src: place · dst: class, or name: the external, whose instances may be there
+    binding      src: binding (``<scope_id>/bind:<name>``) that nothing in its file binds · dst: the binding of another
+                 file that it means, or name: the builtin or external
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import reduce
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from arrowdsl.schema.schema import DICTIONARY
+from flight_client.contracts.outputs import OUTPUTS
+from flight_server.points_to.columns import Ints
+from flight_server.points_to.interning import coded
+
+_PLAIN: pa.Schema = OUTPUTS["resolution"].plain_schema
+SCHEMA = pa.schema(
+    [column.with_type(DICTIONARY) if column.type == pa.string() else column for column in _PLAIN],
+    metadata=_PLAIN.metadata,
+)
+_FILE_DIGITS = len("file:") + 16
+
+
+def rows_of(relation: str, file_ids: pa.DictionaryArray, columns: Mapping[str, pa.Array]) -> pa.Table:
+    """Rows of one relation; a column that is not given is null. Rows whose file is unknown are left out.
+
+    Strings are codes of the relation's own: they repeat, and a large repo has tens of millions of rows.
+    """
+    name = pa.DictionaryArray.from_arrays(pa.array(np.zeros(len(file_ids), np.int32)), pa.array([relation]))
+    given = {"relation": name, "file_id": file_ids, **columns}
+    arrays = [
+        given[field.name].cast(field.type) if field.name in given else pa.nulls(len(file_ids), field.type)
+        for field in SCHEMA
+    ]
+    table = pa.Table.from_arrays(arrays, schema=SCHEMA)
+    return table.filter(pc.is_valid(table["file_id"])) if file_ids.null_count else table
+
+
+@dataclass(frozen=True)
+class Files:
+    """The files that texts are in, by the texts' numbers, from 1."""
+
+    codes: Ints
+    ids: pa.Array
+
+    def of(self, numbers: Ints) -> pa.DictionaryArray:
+        """The ids of the files of the texts with these numbers; null for 0, and where a text is in no file."""
+        codes = self.codes[numbers]
+        return pa.DictionaryArray.from_arrays(pa.array(codes.astype(np.int32), mask=codes < 0), self.ids)
+
+
+def files_of(texts: pa.Array, prefixes: tuple[str, ...]) -> Files:
+    """The files of texts: the file ids behind one of the prefixes."""
+    found = _file_ids(texts, prefixes).dictionary_encode()
+    codes = np.concatenate([[-1], found.indices.fill_null(-1).to_numpy()])
+    return Files(codes, found.dictionary.cast(pa.string()))
+
+
+def _file_ids(texts: pa.Array, prefixes: tuple[str, ...]) -> pa.Array:
+    """As bytes: ids are ASCII, and to count characters takes five times as long."""
+    octets, found = texts.cast(pa.binary()), pa.nulls(len(texts), pa.binary())
+    for start in sorted(set(map(len, prefixes))):
+        is_here = reduce(pc.or_, (pc.starts_with(texts, prefix) for prefix in prefixes if len(prefix) == start))
+        found = pc.if_else(is_here, pc.binary_slice(octets, start, start + _FILE_DIGITS), found)
+    return found
+
+
+def choice(values: tuple[str, ...], numbers: Ints) -> pa.DictionaryArray:
+    """A column of few values, by their positions."""
+    return coded(pa.array(values, pa.string()), numbers)
