@@ -13,7 +13,7 @@ Call(function='>=', arguments=(Column(name='confidence'), Literal(value=0.9, typ
 import math
 import reprlib
 
-from arrowdsl.compute.expr import Call, Column, Expr, Keys, Literal, Parameter, Values
+from arrowdsl.compute.expr import Call, Column, Expr, Literal, Values, describe
 from arrowdsl.errors import ExpressionError
 
 MAX_DEPTH = 32  # the engine recurses over expressions on its own small stacks
@@ -39,10 +39,8 @@ def to_cql2(expr: Expr) -> object:
             return list(values)
         case Call(function, arguments):
             return {"op": function, "args": [to_cql2(argument) for argument in arguments]}
-        case Parameter(name):
-            raise ExpressionError(f"parameter {name} has no form in CQL2")
-        case Keys():
-            raise ExpressionError("the keys of a lookup have no form in CQL2")
+        case _:
+            raise ExpressionError(f"{describe(expr)} can't be written in CQL2")
 
 
 def _calls(expr: Expr) -> int:

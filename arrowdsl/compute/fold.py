@@ -1,20 +1,20 @@
-"""Constant folding: what an expression says before any row is seen, so that a plan can drop branches without rows.
+"""Constant folding: terms that no row can change are computed, so that a plan can drop branches that have no rows.
 
->>> from arrowdsl.compute.expr import Call, Column, Literal
->>> fold(Call("and", (Call("=", (Literal("CALLS"), Literal("READS"))), Call(">", (Column("line"), Literal(9))))))
+>>> from arrowdsl.compute.expr import col, lit
+>>> fold(lit("CALLS").eq("READS") & (col("line") > 9))
 Literal(value=False, type=None)
 """
 
 import pyarrow as pa
 
-from arrowdsl.compute.comparison import COMPARISONS
 from arrowdsl.compute.expr import Call, Expr, Literal, Values
+from arrowdsl.compute.lowering import COMPARISONS
 
 _NULL = Literal(None, pa.bool_())
 
 
 def fold(expr: Expr) -> Expr:
-    """The expression with comparisons of constants, and the connectives that they decide, worked out."""
+    """The expression with the comparisons of constants, and the connectives that these decide, computed."""
     match expr:
         case Call("and", arguments):
             return _fold_connective("and", arguments, absorbing=False)

@@ -20,12 +20,11 @@ from arrowdsl.compute.expr import (
     Keys,
     Literal,
     Values,
-    check_predicate,
     columns,
     conjunction,
     conjuncts,
-    to_arrow,
 )
+from arrowdsl.compute.lowering import check_predicate, to_arrow
 from arrowdsl.errors import SchemaMismatchError, one_of
 from arrowdsl.plan.batches import Batches
 from arrowdsl.plan.nodes import Aggregate, Empty, Filter, Join, Plan, Project, Scan, Sort, inputs, with_inputs
@@ -169,7 +168,7 @@ def _decoded(source: Compiled, names: tuple[str, ...]) -> Compiled:
 
 
 def _value_of(name: str, kind: pa.DataType) -> Expr:
-    return Call("text", (Column(name),)) if pa.types.is_dictionary(kind) else Column(name)
+    return Column(name).as_text() if pa.types.is_dictionary(kind) else Column(name)
 
 
 def _behind(node: Plan, *sources: Compiled) -> Compiled:

@@ -3,8 +3,8 @@
 A catalog says what the names mean when the plan is compiled, so one plan runs over a part of a repo, over empty
 tables (that is how its schema is known), or on another machine. Nodes are chained by the methods of ``Plan``:
 
->>> from arrowdsl.compute.expr import Call, Column, Literal
->>> plan = Scan("orders").where(Call(">", (Column("price"), Literal(5)))).select("id", total=Column("price"))
+>>> from arrowdsl.compute.expr import col
+>>> plan = Scan("orders").where(col("price") > 5).select("id", total=col("price"))
 >>> print(describe(plan))
 project id, total = price
   filter price > 5

@@ -10,11 +10,10 @@ from arrowdsl.compute.expr import (
     Expr,
     Literal,
     Values,
-    check_predicate,
     conjunction,
     conjuncts,
-    to_arrow,
 )
+from arrowdsl.compute.lowering import check_predicate, to_arrow
 from arrowdsl.errors import UnknownColumnError, one_of
 from arrowdsl.schema.schema import SchemaMetadataSpec, TableSpec, columns_of
 from flight_client.contracts.ids import part_of_path

@@ -12,12 +12,11 @@ from arrowdsl.compute.expr import (
     Literal,
     Parameter,
     Values,
-    check_predicate,
     describe,
     substitute,
-    to_arrow,
 )
 from arrowdsl.compute.fold import fold
+from arrowdsl.compute.lowering import check_predicate, to_arrow
 from arrowdsl.errors import ExpressionError, UnknownColumnError
 from arrowdsl.plan.nodes import Scan
 from arrowdsl.plan.optimize import optimize
@@ -38,13 +37,13 @@ def rows_by_reference(where, table):
 
 
 @given(tables(), filters())
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_filters_keep_the_rows_that_sql_keeps(table, where):
     assert rows_by_engine(where, table) == rows_by_reference(where, table)
 
 
 @given(tables(), filters())
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_skipping_row_groups_loses_no_row(tmp_path, table, where):
     pq.write_table(table, tmp_path / "t.parquet", row_group_size=2)
     source = DatasetSource(ds.dataset(tmp_path / "t.parquet"))
@@ -52,7 +51,7 @@ def test_skipping_row_groups_loses_no_row(tmp_path, table, where):
 
 
 @given(tables(), filters())
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_folding_keeps_the_meaning(table, where):
     for row in table.to_pylist():
         assert evaluate(fold(where), row) == evaluate(where, row)

@@ -106,7 +106,7 @@ KEYS = st.tuples(
 
 
 @given(st.lists(KEYS, max_size=20))
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 def test_every_row_comes_out_or_is_counted(keys):
     rows = [(*key, number) for number, key in enumerate(keys)]
     kept, broken = run(finalize(Scan("t"), SPEC), rows), run(violations(Scan("t"), SPEC), rows)
@@ -115,7 +115,7 @@ def test_every_row_comes_out_or_is_counted(keys):
 
 
 @given(st.lists(KEYS, max_size=20))
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 def test_held_by_group_the_rows_are_the_same_as_held_at_once(keys):
     rows = [(*key, number) for number, key in enumerate(sorted(keys, key=lambda key: str(key[0])))]
     at_once, grouped = (run(finalize(Scan("t"), SPEC, group_by=group), rows) for group in (None, "path"))

@@ -56,7 +56,7 @@ def test_a_null_key_equals_nothing():
     st.lists(st.tuples(st.sampled_from(["a", "b", None]), st.sampled_from([1, 2, None])), max_size=8),
     st.lists(st.tuples(st.sampled_from(["a", "b", None]), st.sampled_from([1, 2, None])), max_size=8),
 )
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 def test_joins_on_two_keys_give_the_rows_of_the_definition(left, right):
     def table(pairs):
         kinds = pa.schema([("k", pa.string()), ("n", pa.int64()), ("row", pa.int64())])

@@ -292,7 +292,7 @@ def test_scans_read_what_is_needed_above_them(plan, expected):
 
 
 @given(st.data(), catalogs())
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=250)
 def test_optimized_plans_give_the_same_rows(data, catalog):
     plan, columns = data.draw(plans())
     expected, optimized = run_plan(plan, catalog), run_plan(optimize(plan, catalog), catalog)
