@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from arrowdsl.plan.nodes import Kernel, KernelFunction, Plan
-from flight_server.normalize.blocks import Bools, Ints, codes, rows_of
+from flight_server.kernels.arrays import Bools, Ints, codes, rows_of
 
 _FLAGS = ("is_local", "is_free", "is_global", "is_declared_global", "is_referenced")
 _KEPT = ("file_id", "path", "symbol_row_id", "scope_id", "name")

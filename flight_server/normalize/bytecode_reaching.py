@@ -1,21 +1,21 @@
-"""Which instruction may have given a variable the value that another reads: the optional layer bc.
+"""Reaching definitions in bytecode (the optional layer bc): which instruction may have set a variable that one reads.
 
-Instructions are points, code units their owners, and what an instruction does to a variable is its event: so the solver
-of ``reaching`` answers. An exception may leave a block at any of its instructions. What parameters hold at the start is
-no instruction's doing, so a load of it alone has no row.
+Instructions are the points of the flow graph, code units their owners, and loads and stores of variables the events. An
+exception may leave a block at any of its instructions. No instruction sets a parameter, so a load that reads only the
+argument has no row.
 """
 
 from collections.abc import Mapping
 from types import MappingProxyType
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from arrowdsl.plan.nodes import Kernel, KernelFunction, Plan
-from flight_server.normalize.blocks import Ints, codes, rows_of, spread
-from flight_server.normalize.reaching import reaching_rows
+from flight_server.kernels.arrays import Ints, codes, is_first, numbers, rows_of, spread, truths
+from flight_server.kernels.block_graph import FlowGraph, Way
+from flight_server.kernels.reaching_definitions import Events, reaching_definitions
 
 _INSTRUCTIONS = (
     *("file_id", "path", "instr_id", "code_unit_id", "block_id", "instr_index"),
@@ -23,7 +23,7 @@ _INSTRUCTIONS = (
 )
 _FLOW = ("src_block_id", "dst_block_id", "kind")
 _SPACES = ("FAST", "DEREF", "NAME", "GLOBAL")
-ONE: Mapping[str, str] = MappingProxyType(  # what is done to the variable ``argval_str``
+ONE: Mapping[str, str] = MappingProxyType(  # the event of the variable ``argval_str``
     {
         **{f"LOAD_{space}": "use" for space in (*_SPACES, "FAST_CHECK", "FAST_BORROW", "CLASSDEREF")},
         **{f"STORE_{space}": "def" for space in _SPACES},
@@ -31,7 +31,7 @@ ONE: Mapping[str, str] = MappingProxyType(  # what is done to the variable ``arg
         "LOAD_FAST_AND_CLEAR": "use",
     }
 )
-TWO: Mapping[str, tuple[str, str]] = MappingProxyType(  # what is done to the variables ``argrepr`` = "a, b", in turn
+TWO: Mapping[str, tuple[str, str]] = MappingProxyType(  # the events of the variables ``argrepr`` = "a, b", in turn
     {
         "LOAD_FAST_LOAD_FAST": ("use", "use"),
         "LOAD_FAST_BORROW_LOAD_FAST_BORROW": ("use", "use"),
@@ -48,7 +48,7 @@ def bytecode_reaching(bc_instructions: Plan, bc_cfg_edges: Plan) -> Plan:
     """
     function = KernelFunction(
         name="bytecode_reaching",
-        version=1,
+        version=2,
         apply=_reaching,
         needs=_INSTRUCTIONS,
         replaces_columns=True,
@@ -59,81 +59,73 @@ def bytecode_reaching(bc_instructions: Plan, bc_cfg_edges: Plan) -> Plan:
 
 def _reaching(instructions: pa.Table, edges: pa.Table) -> pa.Table:
     unit = codes(instructions.column("code_unit_id"))
-    index = np.asarray(pc.fill_null(instructions.column("instr_index"), 0))
-    order = np.lexsort((index, unit))
+    order = np.lexsort((numbers(instructions.column("instr_index")), unit))
     instructions, unit = instructions.take(pa.array(order)), unit[order]
-    starts = np.diff(unit, prepend=-1) != 0
-    points = pa.table(
-        {
-            "point_id": instructions.column("instr_id"),
-            "owner_def_id": instructions.column("code_unit_id"),
-            "kind": pa.array(np.where(starts, "entry", "stmt")),
-        }
-    )
-    found = reaching_rows(_events(instructions), points, _flow(instructions, edges)).drop_columns("binding_id")
-    return found.group_by(found.column_names, use_threads=False).aggregate([])  # two variables may go the same way
-
-
-def _events(instructions: pa.Table) -> pa.Table:
-    """The events in the columns of ``var_events``; their id is the instruction's."""
-    alone = _done(instructions, ONE)
-    single = _named(*alone, alone[0].column("argval_str"), 0)
-    pairs = [_done(instructions, {op: does[place] for op, does in TWO.items()}) for place in (0, 1)]
-    first, second = (
-        _named(chosen, kind, pc.replace_substring_regex(chosen.column("argrepr"), pattern, ""), place)
-        for place, ((chosen, kind), pattern) in enumerate(zip(pairs, (", .*$", "^.*, "), strict=True))
-    )
-    return pa.concat_tables((single, first, second))
-
-
-def _done(instructions: pa.Table, kinds: Mapping[str, str]) -> tuple[pa.Table, pa.ChunkedArray]:
-    """The instructions of these names, and what each does."""
-    which = pc.index_in(instructions.column("opname"), pa.array(list(kinds)))
-    known = pc.is_valid(which)
-    return instructions.filter(known), pa.chunked_array([pa.array(list(kinds.values()))]).take(which.filter(known))
-
-
-def _named(chosen: pa.Table, kind: pa.ChunkedArray, variable: pa.ChunkedArray, ordinal: int) -> pa.Table:
-    is_global = pc.match_substring(chosen.column("opname"), "GLOBAL")
-    space = pc.if_else(is_global, "global", "own")  # a cell is the variable's whichever instruction reaches it
-    binding = pc.binary_join_element_wise(chosen.column("code_unit_id"), space, variable, "/")
+    events = _events(instructions)
+    defs, uses = reaching_definitions(_graph(instructions, unit, edges), events)
+    pairs = np.unique(np.stack((events.point[uses], events.point[defs])), axis=1)  # of two variables or of one
+    use, define = map(pa.array, pairs)
+    found = instructions.select(["file_id", "path", "instr_id"]).take(use)
     return pa.table(
         {
-            "file_id": chosen.column("file_id"),
-            "path": chosen.column("path"),
-            "event_id": chosen.column("instr_id"),
-            "point_id": chosen.column("instr_id"),
-            "ordinal": pa.repeat(pa.scalar(ordinal, pa.int32()), chosen.num_rows),
-            "binding_id": binding,
-            "kind": kind,
+            "file_id": found.column("file_id"),
+            "path": found.column("path"),
+            "def_event_id": instructions.column("instr_id").take(define),
+            "use_event_id": found.column("instr_id"),
         }
     )
 
 
-def _flow(instructions: pa.Table, edges: pa.Table) -> pa.Table:
-    """The steps between instructions: within a block, and from its last one, or where an exception leads from any."""
-    ids, blocks = instructions.column("instr_id"), instructions.column("block_id")
+def _events(instructions: pa.Table) -> Events:
+    """The events of the instructions, which are the points."""
+    firsts, seconds = ({op: does[place] for op, does in TWO.items()} for place in (0, 1))
+    kinds = ((ONE, "argval_str", ""), (firsts, "argrepr", ", .*$"), (seconds, "argrepr", "^.*, "))
+    point, kind, variable = zip(*(_done(instructions, *each) for each in kinds), strict=True)
+    done = pa.chunked_array(kind, pa.string())
+    return Events(
+        point=np.concatenate(point),
+        ordinal=np.repeat((0, 0, 1), [len(each) for each in point]),
+        variable=codes(pa.chunked_array([chunk for each in variable for chunk in each.chunks], pa.string())),
+        is_def=truths(pc.equal(done, "def")),
+        is_use=truths(pc.equal(done, "use")),
+    )
+
+
+def _done(
+    instructions: pa.Table, kinds: Mapping[str, str], operand: str, left_out: str
+) -> tuple[Ints, pa.Array, pa.ChunkedArray]:
+    """The instructions of these names, the kind of event of each, and its variable: the operand without a pattern."""
+    which = rows_of(instructions.column("opname"), pa.chunked_array([list(kinds)], pa.string()))
+    points = np.flatnonzero((which >= 0) & truths(pc.is_valid(instructions.column(operand))))
+    chosen = instructions.take(pa.array(points))
+    is_global = pc.match_substring(chosen.column("opname"), "GLOBAL")
+    space = pc.if_else(is_global, "global", "own")  # a cell is one variable, whichever instruction accesses it
+    name = chosen.column(operand)
+    name = pc.replace_substring_regex(name, left_out, "") if left_out else name
+    variable = pc.binary_join_element_wise(space, name, "/")
+    return points, pa.array(list(kinds.values())).take(pa.array(which[points])), variable
+
+
+def _graph(instructions: pa.Table, unit: Ints, edges: pa.Table) -> FlowGraph:
+    """Steps between instructions: within a block, from its last one, and for an exception from each of them."""
+    blocks = instructions.column("block_id")
     block = codes(blocks)
-    first = np.flatnonzero(np.diff(block, prepend=-1) != 0)
+    is_head = is_first(block)
+    first = np.flatnonzero(is_head)
     size = np.diff(np.append(first, len(block)))
-    inside = np.setdiff1d(np.arange(len(block)), first)
     heads = blocks.take(pa.array(first))
     src, dst = (rows_of(edges.column(end), heads) for end in ("src_block_id", "dst_block_id"))
-    known = np.flatnonzero((src >= 0) & (dst >= 0))
-    src, dst, kind = src[known], dst[known], edges.column("kind").take(pa.array(known))
-    is_exc = np.asarray(pc.fill_null(pc.equal(kind, "exc"), fill_value=False))
-    plain, exc = np.flatnonzero(~is_exc), np.flatnonzero(is_exc)
+    known = (src >= 0) & (dst >= 0)
+    is_exc = truths(pc.equal(edges.column("kind"), "exc"))
+    plain, exc = np.flatnonzero(known & ~is_exc), np.flatnonzero(known & is_exc)
     raising = size[src[exc]]
-    sources = np.concatenate((inside - 1, first[src[plain]] + size[src[plain]] - 1, spread(first[src[exc]], raising)))
-    targets = np.concatenate((inside, first[dst[plain]], np.repeat(first[dst[exc]], raising)))
-    kinds = np.concatenate((np.full(len(inside), "next"), _text(kind)[plain], np.full(int(raising.sum()), "exc")))
-    return pa.table({"src": _at(ids, sources), "dst": _at(ids, targets), "kind": pa.array(kinds, pa.string())})
-
-
-def _at(ids: pa.ChunkedArray, rows: Ints) -> pa.ChunkedArray:
-    return ids.take(pa.array(rows))
-
-
-def _text(values: pa.ChunkedArray) -> npt.NDArray[np.str_]:
-    spelled: npt.NDArray[np.str_] = pc.fill_null(values, "").to_numpy().astype(np.str_)
-    return spelled
+    inside = np.flatnonzero(~is_head)
+    last = first + size - 1
+    return FlowGraph(
+        owner=unit,
+        is_entry=is_first(unit),
+        is_exit=np.zeros(len(unit), dtype=bool),
+        src=np.concatenate((inside - 1, last[src[plain]], spread(first[src[exc]], raising))),
+        dst=np.concatenate((inside, first[dst[plain]], np.repeat(first[dst[exc]], raising))),
+        way=np.repeat((Way.AFTER, Way.DURING), (len(inside) + len(plain), int(raising.sum()))),
+    )

@@ -8,8 +8,9 @@ import pyarrow.compute as pc
 
 from arrowdsl.compute.expr import Call, Column, Expr, Literal
 from arrowdsl.plan.nodes import Kernel, KernelFunction, Plan
+from flight_server.kernels.arrays import numbers
+from flight_server.kernels.text_positions import OUT_OF_RANGE, UTF32, line_index
 from flight_server.normalize.occurrences import placed
-from flight_server.normalize.positions import OUT_OF_RANGE, UTF32, Integers, texts_of
 
 COLUMNS = (
     "file_id",
@@ -124,9 +125,9 @@ def _spanned(errors: Plan, repo_files: Plan, *, first_column: int) -> Plan:
 def _with_spans(errors: pa.Table, files: pa.Table, *, first_column: int) -> pa.Table:
     files = files.filter(pc.is_in(files.column("path"), pc.unique(errors.column("path"))))
     file = pc.index_in(errors.column("path"), files.column("path").combine_chunks())
-    texts, row = texts_of(files.column("text")), _numbers(file)
+    texts, row = line_index(files.column("text")), numbers(file)
     known = np.flatnonzero(row >= 0)
-    line, column, end_line, end_column = (_numbers(errors.column(name))[known] for name in _LINES)
+    line, column, end_line, end_column = (numbers(errors.column(name))[known] for name in _LINES)
     encoding = np.full(len(known), UTF32)
     start = texts.offsets(row[known], line - 1, column - first_column, encoding)
     end = texts.offsets(row[known], end_line - 1, end_column - first_column, encoding)
@@ -136,8 +137,3 @@ def _with_spans(errors: pa.Table, files: pa.Table, *, first_column: int) -> pa.T
     for name, offsets in spans.items():
         errors = errors.append_column(name, pa.array(offsets, mask=spans["bstart"] == OUT_OF_RANGE))
     return errors.drop_columns(list(_LINES))
-
-
-def _numbers(values: pa.Array | pa.ChunkedArray) -> Integers:
-    """As numpy, a null as -1."""
-    return np.asarray(pc.fill_null(values, -1)).astype(np.int64)

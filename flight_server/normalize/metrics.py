@@ -5,7 +5,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from arrowdsl.plan.nodes import Kernel, KernelFunction, Plan
-from flight_server.normalize.blocks import Ints, rows_of
+from flight_server.kernels.arrays import Ints, rows_of
 
 _DEFS = ("file_id", "path", "def_id", "ast_idx", "name", "kind")
 _PARAMS = ("def_id", "pos", "name", "kind")

@@ -13,7 +13,8 @@ import pyarrow.compute as pc
 
 from arrowdsl.compute.expr import Call, Column, Expr, Literal
 from arrowdsl.plan.nodes import Join, Kernel, KernelFunction, Plan, Union
-from flight_server.normalize.positions import OUT_OF_RANGE, UTF8, UTF16, UTF32, Booleans, Integers, Texts, texts_of
+from flight_server.kernels.arrays import Bools, Ints, numbers, truths
+from flight_server.kernels.text_positions import OUT_OF_RANGE, UTF8, UTF16, UTF32, LineIndex, line_index
 
 # What indexers that don't say so count in: pyright and the TypeScript compiler hold text as JavaScript strings.
 TOOLS: Mapping[str, int] = MappingProxyType({"scip-python": UTF16, "scip-typescript": UTF16})
@@ -66,16 +67,16 @@ def _place(occurrences: pa.Table, documents: pa.Table, files: pa.Table, metadata
     files = files.filter(pc.is_in(files.column("path"), pc.unique(occurrences.column("path"))))
     file = pc.index_in(occurrences.column("path"), files.column("path").combine_chunks())
     document = pc.index_in(occurrences.column("document_id"), documents.column("document_id").combine_chunks())
-    has_text = _true(pc.is_valid(files.column("text")).take(file))
-    stale = _true(pc.not_equal(documents.column("file_sha256").take(document), files.column("file_sha256").take(file)))
-    encodings = np.append(_encodings(documents, metadata), UNKNOWN)[_numbers(document)]
-    positions = [_numbers(occurrences.column(name)) for name in _POSITION]
+    has_text = truths(pc.is_valid(files.column("text")).take(file))
+    stale = truths(pc.not_equal(documents.column("file_sha256").take(document), files.column("file_sha256").take(file)))
+    encodings = np.append(_encodings(documents, metadata), UNKNOWN)[numbers(document)]
+    positions = [numbers(occurrences.column(name)) for name in _POSITION]
     well_formed = np.isin(positions[-1], (3, 4))
 
     starts, ends, ambiguous = (np.zeros(occurrences.num_rows, np.int64) for _ in range(3))
     tried = np.flatnonzero(has_text & ~stale & well_formed)
     spans = _spans(
-        texts_of(files.column("text")), _numbers(file)[tried], [n[tried] for n in positions], encodings[tried]
+        line_index(files.column("text")), numbers(file)[tried], [n[tried] for n in positions], encodings[tried]
     )
     starts[tried], ends[tried], ambiguous[tried] = spans
 
@@ -92,9 +93,7 @@ def _place(occurrences: pa.Table, documents: pa.Table, files: pa.Table, metadata
     )
 
 
-def _spans(
-    texts: Texts, files: Integers, positions: Sequence[Integers], encodings: Integers
-) -> tuple[Integers, Integers, Booleans]:
+def _spans(texts: LineIndex, files: Ints, positions: Sequence[Ints], encodings: Ints) -> tuple[Ints, Ints, Bools]:
     """The start and end of each range in bytes, and whether they depend on an encoding that is not known."""
     start_line, start_char, end_line, end_char, _ = positions
     known = np.where(encodings == UNKNOWN, UTF8, encodings)
@@ -106,22 +105,12 @@ def _spans(
     )
 
 
-def _encodings(documents: pa.Table, metadata: pa.Table) -> Integers:
+def _encodings(documents: pa.Table, metadata: pa.Table) -> Ints:
     """The code units that each document counts in."""
     tools = {TOOLS.get(name, UNKNOWN) for name in metadata.column("tool_name").to_pylist()}
     unsaid = tools.pop() if len(tools) == 1 else UNKNOWN
     named = pc.index_in(documents.column("position_encoding"), pa.array(ENCODINGS, pa.string()))
-    return np.array([*ENCODINGS.values(), unsaid])[_numbers(named)]
-
-
-def _numbers(values: pa.Array | pa.ChunkedArray) -> Integers:
-    """As numpy, a null as -1."""
-    return np.asarray(pc.fill_null(values, -1)).astype(np.int64)
-
-
-def _true(values: pa.ChunkedArray) -> Booleans:
-    """As numpy, a null as false."""
-    return np.asarray(pc.fill_null(values, fill_value=False))
+    return np.array([*ENCODINGS.values(), unsaid])[numbers(named)]
 
 
 def _with_columns(table: pa.Table, **columns: pa.Array) -> pa.Table:

@@ -6,7 +6,7 @@ import pyarrow.compute as pc
 
 from arrowdsl.compute.expr import Call, Column, Literal, Values
 from arrowdsl.plan.nodes import Join, Kernel, KernelFunction, Plan
-from flight_server.normalize.blocks import rows_of
+from flight_server.kernels.arrays import rows_of
 
 _FUNCTIONS = ("function", "lambda", "comprehension")
 _FLAGS = ("is_parameter", "is_local", "is_global", "is_nonlocal", "is_free")

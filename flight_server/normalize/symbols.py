@@ -14,15 +14,8 @@ import pyarrow.compute as pc
 
 from arrowdsl.compute.expr import Call, Column, Expr, conjunction
 from arrowdsl.plan.nodes import Kernel, KernelFunction, Plan, Union
-from flight_server.normalize.alignment import (
-    Booleans,
-    Integers,
-    Tightest,
-    aligned,
-    on_one_axis,
-    tightest_at_end,
-    tightest_inside,
-)
+from flight_server.kernels.arrays import Bools, Ints
+from flight_server.kernels.interval_join import Tightest, aligned, on_one_axis, tightest_at_end, tightest_inside
 
 EXACT, INSIDE = "span_exact", "span_inside"
 _LOCAL = "local "
@@ -167,7 +160,8 @@ def _node_ids(symbols: pa.ChunkedArray, documents: pa.ChunkedArray) -> pa.Chunke
 
 def _symbols_at(site: Site, occurrences: pa.Table, sites: pa.Table) -> pa.Table:
     sites = sites.filter(pc.is_in(sites.column("path"), pc.unique(occurrences.column("path"))))
-    wanted, known = on_one_axis((sites, *site.name_span), (occurrences, "bstart", "bend"))
+    spans = ((sites, site.name_span), (occurrences, ("bstart", "bend")))
+    wanted, known = on_one_axis(*((table["path"], table[start], table[end]) for table, (start, end) in spans))
     pairs, exact = aligned(wanted, known, site.tightest, _loose(site, sites))
     nodes = _node_ids(occurrences.column("symbol"), occurrences.column("document_id"))
     firsts, roles = _distinct(pairs.left, pairs.right, nodes, occurrences.column("symbol_roles"))
@@ -197,16 +191,14 @@ def _symbols_at(site: Site, occurrences: pa.Table, sites: pa.Table) -> pa.Table:
     )
 
 
-def _loose(site: Site, sites: pa.Table) -> Booleans:
+def _loose(site: Site, sites: pa.Table) -> Bools:
     """The sites in which an occurrence may be looked for."""
     if site.shapes is None:
         return np.ones(sites.num_rows, dtype=bool)
     return np.asarray(pc.is_in(sites.column("callee_shape"), pa.array(site.shapes)))
 
 
-def _distinct(
-    left: Integers, right: Integers, nodes: pa.ChunkedArray, roles: pa.ChunkedArray
-) -> tuple[Integers, Integers]:
+def _distinct(left: Ints, right: Ints, nodes: pa.ChunkedArray, roles: pa.ChunkedArray) -> tuple[Ints, Ints]:
     """The first pair of each site and symbol, in order of the sites, and the roles of all pairs like it together."""
     bits = np.asarray(pc.fill_null(roles, 0)).astype(np.int64)[right]
     if np.all(np.diff(left) > 0):

@@ -9,7 +9,7 @@ import pyarrow.compute as pc
 
 from arrowdsl.compute.expr import Call, Column, Expr, Literal, Values
 from arrowdsl.plan.nodes import Join, JoinKind, Kernel, KernelFunction, Plan
-from flight_server.normalize.blocks import codes
+from flight_server.kernels.arrays import codes
 
 _FILE = ("file_id", "path")
 _SPAN = ("bstart", "bend")

@@ -1,7 +1,7 @@
-"""Positions in source, line and character, to byte offsets: for many positions in many files at once.
+"""Positions in source (line and character) as byte offsets: many positions in many files at once.
 
-The files' texts lie one after another in one buffer of UTF-8. A character is a code unit of UTF-8, UTF-16 or UTF-32;
-only the few characters that are longer than a byte make a difference, so these alone are looked at, by binary search.
+The files' texts lie one after another in one buffer of UTF-8. A character is a code unit of UTF-8, UTF-16 or UTF-32.
+The encodings differ only after characters longer than a byte, which are few, so binary search looks at these alone.
 A line ends in LF, CR LF or a lone CR.
 """
 
@@ -12,11 +12,11 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from flight_server.kernels.arrays import Bools, Ints
+
 UTF8, UTF16, UTF32 = 8, 16, 32
 OUT_OF_RANGE = -1
 
-Integers = npt.NDArray[np.int64]
-Booleans = npt.NDArray[np.bool_]
 Bytes = npt.NDArray[np.uint8]
 
 _CR, _LF = 0x0D, 0x0A
@@ -25,7 +25,7 @@ _LEADS = np.array([0xC0, 0xE0, 0xF0], np.uint8)
 
 
 @dataclass(frozen=True)
-class Texts:
+class LineIndex:
     """Files' texts and where their lines are; offsets are into ``utf8``.
 
     ``starts`` has an offset for each file and one for the end, ``first_lines`` the number of the file's first line
@@ -34,15 +34,15 @@ class Texts:
     """
 
     utf8: Bytes
-    starts: Integers
-    first_lines: Integers
-    line_starts: Integers
-    line_ends: Integers
-    wide: Integers
-    widths: Integers
+    starts: Ints
+    first_lines: Ints
+    line_starts: Ints
+    line_ends: Ints
+    wide: Ints
+    widths: Ints
 
-    def offsets(self, files: Integers, lines: Integers, characters: Integers, encodings: Integers) -> Integers:
-        """The byte offset of each position in its own file, OUT_OF_RANGE where there is no such place.
+    def offsets(self, files: Ints, lines: Ints, characters: Ints, encodings: Ints) -> Ints:
+        """The byte offset of each position in its own file, OUT_OF_RANGE where the file has no such position.
 
         ``files`` are rows of the table that the texts came from, ``encodings`` UTF8, UTF16 or UTF32. Lines and
         characters count from 0.
@@ -57,14 +57,14 @@ class Texts:
         inside[inside] = ~self._within_character(offset[inside])
         return np.where(inside, offset - self.starts[files], OUT_OF_RANGE)
 
-    def only_ascii(self, files: Integers, lines: Integers) -> Booleans:
-        """Whether the line has characters of one byte only, so that every encoding counts alike."""
+    def only_ascii(self, files: Ints, lines: Ints) -> Bools:
+        """Whether the line has characters of one byte only, so that a position is the same in every encoding."""
         line = np.minimum(self.first_lines[files] + np.maximum(lines, 0), len(self.line_starts) - 1)
         before, after = (np.searchsorted(self.wide, bounds[line]) for bounds in (self.line_starts, self.line_ends))
         return np.equal(before, after)
 
-    def _bytes(self, line_starts: Integers, characters: Integers, encoding: int) -> Integers:
-        """The offset that is ``characters`` code units behind the start of a line."""
+    def _bytes(self, line_starts: Ints, characters: Ints, encoding: int) -> Ints:
+        """The offset ``characters`` code units after the start of a line."""
         if encoding == UTF8 or not len(self.wide):
             return line_starts + characters
         units = self.widths // 2 if encoding == UTF16 else np.ones_like(self.widths)
@@ -73,7 +73,7 @@ class Texts:
         wanted = unit_starts + characters
         return wanted + saved[np.searchsorted(self.wide - saved[:-1], wanted)]
 
-    def _within_character(self, offsets: Integers) -> Booleans:
+    def _within_character(self, offsets: Ints) -> Bools:
         """Whether the offset is behind the first byte of a character and before its end."""
         if not len(self.wide):
             return np.zeros(len(offsets), dtype=bool)
@@ -81,8 +81,8 @@ class Texts:
         return (before >= 0) & (offsets < (self.wide + self.widths)[before])
 
 
-def texts_of(texts: pa.ChunkedArray) -> Texts:
-    """The texts of some files, in the order of the rows; a null counts as an empty text."""
+def line_index(texts: pa.ChunkedArray) -> LineIndex:
+    """The index of some files' texts, in the order of the rows; a null counts as an empty text."""
     strings = pc.fill_null(texts, "").cast(pa.large_string()).combine_chunks()
     _, offsets, data = strings.buffers()
     bounds = np.frombuffer(offsets, np.int64)[strings.offset : strings.offset + len(strings) + 1]
@@ -91,10 +91,10 @@ def texts_of(texts: pa.ChunkedArray) -> Texts:
     files, line_starts, line_ends = _lines(utf8, starts)
     wide = np.flatnonzero(utf8 >= _LEADS[0])
     widths = 1 + np.searchsorted(_LEADS, utf8[wide], "right").astype(np.int64)
-    return Texts(utf8, starts, np.searchsorted(files, np.arange(len(starts))), line_starts, line_ends, wide, widths)
+    return LineIndex(utf8, starts, np.searchsorted(files, np.arange(len(starts))), line_starts, line_ends, wide, widths)
 
 
-def _lines(utf8: Bytes, starts: Integers) -> tuple[Integers, Integers, Integers]:
+def _lines(utf8: Bytes, starts: Ints) -> tuple[Ints, Ints, Ints]:
     """Of each line the row of its file, its start, and its end without the newline."""
     is_first = np.zeros(len(utf8) + 1, dtype=bool)  # the first byte of a file
     is_first[starts] = True

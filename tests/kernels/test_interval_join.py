@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from flight_server.normalize.alignment import Spans, Tightest, aligned, tightest_at_end, tightest_inside
+from flight_server.kernels.interval_join import Spans, Tightest, aligned, tightest_at_end, tightest_inside
 
 Span = tuple[int, int]
 SPANS = st.lists(st.tuples(st.integers(0, 12), st.integers(0, 5)).map(lambda at: (at[0], at[0] + at[1])), max_size=14)

@@ -7,7 +7,7 @@ import pyarrow as pa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from flight_server.normalize.positions import OUT_OF_RANGE, UTF8, UTF16, UTF32, texts_of
+from flight_server.kernels.text_positions import OUT_OF_RANGE, UTF8, UTF16, UTF32, line_index
 
 UNITS = {UTF8: ("utf-8", 1), UTF16: ("utf-16-le", 2), UTF32: ("utf-32-le", 4)}
 TEXTS = st.lists(st.text(st.sampled_from("ab é中🦁\n\r"), max_size=14), min_size=1, max_size=4)
@@ -35,21 +35,21 @@ def offset(text: str, line: int, character: int, encoding: int) -> int:
 @given(TEXTS, POSITIONS)
 def test_positions_are_those_of_python_strings(texts: list[str], positions: list[tuple[int, int, int, int]]) -> None:
     positions = [(file % len(texts), *rest) for file, *rest in positions]
-    found = texts_of(pa.chunked_array([pa.array(texts)])).offsets(*map(np.array, zip(*positions, strict=True)))
+    found = line_index(pa.chunked_array([pa.array(texts)])).offsets(*map(np.array, zip(*positions, strict=True)))
     assert found.tolist() == [offset(texts[file], *rest) for file, *rest in positions]
 
 
 def test_texts_in_chunks_and_slices_and_without_a_value() -> None:
     texts = pa.chunked_array([pa.array(["skipped", "é\nx"]).slice(1), pa.array([None, "🦁y"], pa.string())])
-    found = texts_of(texts).offsets(*map(np.array, ([0, 1, 2], [1, 0, 0], [1, 0, 2], [UTF16] * 3)))
+    found = line_index(texts).offsets(*map(np.array, ([0, 1, 2], [1, 0, 0], [1, 0, 2], [UTF16] * 3)))
     assert found.tolist() == [4, 0, 4]
 
 
 def test_no_texts_and_no_positions() -> None:
     none = np.zeros(0, np.int64)
-    assert texts_of(pa.chunked_array([], pa.string())).offsets(none, none, none, none).tolist() == []
+    assert line_index(pa.chunked_array([], pa.string())).offsets(none, none, none, none).tolist() == []
 
 
 def test_lines_on_which_all_encodings_count_alike() -> None:
-    texts = texts_of(pa.chunked_array([pa.array(["plain\né\nplain"])]))
+    texts = line_index(pa.chunked_array([pa.array(["plain\né\nplain"])]))
     assert texts.only_ascii(np.array([0, 0, 0]), np.array([0, 1, 2])).tolist() == [True, False, True]

@@ -1,0 +1,1 @@
+"""Numeric algorithms over columns. They know no tables: arrays go in, arrays come out."""
