@@ -17,8 +17,8 @@ from pyarrow import csv, ipc
 
 from flight_client import FlightReader
 from flight_server.cli.table import print_table
-from flight_server.storage.files import RowGroupWriter
 from flight_server.storage.ipc import write_table_ipc_file
+from flight_server.storage.parquet_file import RowGroupWriter
 
 
 @contextmanager

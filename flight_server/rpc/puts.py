@@ -12,7 +12,7 @@ from flight_client.contracts.tables import BY_CONTRACT
 from flight_server.rpc.codec import Put
 from flight_server.serving.errors import BadRequestError, UnknownDatasetError
 from flight_server.serving.service import Service
-from flight_server.storage.errors import RowCountError
+from flight_server.storage.store_errors import RowCountError
 
 LOG = logging.getLogger("flight_server")
 

@@ -19,7 +19,7 @@ from arrowdsl.schema.schema import EncodingPolicy, SchemaTransform, TableSpec, c
 from flight_client.contracts.raw import RAW_TABLES
 from flight_server.pipeline.driver import Output
 from flight_server.serving.forms import Form
-from flight_server.storage.alignment import encoded_schema
+from flight_server.storage.validation import encoded_schema
 
 Pipeline = Mapping[str, Output]
 Parameters = tuple[tuple[str, str], ...]

@@ -27,9 +27,9 @@ from flight_server.serving.request import Request
 from flight_server.serving.results import Results
 from flight_server.serving.sorting import in_canonical_order
 from flight_server.serving.units import Unit, open_unit
-from flight_server.storage.errors import reading
 from flight_server.storage.paths import Part
 from flight_server.storage.snapshots import Snapshot
+from flight_server.storage.store_errors import reading
 
 SIDE_BY_SIDE = 2
 

@@ -12,8 +12,8 @@ from flight_server.serving.computations import Computations
 from flight_server.serving.tees import Tees
 from flight_server.storage.artifact_file import Artifact, Span
 from flight_server.storage.artifacts import ArtifactStore
-from flight_server.storage.errors import StoreCorruptError
 from flight_server.storage.paths import Part
+from flight_server.storage.store_errors import StoreCorruptError
 
 LOG = logging.getLogger("flight_server")
 REMEMBERED = 64 * 1024

@@ -26,8 +26,8 @@ from flight_server.serving.catalog import PartCatalog, is_cut
 from flight_server.serving.forms import Form
 from flight_server.serving.plans import Ready
 from flight_server.storage.artifact_file import Artifact, Span
-from flight_server.storage.errors import StorageError, StoreCorruptError
 from flight_server.storage.paths import Part
+from flight_server.storage.store_errors import StorageError, StoreCorruptError
 
 LOG = logging.getLogger("flight_server")
 Written = TypeVar("Written")

@@ -21,8 +21,8 @@ from pathlib import Path
 import pyarrow as pa
 
 from arrowdsl.schema.schema import columns_of
-from flight_server.storage.errors import StoreCorruptError, writing
 from flight_server.storage.paths import Part
+from flight_server.storage.store_errors import StoreCorruptError, writing
 
 _CHECKS = b"crc32"
 _INDEX = b"index"

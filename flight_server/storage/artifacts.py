@@ -17,7 +17,7 @@ from uuid import uuid4
 import pyarrow as pa
 
 from flight_server.storage.artifact_file import Artifact, ArtifactWriter
-from flight_server.storage.errors import StoreCorruptError, writing
+from flight_server.storage.store_errors import StoreCorruptError, writing
 
 GIB = 1024**3
 DEFAULT_BYTES = 8 * GIB

@@ -13,7 +13,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 
-from flight_server.storage.errors import ConflictError, UnknownTransactionError
 from flight_server.storage.manifests import (
     Extractor,
     FileEntry,
@@ -24,6 +23,7 @@ from flight_server.storage.manifests import (
     newest,
 )
 from flight_server.storage.paths import Part, RepoPaths
+from flight_server.storage.store_errors import ConflictError, UnknownTransactionError
 
 _SYNC_THREADS = 8
 

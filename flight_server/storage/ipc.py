@@ -8,8 +8,8 @@ import pyarrow as pa
 
 from arrowdsl.errors import SchemaMismatchError
 from arrowdsl.schema.schema import EncodingPolicy
-from flight_server.storage.alignment import Batches, aligned, batches_of, encoded_schema
-from flight_server.storage.errors import writing
+from flight_server.storage.store_errors import writing
+from flight_server.storage.validation import Batches, aligned, batches_of, encoded_schema
 
 
 @dataclass(frozen=True)

@@ -13,9 +13,9 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from flight_server.storage.errors import StoreCorruptError, UnknownSnapshotError, reading
-from flight_server.storage.files import crc32
+from flight_server.storage.parquet_file import crc32
 from flight_server.storage.paths import GLOBAL, Part, RepoPaths
+from flight_server.storage.store_errors import StoreCorruptError, UnknownSnapshotError, reading
 
 FORMAT = 1
 

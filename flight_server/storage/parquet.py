@@ -9,12 +9,12 @@ from typing import ClassVar
 import pyarrow as pa
 
 from arrowdsl.schema.schema import EncodingPolicy
-from flight_server.storage.alignment import Batches, aligned, batches_of, encoded_schema, unchecked
 from flight_server.storage.background import Background
-from flight_server.storage.errors import StorageError, writing
 from flight_server.storage.part_writer import PartWriter, WrittenFile
 from flight_server.storage.partitioning import Partitioning
 from flight_server.storage.paths import Part
+from flight_server.storage.store_errors import StorageError, writing
+from flight_server.storage.validation import Batches, aligned, batches_of, encoded_schema, unchecked
 
 WAITING_BYTES = 256 * 1024 * 1024  # of all that write together
 LEAST_WAITING_BYTES = 64 * 1024 * 1024

@@ -16,10 +16,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from flight_server.storage.background import Background
-from flight_server.storage.errors import StorageError
-from flight_server.storage.files import RowGroupWriter
+from flight_server.storage.parquet_file import RowGroupWriter
 from flight_server.storage.partitioning import PartRows, keys_of
 from flight_server.storage.paths import Part
+from flight_server.storage.store_errors import StorageError
 
 ROW_GROUP_ROWS = 64 * 1024
 ROW_GROUP_BYTES = 32 * 1024 * 1024

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
 
-from flight_server.storage.errors import InvalidNameError
+from flight_server.storage.store_errors import InvalidNameError
 
 Part = int | Literal["global"]
 GLOBAL: Final = "global"

@@ -19,9 +19,9 @@ from contextlib import suppress
 from pathlib import Path
 from uuid import uuid4
 
-from flight_server.storage.errors import UnknownSnapshotError
 from flight_server.storage.manifests import load
 from flight_server.storage.paths import RepoPaths
+from flight_server.storage.store_errors import UnknownSnapshotError
 
 _AWAY = ".away-"
 

@@ -15,8 +15,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from arrowdsl.schema.schema import SchemaTransform
-from flight_server.storage.files import distinct_values, read_batches
 from flight_server.storage.manifests import FileEntry, verify
+from flight_server.storage.parquet_file import distinct_values, read_batches
 from flight_server.storage.partitioning import keys_of
 
 MERGED_ROWS = 64 * 1024

@@ -12,10 +12,10 @@ import pyarrow.dataset as ds
 from pyarrow import fs
 
 from arrowdsl.schema.schema import TableSpec
-from flight_server.storage.errors import reading
-from flight_server.storage.files import column_hashes, stored_bytes
 from flight_server.storage.manifests import Extractor, FileEntry, Manifest, TableEntry, verify
+from flight_server.storage.parquet_file import column_hashes, stored_bytes
 from flight_server.storage.paths import Part, RepoPaths
+from flight_server.storage.store_errors import reading
 
 CACHED_FILES = 1024
 HASHED_FILES = 16 * 1024
@@ -138,8 +138,8 @@ class Snapshot:
     def dataset(self, spec: TableSpec, part: Part) -> ds.Dataset | None:
         """One part of a table, with ``spec.plain_schema``; None when it has no rows.
 
-        Rows are sorted by the partition column. Scans check page checksums; run them within ``errors.reading``, which
-        turns what a damaged file raises into StoreCorruptError. Raises that error itself, and SnapshotGoneError.
+        Rows are sorted by the partition column. Scans check page checksums; run them within ``store_errors.reading``,
+        which turns the errors of a damaged file into StoreCorruptError. Raises StoreCorruptError, SnapshotGoneError.
         """
         entry = self._entry(spec.name).files.get(part)
         if entry is None:

@@ -18,15 +18,15 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from arrowdsl.schema.schema import EncodingPolicy, EncodingSpec, TableSpec, plain
-from flight_server.storage.alignment import Batches, BatchStream
-from flight_server.storage.errors import reading
-from flight_server.storage.files import distinct_values
 from flight_server.storage.manifests import Extractor, TableEntry, verify
 from flight_server.storage.parquet import write_runs
+from flight_server.storage.parquet_file import distinct_values
 from flight_server.storage.part_writer import WrittenFile
 from flight_server.storage.partitioning import Partitioning, partitioning_of
 from flight_server.storage.paths import Part
 from flight_server.storage.runs import Run, merged
+from flight_server.storage.store_errors import reading
+from flight_server.storage.validation import Batches, BatchStream
 
 OPEN_RUNS = 32
 Mode = Literal["replace", "append", "files"]

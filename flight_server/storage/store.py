@@ -9,16 +9,16 @@ from weakref import WeakSet
 from arrowdsl.errors import DataError, one_of
 from flight_client.contracts.ids import FILES_PER_PART, parts_for
 from flight_server.storage import retention
-from flight_server.storage.errors import (
+from flight_server.storage.manifests import Manifest, load, newest
+from flight_server.storage.paths import RepoPaths, checked_name, is_name
+from flight_server.storage.snapshots import FileCache, Snapshot
+from flight_server.storage.store_errors import (
     NotAllowedError,
     UnknownRepoError,
     UnknownSnapshotError,
     UnknownTransactionError,
     writing,
 )
-from flight_server.storage.manifests import Manifest, load, newest
-from flight_server.storage.paths import RepoPaths, checked_name, is_name
-from flight_server.storage.snapshots import FileCache, Snapshot
 from flight_server.storage.transactions import Transaction
 
 MAX_PARTS = 64 * 1024

@@ -18,9 +18,14 @@ import pyarrow as pa
 from arrowdsl.errors import one_of
 from arrowdsl.schema.schema import TableSpec
 from flight_client.contracts.tables import partition_column
-from flight_server.storage.alignment import Batches, batches_of, unchecked
 from flight_server.storage.commit import TableChange, link_files, publish, rebased
-from flight_server.storage.errors import (
+from flight_server.storage.manifests import Extractor, FileEntry, Manifest, TableEntry, newest
+from flight_server.storage.parquet_file import checksums
+from flight_server.storage.paths import Part, RepoPaths, checked_name
+from flight_server.storage.retention import last_dropped
+from flight_server.storage.snapshots import Snapshot
+from flight_server.storage.staging import Layout, Mode, StagedTable, carried, layout_of, one_file, stored_layout, write
+from flight_server.storage.store_errors import (
     ConflictError,
     NotAllowedError,
     RowCountError,
@@ -28,12 +33,7 @@ from flight_server.storage.errors import (
     UnknownTransactionError,
     writing,
 )
-from flight_server.storage.files import checksums
-from flight_server.storage.manifests import Extractor, FileEntry, Manifest, TableEntry, newest
-from flight_server.storage.paths import Part, RepoPaths, checked_name
-from flight_server.storage.retention import last_dropped
-from flight_server.storage.snapshots import Snapshot
-from flight_server.storage.staging import Layout, Mode, StagedTable, carried, layout_of, one_file, stored_layout, write
+from flight_server.storage.validation import Batches, batches_of, unchecked
 
 COMMIT_THREADS = 2  # tables whose parts are merged at a time
 _HEARTBEAT_SECONDS = 60.0

@@ -9,8 +9,8 @@ from pathlib import Path
 PROLOGUE = """
 import os, signal, sys
 from stored_tables import LOOSE, OTHER, ROWS, rows
-from flight_server.storage.alignment import BatchStream
-from flight_server.storage.errors import ConflictError
+from flight_server.storage.validation import BatchStream
+from flight_server.storage.store_errors import ConflictError
 from flight_server.storage.store import Store
 store = Store(sys.argv[1], keep=1000)
 """

@@ -8,7 +8,7 @@ import pyarrow.compute as pc
 import pytest
 
 from flight_server.storage.artifacts import ArtifactStore
-from flight_server.storage.errors import StoreCorruptError
+from flight_server.storage.store_errors import StoreCorruptError
 
 VOCABULARY = pa.array(["A", "B", "C"])
 TABLE = pa.table(

@@ -8,10 +8,10 @@ from stored_tables import OTHER, ROWS, pairs_of, rows
 
 from flight_client.contracts.ids import part_of_path
 from flight_server.storage import commit
-from flight_server.storage.errors import ConflictError, UnknownTransactionError
 from flight_server.storage.paths import RepoPaths
 from flight_server.storage.retention import sweep
 from flight_server.storage.store import Store
+from flight_server.storage.store_errors import ConflictError, UnknownTransactionError
 
 
 @pytest.fixture

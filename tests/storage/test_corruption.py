@@ -3,8 +3,8 @@ from pathlib import Path
 import pytest
 from stored_tables import ROWS, pairs_of, rows
 
-from flight_server.storage.errors import SnapshotGoneError, StoreCorruptError
 from flight_server.storage.store import Store
+from flight_server.storage.store_errors import SnapshotGoneError, StoreCorruptError
 
 
 @pytest.fixture

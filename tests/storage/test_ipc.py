@@ -5,8 +5,8 @@ import pytest
 
 from arrowdsl.errors import SchemaMismatchError
 from arrowdsl.schema.schema import EncodingPolicy, EncodingSpec
-from flight_server.storage.alignment import BatchStream
 from flight_server.storage.ipc import write_table_ipc_file
+from flight_server.storage.validation import BatchStream
 
 
 def read(path: Path) -> pa.Table:

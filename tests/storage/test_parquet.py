@@ -13,12 +13,12 @@ from arrowdsl.errors import NullValueError, SchemaMismatchError
 from arrowdsl.schema.schema import EncodingPolicy, EncodingSpec
 from flight_client.contracts.ids import part_of_path
 from flight_client.contracts.raw import RAW_TABLES
-from flight_server.storage.alignment import BatchStream
-from flight_server.storage.errors import MalformedDataError, StorageError
-from flight_server.storage.files import checksums
 from flight_server.storage.parquet import write_dataset_parquet
+from flight_server.storage.parquet_file import checksums
 from flight_server.storage.part_writer import ROW_GROUP_ROWS
 from flight_server.storage.partitioning import Partitioning
+from flight_server.storage.store_errors import MalformedDataError, StorageError
+from flight_server.storage.validation import BatchStream
 
 PATHS = st.sampled_from(["a.py", "b/c.py", "ü.py", "b/d.py", "", "z"])
 

@@ -7,8 +7,8 @@ import pytest
 from processes import finished, start
 from stored_tables import OTHER, ROWS, pairs_of, rows
 
-from flight_server.storage.errors import SnapshotGoneError, UnknownSnapshotError
 from flight_server.storage.store import Store
+from flight_server.storage.store_errors import SnapshotGoneError, UnknownSnapshotError
 
 
 def committed(store: Store, value: int):

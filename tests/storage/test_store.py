@@ -10,9 +10,9 @@ from stored_tables import BY_ID, LOOSE, OTHER, ROWS, pairs_of, rows
 
 from arrowdsl.errors import DataError
 from flight_client.contracts.ids import file_id, part_of_path
-from flight_server.storage.errors import InvalidNameError, UnknownRepoError, UnknownSnapshotError
 from flight_server.storage.manifests import Extractor
 from flight_server.storage.store import Store
+from flight_server.storage.store_errors import InvalidNameError, UnknownRepoError, UnknownSnapshotError
 
 PATHS = st.sampled_from([f"{folder}/{name}.py" for folder in "ab" for name in "uvwxyz"])
 PAIRS = st.lists(st.tuples(PATHS, st.integers(0, 99)), max_size=12)

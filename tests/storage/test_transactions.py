@@ -10,9 +10,9 @@ import pytest
 from stored_tables import LOOSE, OTHER, ROWS, pairs_of, rows
 
 from arrowdsl.errors import DataError, SchemaMismatchError
-from flight_server.storage.alignment import BatchStream
-from flight_server.storage.errors import ConflictError, RowCountError, StorageError, UnknownTransactionError
 from flight_server.storage.store import Store
+from flight_server.storage.store_errors import ConflictError, RowCountError, StorageError, UnknownTransactionError
+from flight_server.storage.validation import BatchStream
 
 
 @pytest.fixture
@@ -156,7 +156,7 @@ LIMITED = """
     import resource, sys
     from pathlib import Path
     import pyarrow as pa
-    from flight_server.storage.errors import StorageError
+    from flight_server.storage.store_errors import StorageError
     from flight_server.storage.store import Store
     from stored_tables import LOOSE
     store = Store(Path(sys.argv[1]))

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from flight_server.storage.errors import reading, writing
+from flight_server.storage.store_errors import reading, writing
 
 _READ_ROWS = 16 * 1024
 _READ_BUFFER_BYTES = 64 * 1024

@@ -9,7 +9,7 @@ import pyarrow.compute as pc
 
 from arrowdsl.errors import SchemaMismatchError
 from arrowdsl.schema.schema import EncodingPolicy, SchemaTransform
-from flight_server.storage.errors import MalformedDataError
+from flight_server.storage.store_errors import MalformedDataError
 
 BATCH_ROWS = 64 * 1024
 
