@@ -33,11 +33,11 @@ import pyarrow as pa
 from flight_client import connect
 from flight_client.contracts.ids import file_id, parts_for
 from flight_client.extract import DEFAULT_LAYERS, EXTRACTED, SourceFile, extract, scan
-from flight_client.extract.chunk import PARSE_DEPTH
+from flight_client.extract.interpreter import PARSE_DEPTH
 from flight_client.extract.layers import layer_tables
-from flight_client.extract.source import decode, read
-from flight_client.extract.tables import SCHEMAS, Rows
-from flight_client.extract.walk import Walk
+from flight_client.extract.raw_rows import SCHEMAS, TableRows
+from flight_client.extract.source_text import decode, read
+from flight_client.extract.walk_definitions import walk_file
 from flight_server.cli.session import open_server
 
 PROVIDERS = ("QualifiedNameProvider", "ByteSpanPositionProvider", "ExpressionContextProvider")
@@ -139,14 +139,14 @@ class Stages:
 def by_stage(files: Sequence[SourceFile]) -> Stages:
     """Each file through the stages of extraction, then all batches through a put and a commit."""
     stages = Stages()
-    rows = {name: Rows(name) for name in EXTRACTED}
+    rows = {name: TableRows(name) for name in EXTRACTED}
     batches: list[tuple[str, pa.RecordBatch]] = []
     for number, file in enumerate(files, 1):
         _file_by_stage(file, rows, stages)
         if number % 64 == 0 or number == len(files):
             with stages.stage("to Arrow"):
                 batches += [(name, made.batch()) for name, made in rows.items() if made.files]
-            rows = {name: Rows(name) for name in EXTRACTED}
+            rows = {name: TableRows(name) for name in EXTRACTED}
     with tempfile.TemporaryDirectory() as store:
         server = open_server(Path(store))
         with connect(server.uri) as client:
@@ -165,16 +165,15 @@ def by_stage(files: Sequence[SourceFile]) -> Stages:
     return stages
 
 
-def _file_by_stage(file: SourceFile, rows: dict[str, Rows], stages: Stages) -> None:
+def _file_by_stage(file: SourceFile, rows: dict[str, TableRows], stages: Stages) -> None:
     identity = file_id("repo", file.path)
     try:
         with stages.stage("read, decode"):
             source = decode(read(file.abs_path))
         with stages.stage("parse"):
             tree = ast.parse(source.code)
-        walk = Walk(source, file.module, identity)
         with stages.stage("walk"):
-            walk.walk(tree)
+            walk = walk_file(tree, source, file.module, identity)
         for layer in DEFAULT_LAYERS:
             with stages.stage(f"layer {layer}"):
                 found = layer_tables([layer], tree, walk)

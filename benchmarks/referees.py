@@ -29,7 +29,7 @@ from test_extract_referee import is_their_error, names
 from test_extract_symbols import our_scopes, their_scopes
 
 from flight_client.extract import scan
-from flight_client.extract.modules import Module
+from flight_client.extract.module_names import Module
 
 Sets = tuple[set[Hashable], set[Hashable]]
 DEFINITIONS = {"function": ast.FunctionDef, "async_function": ast.AsyncFunctionDef, "class": ast.ClassDef}

@@ -13,8 +13,8 @@ from arrowdsl.errors import DataError
 from flight_client import Client
 from flight_client.errors import FlightClientError
 from flight_client.extract import MissingExtraError
-from flight_client.extract.checkout import GIT_FOLDER, IGNORE_FILE
-from flight_client.extract.scan import SKIPPED_FOLDERS, SUFFIXES
+from flight_client.extract.gitignore import GIT_FOLDER, IGNORE_FILE
+from flight_client.extract.source_files import SKIPPED_FOLDERS, SUFFIXES
 from flight_client.ingest import Source
 from flight_server.cli.exits import report
 from flight_server.cli.progress import ingest_with_progress

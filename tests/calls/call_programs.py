@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from flight_client.extract import EXTRACTED, extract, scan
-from flight_client.extract.tables import SCHEMAS
+from flight_client.extract.raw_rows import SCHEMAS
 from flight_server.points_to.solution import solution
 
 PROGRAMS = Path(__file__).parent / "programs"

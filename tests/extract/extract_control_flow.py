@@ -3,9 +3,10 @@
 import ast
 
 from flight_client.extract.control_flow import ControlFlow, control_flow, owner_graphs
-from flight_client.extract.modules import Module
-from flight_client.extract.source import decode
+from flight_client.extract.module_names import Module
+from flight_client.extract.source_text import decode
 from flight_client.extract.walk import Walk
+from flight_client.extract.walk_definitions import walk_file
 
 KINDS = ("next", "true", "false", "exc")
 
@@ -13,9 +14,7 @@ KINDS = ("next", "true", "false", "exc")
 def walked(data: bytes) -> tuple[ast.Module, Walk]:
     source = decode(data)
     tree = ast.parse(source.text)
-    walk = Walk(source, Module(name="m", is_package=False), "file:0")
-    walk.walk(tree)
-    return tree, walk
+    return tree, walk_file(tree, source, Module(name="m", is_package=False), "file:0")
 
 
 def flow_of(data: bytes) -> tuple[ast.Module, Walk, ControlFlow]:

@@ -12,7 +12,7 @@ from libcst.metadata import (
     QualifiedNameSource,
 )
 
-from flight_client.extract.modules import Module
+from flight_client.extract.module_names import Module
 
 Span = tuple[int, int]
 Names = frozenset[tuple[str, str]]

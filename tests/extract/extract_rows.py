@@ -8,7 +8,7 @@ import pyarrow as pa
 
 from flight_client.extract import DEFAULT_LAYERS, EXTRACTED, SourceFile, extract, scan
 from flight_client.extract.chunk import Chunk, Member, extract_chunk
-from flight_client.extract.tables import SCHEMAS
+from flight_client.extract.raw_rows import SCHEMAS
 
 DEMO = Path(__file__).parents[2] / "flight_server" / "demo_repo"
 STANDARD_LIBRARY = Path(ast.__file__).parent

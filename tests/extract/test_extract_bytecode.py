@@ -50,6 +50,13 @@ def test_every_definition_has_its_code(path):
     assert without <= INLINED if sys.version_info >= (3, 12) else not without
 
 
+def test_a_unit_has_the_flags_of_its_code(tmp_path):
+    source = "async def f(*args): ...\ndef g():\n    yield\n"
+    code = compile(source, "<source>", "exec", dont_inherit=True, optimize=0)
+    expected = {unit.co_name: unit.co_flags for unit in code_units(code)}
+    assert {row["co_name"]: row["flags"] for row in bytecode(tmp_path, source)["bc_code_units"]} == expected
+
+
 @pytest.mark.parametrize("path", LIBRARY, ids=lambda path: path.name)
 def test_ids_are_unique_and_what_they_refer_to_exists(path):
     rows = rows_of(path, layers=["bc"])

@@ -13,8 +13,8 @@ from extract_reaching import bytecode_pairs, fast_loads, function_code, source_p
 from extract_rows import DEMO, library_files
 
 from flight_client.extract import scan
-from flight_client.extract.chunk import PARSE_DEPTH, STACK_BYTES
-from flight_client.extract.symbols import symbol_tables
+from flight_client.extract.interpreter import PARSE_DEPTH, STACK_BYTES
+from flight_client.extract.symbol_table import symbol_tables
 
 LIBRARY = ("argparse.py", "asyncio/tasks.py", "contextlib.py", "enum.py", "subprocess.py", "tarfile.py", "typing.py")
 FILES = {file.path: DEMO / file.path for file in scan(DEMO) if not file.path.endswith(("broken.py", "generic.py"))}
@@ -95,7 +95,7 @@ def test_every_name_that_is_evaluated_has_one_event(path):
 @every_file
 def test_every_binding_is_a_symbol(path):
     _, walk, flow = found(path)
-    symbols = symbol_tables(walk.source, walk.scopes, walk.refs, walk.noted)["sym_symbols"]
+    symbols = symbol_tables(walk)["sym_symbols"]
     assert {row[2] for row in flow.events} <= {symbol for symbol, *_ in symbols}
 
 

@@ -7,9 +7,9 @@ from extract_rows import cut, rows_of_source
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flight_client.extract.modules import Module
-from flight_client.extract.source import decode
-from flight_client.extract.walk import Walk
+from flight_client.extract.module_names import Module
+from flight_client.extract.source_text import decode
+from flight_client.extract.walk_definitions import walk_file
 
 SOURCES = (
     r"""f"{a}{{}}{b!r:>{w}.{x}}{ c }{d = !r}{d=}{a==b}{a!=b}{a<=b}{a>b:>3}" """,
@@ -52,8 +52,7 @@ def test_any_mix_of_literals_and_fields(pieces, prefix):
     body = "".join(f"{literal}{{ {expression}{suffix}}}" for literal, expression, suffix in pieces)
     text = f"é = 1; ({prefix}'''{body}''' 'é' {prefix}'''{body}''')\n"
     source = decode(text.encode())
-    walk = Walk(source, Module(name="m", is_package=False), "file:0")
-    walk.walk(ast.parse(source.text))
+    walk = walk_file(ast.parse(source.text), source, Module(name="m", is_package=False), "file:0")
     for start, end, name, *_ in walk.refs:
         assert source.cut(start, end) == name
     for start, end, *_ in walk.calls:

@@ -11,10 +11,9 @@ from extract_rows import DEMO, rows_of, rows_of_source, tables_of
 
 from flight_client.extract import extract, scan
 from flight_client.extract.chunk import Chunk, Member
-from flight_client.extract.pool import WorkersFailedError, run_chunks
-from flight_client.extract.source import MAX_FILE_BYTES
-from flight_client.extract.tables import EXTRACTED
-from flight_client.extract.worker import Worker
+from flight_client.extract.raw_rows import EXTRACTED
+from flight_client.extract.source_text import MAX_FILE_BYTES
+from flight_client.extract.workers import Worker, WorkersFailedError, run_chunks
 
 STREAM = importlib.import_module("flight_client.extract.extract")  # the package has a function of that name
 BROKEN = {

@@ -8,7 +8,7 @@ import pytest
 from extract_rows import cut, tables_of
 
 from flight_client.extract.notebooks import Notebook, masked
-from flight_client.extract.source import Source
+from flight_client.extract.source_text import SourceText
 
 
 def document(*cells, **more):
@@ -149,6 +149,6 @@ def test_a_hostile_cell_is_masked_in_linear_time():
 
 def test_lines_of_code_and_text_agree():
     notebook = Notebook.of(json.dumps(document(*CELLS)).encode())
-    text = Source("utf-8", notebook.text, notebook.text.encode(), notebook.code)
-    code = Source("utf-8", notebook.code, notebook.code.encode(), notebook.code)
+    text = SourceText("utf-8", notebook.text, notebook.text.encode(), notebook.code)
+    code = SourceText("utf-8", notebook.code, notebook.code.encode(), notebook.code)
     assert text.line_starts == code.line_starts

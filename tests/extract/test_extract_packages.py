@@ -14,7 +14,7 @@ import pyarrow as pa
 import pytest
 
 from flight_client.extract import EXTRACTED, extract, scan
-from flight_client.extract.tables import SCHEMAS
+from flight_client.extract.raw_rows import SCHEMAS
 
 PACKAGES = {module.__name__: Path(module.__file__).parent for module in (click, hypothesis, libcst)}
 IDS = {

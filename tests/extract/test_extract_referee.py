@@ -8,7 +8,7 @@ from extract_referee import account_of
 from extract_rows import DEMO, STANDARD_LIBRARY, rows_of
 
 from flight_client.extract import scan
-from flight_client.extract.modules import Module
+from flight_client.extract.module_names import Module
 
 LIBRARY = (
     "argparse.py",

@@ -7,7 +7,7 @@ import pytest
 
 from arrowdsl.errors import DataError
 from flight_client.extract import BadGlobError, NoSourceFilesError, NotAFolderError, scan
-from flight_client.extract.modules import Module
+from flight_client.extract.module_names import Module
 
 
 def make(root, *paths):

@@ -11,7 +11,7 @@ from source_edits import EDITS, edited
 from flight_client import connect
 from flight_client.contracts.ids import part_of_path
 from flight_client.extract import DEFAULT_LAYERS, EXTRACTED
-from flight_client.extract import tables as extracted_tables
+from flight_client.extract import raw_rows as extracted_tables
 from flight_client.extract.layers import tables_of
 from flight_client.ingest import ingest
 from flight_server.rpc.server import FlightServer

@@ -12,8 +12,8 @@ from flight_client.client import Client
 from flight_client.errors import FlightClientError
 from flight_client.extract import DEFAULT_LAYERS, EXTRACTED, EXTRACTOR_VERSION, SourceFile, extract, scan
 from flight_client.extract.layers import known_layers, tables_of
-from flight_client.extract.scan import NotAFolderError
-from flight_client.extract.tables import SCHEMAS
+from flight_client.extract.raw_rows import SCHEMAS
+from flight_client.extract.source_files import NotAFolderError
 from flight_client.puts import PutStream
 
 INCOMPLETE = "incomplete"  # the extractor version of a table that lacks files

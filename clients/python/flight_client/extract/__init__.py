@@ -8,10 +8,9 @@ mark, which is no part of it.
 """
 
 from flight_client.extract.extract import extract
-from flight_client.extract.layers import DEFAULT_LAYERS, LAYERS, UnknownLayerError
-from flight_client.extract.optional import MissingExtraError
-from flight_client.extract.scan import BadGlobError, NoSourceFilesError, NotAFolderError, SourceFile, scan
-from flight_client.extract.tables import EXTRACTED, EXTRACTOR_VERSION
+from flight_client.extract.layers import DEFAULT_LAYERS, LAYERS, MissingExtraError, UnknownLayerError
+from flight_client.extract.raw_rows import EXTRACTED, EXTRACTOR_VERSION
+from flight_client.extract.source_files import BadGlobError, NoSourceFilesError, NotAFolderError, SourceFile, scan
 
 __all__ = [
     "DEFAULT_LAYERS",

@@ -1,4 +1,4 @@
-"""Basic blocks of a code object, and the steps between them, from its instructions and its exception table.
+"""Basic blocks of a code object, and the block_edges between them, from its instructions and its exception table.
 
 A block begins at the first instruction, where a jump or an exception leads, after what jumps or ends, and where the
 range of an entry of the exception table begins or ends: so a block as a whole is covered by one entry or by none.
@@ -30,7 +30,7 @@ class ExceptionEntry:
 
 
 @dataclass(frozen=True)
-class Block:
+class BasicBlock:
     """A basic block: ``[start, end)`` in the code; ``kind`` is entry, handler (an exception leads here) or body."""
 
     start: int
@@ -39,7 +39,7 @@ class Block:
 
 
 @dataclass(frozen=True)
-class Step:
+class BlockEdge:
     """Control goes from block to block: ``kind`` is next, true, false or exc.
 
     ``condition`` is the offset of the instruction that decides between true and false. True means that the value
@@ -84,7 +84,7 @@ def jump_target(instruction: dis.Instruction) -> int | None:
 
 def basic_blocks(
     instructions: Sequence[dis.Instruction], entries: Sequence[ExceptionEntry], size: int
-) -> tuple[Block, ...]:
+) -> tuple[BasicBlock, ...]:
     """The blocks of a code object of ``size`` bytes, in the order of their offsets."""
     leaders = {0}
     for instruction, following in pairwise(instructions):
@@ -99,15 +99,15 @@ def basic_blocks(
         leaders.add(last)
     starts = [instruction.offset for instruction in instructions if instruction.offset in leaders]
     return tuple(
-        Block(start, end, "entry" if start == 0 else "handler" if start in handlers else "body")
+        BasicBlock(start, end, "entry" if start == 0 else "handler" if start in handlers else "body")
         for start, end in pairwise([*starts, size])
     )
 
 
-def steps(
-    instructions: Sequence[dis.Instruction], blocks: Sequence[Block], entries: Sequence[ExceptionEntry]
-) -> Iterator[Step]:
-    """The steps out of each block: those that its last instruction makes, then where an exception in it leads.
+def block_edges(
+    instructions: Sequence[dis.Instruction], blocks: Sequence[BasicBlock], entries: Sequence[ExceptionEntry]
+) -> Iterator[BlockEdge]:
+    """The block_edges out of each block: those that its last instruction makes, then where an exception in it leads.
 
     An exception table is sorted, and its ranges don't overlap.
     """
@@ -119,19 +119,19 @@ def steps(
         yield from _after(last, number, None if target is None else bisect_left(starts, target), len(blocks))
         index = bisect_right(ranges, block.start) - 1
         if index >= 0 and block.start < entries[index].end:
-            yield Step(number, bisect_left(starts, entries[index].target), "exc", exc_index=index)
+            yield BlockEdge(number, bisect_left(starts, entries[index].target), "exc", exc_index=index)
 
 
-def _after(last: dis.Instruction, block: int, target: int | None, count: int) -> Iterator[Step]:
+def _after(last: dis.Instruction, block: int, target: int | None, count: int) -> Iterator[BlockEdge]:
     if target is None:
         if last.opname not in RETURNS_OR_RAISES and block + 1 < count:
-            yield Step(block, block + 1, "next")
+            yield BlockEdge(block, block + 1, "next")
     elif last.opname in UNCONDITIONAL:
-        yield Step(block, target, "next")
+        yield BlockEdge(block, target, "next")
     else:
         jump, fall = ("false", "true") if _jumps_when_false(last.opname) else ("true", "false")
-        yield Step(block, target, jump, condition=last.offset)
-        yield Step(block, block + 1, fall, condition=last.offset)
+        yield BlockEdge(block, target, jump, condition=last.offset)
+        yield BlockEdge(block, block + 1, fall, condition=last.offset)
 
 
 def _jumps_when_false(opname: str) -> bool:

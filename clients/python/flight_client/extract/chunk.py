@@ -1,32 +1,27 @@
 """A chunk: a few files, extracted one after another into a record batch per table.
 
-A file that can't be read, decoded, parsed or walked gives a row in ``cst_parse_errors``, whose ``meta`` says at which
-``stage`` it failed, and one in ``ast_errors``; it stops nothing.
+A file that can't be read, decoded, parsed or walked gives a row in ``cst_parse_errors``, whose ``meta`` names the
+``stage`` at which it failed, and one in ``ast_errors``; the other files are not affected.
 """
 
 import ast
-import contextlib
-import gc
 import hashlib
-import threading
-import warnings
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 
 import pyarrow as pa
 
 from flight_client.contracts.ids import file_id
-from flight_client.extract.depth import PARSE_DEPTH, STACK_BYTES, WALK_DEPTH, recursion
-from flight_client.extract.failures import Failure
+from flight_client.extract.interpreter import PARSE_DEPTH, WALK_DEPTH, in_deep_thread, recursion, uncollected
 from flight_client.extract.layers import DEFAULT_LAYERS, layer_tables, tables_of, text_tables
-from flight_client.extract.modules import Module
+from flight_client.extract.module_names import Module
 from flight_client.extract.notebooks import NOTEBOOK_SUFFIX
-from flight_client.extract.source import Source, decode, decode_notebook, printable, read
-from flight_client.extract.tables import Columns, Row, Rows, columns_of
-from flight_client.extract.walk import Walk
+from flight_client.extract.raw_rows import Columns, TableRows, columns_of
+from flight_client.extract.source_text import SourceText, decode, decode_notebook, printable, read
+from flight_client.extract.walk_definitions import walk_file
 
-# What a hostile file can make the interpreter raise; a syntax error with offsets is one of them.
+# The interpreter can raise any of these over a hostile file; a syntax error with offsets is one of them.
 SOURCE_ERRORS = (SyntaxError, ValueError, LookupError, RecursionError, MemoryError, OverflowError)
 
 
@@ -42,7 +37,7 @@ class Member:
 
 @dataclass(frozen=True)
 class Chunk:
-    """Files of one part, in order of path, and the layers that are wanted of them."""
+    """Files of one part, in order of path, and the layers to extract of them."""
 
     repo: str
     members: tuple[Member, ...]
@@ -55,7 +50,7 @@ class Chunk:
 
 
 class _FileRows:
-    """One file's rows by table; parts of it stand even where a later stage fails."""
+    """One file's rows by table: those of a stage remain when a later stage fails."""
 
     def __init__(self, member: Member, repo: str, layers: tuple[str, ...]) -> None:
         self.member = member
@@ -65,54 +60,53 @@ class _FileRows:
         self.tables: dict[str, Columns] = {}
 
     def extract(self) -> None:
-        """Fill in the tables as far as the file allows; raises what stopped it."""
+        """Fill in the tables as far as the file allows; raises the error that stopped it."""
         member = self.member
         data = read(member.abs_path)
+        digest = hashlib.sha256(data).hexdigest()
         self.stage = "decode"
-        self.tables["repo_files"] = columns_of([self._repo_file(data, None)])
+        self._add_file(digest, data, None)
         source = (decode_notebook if member.path.endswith(NOTEBOOK_SUFFIX) else decode)(data)
-        self.tables["repo_files"] = columns_of([self._repo_file(data, source)])
+        self._add_file(digest, data, source)
         self.tables |= text_tables(self.layers, source)
         self.stage = "parse"
         with recursion(PARSE_DEPTH):
             tree = ast.parse(source.code)
         self.stage = "walk"
-        walk = Walk(source, Module(name=member.module, is_package=member.is_package), self.file_id)
         with recursion(WALK_DEPTH):
-            walk.walk(tree)
+            walk = walk_file(tree, source, Module(member.module, member.is_package), self.file_id)
             self.tables |= layer_tables(self.layers, tree, walk)
 
-    def _repo_file(self, data: bytes, source: Source | None) -> Row:
+    def _add_file(self, digest: str, data: bytes, source: SourceText | None) -> None:
+        """The row of ``repo_files``: with the file's bytes, unless they are its text in UTF-8."""
         member = self.member
-        digest = hashlib.sha256(data).hexdigest()
-        encoding, text = (None, None) if source is None else (source.encoding, source.text)
-        kept = None if source is not None and source.utf8 == data else data
-        return (
-            digest,
-            printable(member.abs_path),
-            len(data),
-            encoding,
-            text,
-            kept,
-            member.module,
-            member.is_package,
-            None if source is None else source.cells,
-        )
+        encoding, text, cells = (None, None, None) if source is None else (source.encoding, source.text, source.cells)
+        undecoded = None if source is not None and source.utf8 == data else data
+        content = (encoding, text, undecoded, member.module, member.is_package, cells)
+        self.tables["repo_files"] = columns_of([(digest, printable(member.abs_path), len(data), *content)])
+
+    def fail(self, stage: str, kind: str, message: str, where: Sequence[int | None] = (None,) * 4) -> None:
+        """Add a row each of ``cst_parse_errors``, ``ast_errors`` and ``bc_errors``.
+
+        ``where`` is as in a SyntaxError: first and last line and column, from 1; ``cst_parse_errors`` counts columns
+        from 0.
+        """
+        line, column, *end = where
+        from_0 = None if column is None else column - 1
+        self.tables |= {
+            "cst_parse_errors": columns_of([(kind, message, line, from_0, [("stage", stage)])]),
+            "ast_errors": columns_of([(kind, message, line, column, *end)]),
+            "bc_errors": columns_of([(kind, message)]),
+        }
 
 
 def extract_chunk(chunk: Chunk) -> Iterator[pa.RecordBatch]:
     """A batch for each of the chunk's tables, in that order, also those without rows.
 
-    Each is made when it is asked for, and its rows are then dropped: who passes batches on holds no more than one.
+    Each is made when it is asked for, and its rows are then dropped: a caller that passes batches on holds only one.
     """
-    with _uncollected():
-        with ThreadPoolExecutor(max_workers=1) as deep, _quiet():
-            before = threading.stack_size(STACK_BYTES)
-            try:
-                future = deep.submit(_extract_files, chunk)
-            finally:
-                threading.stack_size(before)
-            files = future.result()
+    with uncollected():
+        files = in_deep_thread(partial(_extract_files, chunk))
         yield from _batches(chunk, files)
 
 
@@ -125,44 +119,37 @@ def _extract_files(chunk: Chunk) -> list[_FileRows]:
         except FileNotFoundError:
             continue  # it was deleted since it was listed: it has no rows, as at the next ingest
         except (OSError, *SOURCE_ERRORS) as error:
-            found.tables |= Failure.of(found.stage, error).tables()
+            _fail(found, error)
         files.append(found)
     return files
+
+
+def _fail(found: _FileRows, error: Exception) -> None:
+    kind, message = type(error).__name__, str(error)
+    if isinstance(error, SyntaxError):
+        where = (error.lineno, error.offset or None, error.end_lineno, error.end_offset or None)
+        found.fail(found.stage, kind, printable(error.msg or ""), where)
+        return
+    if isinstance(error, OSError):
+        message = error.strerror or message
+    elif isinstance(error, MemoryError | RecursionError):
+        message = message or "the source is too deep or too large for the parser"
+    found.fail(found.stage, kind, printable(message))
 
 
 def lost_chunk(chunk: Chunk, message: str) -> list[pa.RecordBatch]:
     """The batches for files whose worker died: an error row for each."""
     files = [_FileRows(member, chunk.repo, chunk.layers) for member in chunk.members]
     for found in files:
-        found.tables |= Failure("worker", "WorkerDied", message).tables()
+        found.fail("worker", "WorkerDied", message)
     return list(_batches(chunk, files))
 
 
 def _batches(chunk: Chunk, files: Sequence[_FileRows]) -> Iterator[pa.RecordBatch]:
     for table in chunk.tables:
-        rows = Rows(table)
+        rows = TableRows(table)
         for found in files:
             rows.add(found.file_id, found.member.path, found.tables.pop(table, ()))
         batch = rows.batch()
         del rows
         yield batch
-
-
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """No warnings about the source: of bad escapes, say."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        yield
-
-
-@contextlib.contextmanager
-def _uncollected() -> Iterator[None]:
-    """No garbage collection: it would walk trees and rows, and find nothing, as none of them is part of a cycle."""
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_enabled:
-            gc.enable()

@@ -6,7 +6,7 @@ integer is refused.
 
 from types import CodeType
 
-from flight_client.extract.nodes import TEXT_CHARACTERS, literal_text
+from flight_client.extract.node_rows import TEXT_CHARACTERS, literal_text
 
 
 class Constant:

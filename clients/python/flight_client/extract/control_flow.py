@@ -22,12 +22,11 @@ from dataclasses import dataclass, field
 
 from flight_client.extract.control_graph import EdgeKind, PointKind, Ways
 from flight_client.extract.control_statements import Statements
-from flight_client.extract.scopes import Scope
-from flight_client.extract.signatures import parameters
+from flight_client.extract.lexical_scopes import LexicalScope
+from flight_client.extract.syntax_tree import Comprehension, parameters
 from flight_client.extract.variable_events import Binding, EventKind, Owner, VariableEvents, WalkedFile
-from flight_client.extract.walk import Comprehension
 
-PointRow = tuple[str, Scope, PointKind, int, int, int]
+PointRow = tuple[str, LexicalScope, PointKind, int, int, int]
 FlowRow = tuple[str, str, EdgeKind]
 EventRow = tuple[str, int, Binding, EventKind, int | None, int | None]
 
@@ -37,7 +36,7 @@ class OwnerGraph:
     """The control graph of one owner, with its points and their events."""
 
     owner: Owner
-    scope: Scope
+    scope: LexicalScope
     built: Statements
 
 
@@ -123,7 +122,7 @@ def _comprehension(owner: Comprehension, elements: tuple[ast.expr, ...], built: 
     return out
 
 
-def _add_rows(rows: ControlFlow, built: Statements, owner: Scope, walked: WalkedFile) -> None:
+def _add_rows(rows: ControlFlow, built: Statements, owner: LexicalScope, walked: WalkedFile) -> None:
     prefix, numbers, span, points = f"{owner.def_id}/point:", walked.numbers, walked.span, rows.points
     ids = [f"{prefix}{number}" for number in range(built.graph.size)]
     whole = (0, len(walked.source.utf8))

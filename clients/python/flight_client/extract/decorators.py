@@ -1,9 +1,9 @@
-"""Decorators of the standard library that say what a definition is, by their qualified names."""
+"""Decorators of the standard library that make a kind of definition, by their qualified names."""
 
 from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
 
-from flight_client.extract.scopes import Qnames
+from flight_client.extract.lexical_scopes import Qnames
 
 KNOWN: Mapping[str, str] = MappingProxyType(
     {
@@ -42,9 +42,9 @@ _OF_PROPERTIES = frozenset({"setter", "getter", "deleter"})
 
 
 def known_as(decorators: Iterable[tuple[Callable[[str], Qnames], str] | None]) -> list[str | None]:
-    """What each decorator makes, from the resolver and the dotted name of it; None where that is not known.
+    """The kind of definition that each decorator makes, from its resolver and dotted name; None if it is unknown.
 
-    A name that may have come from several places is known if all those that are known here say the same.
+    A name that may come from several places has a kind if all of them that are in KNOWN have the same.
     """
     return [None if found is None else _known(*found) for found in decorators]
 

@@ -4,8 +4,8 @@ import ast
 from collections.abc import Iterable, Iterator
 from types import MappingProxyType
 
-from flight_client.extract.node_classes import Located
-from flight_client.extract.source import printable
+from flight_client.extract.source_text import printable
+from flight_client.extract.syntax_tree import Located
 
 Export = tuple[Located, str, str | None]
 

@@ -9,8 +9,8 @@ import pyarrow as pa
 from flight_client.contracts.ids import part_of_path
 from flight_client.extract.chunk import Chunk, Member, extract_chunk
 from flight_client.extract.layers import DEFAULT_LAYERS, known_layers
-from flight_client.extract.pool import Batches, run_chunks
-from flight_client.extract.scan import SourceFile
+from flight_client.extract.source_files import SourceFile
+from flight_client.extract.workers import Batches, run_chunks
 
 CHUNK_BYTES = 1 << 20
 CHUNK_FILES = 64

@@ -12,9 +12,9 @@ from types import EllipsisType, MappingProxyType
 from typing import Literal
 
 from flight_client.extract.flow_containers import Containers
+from flight_client.extract.lexical_scopes import LexicalScope
 from flight_client.extract.places import Place
-from flight_client.extract.scopes import Scope
-from flight_client.extract.spelling import dotted_name
+from flight_client.extract.syntax_tree import dotted_name
 
 Form = Literal["union", "first", "type", "literal", "last", "list", "set", "dict", "tuple", "generator"]
 
@@ -88,7 +88,7 @@ class Annotations(Containers):
             case _:
                 pass
 
-    def annotate_result(self, function: Scope, node: ast.expr) -> None:
+    def annotate_result(self, function: LexicalScope, node: ast.expr) -> None:
         """The annotation of what a function returns; of a generator function's iterator, what it yields is told."""
         match node:
             case ast.Subscript(slice=inner) if function.is_generator and self._form(node.value) == "generator":

@@ -12,7 +12,7 @@ from flight_client.extract.flow_expressions import HANDLERS as OF_EXPRESSIONS
 from flight_client.extract.flow_lowering import signed
 from flight_client.extract.flow_targets import Targets
 from flight_client.extract.places import Place
-from flight_client.extract.walk import Comprehension
+from flight_client.extract.syntax_tree import Comprehension
 
 MOST_NAMES = 6  # in a display of constants, of which each is told
 KINDS = MappingProxyType(

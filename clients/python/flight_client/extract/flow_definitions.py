@@ -9,11 +9,9 @@ from types import MappingProxyType
 
 from flight_client.extract.flow_annotations import Annotations
 from flight_client.extract.flow_containers import HANDLERS as OF_CONTAINERS
-from flight_client.extract.node_classes import NamedNode
+from flight_client.extract.lexical_scopes import LexicalScope
 from flight_client.extract.places import Place, argument_place, base_place, decorator_site, default_place
-from flight_client.extract.scopes import Scope
-from flight_client.extract.signatures import defaults, parameters
-from flight_client.extract.walk import Function, TypeAliasNode
+from flight_client.extract.syntax_tree import Function, NamedNode, TypeAliasNode, defaults, parameters
 
 HANDLERS = MappingProxyType(
     {
@@ -86,7 +84,7 @@ class Definitions(Annotations):
         return self.value(node)
 
     def _define(
-        self, node: Function | ast.ClassDef, definition: Scope, kind: str, decorators: list[Place | None]
+        self, node: Function | ast.ClassDef, definition: LexicalScope, kind: str, decorators: list[Place | None]
     ) -> None:
         """Bind the definition to its name, by way of its decorators from the last to the first."""
         bound = self.bound_place(node, node.name)
@@ -100,7 +98,7 @@ class Definitions(Annotations):
             rows.args.append((None, None, site, 0, None, 0, place))
             place = result
 
-    def _defaults(self, node: ast.arguments, function: Scope) -> None:
+    def _defaults(self, node: ast.arguments, function: LexicalScope) -> None:
         """The defaults of parameters come to places that are numbered like these."""
         named = parameters(node)
         for position, default in defaults(node).items():
@@ -108,7 +106,7 @@ class Definitions(Annotations):
             self.copy(place, self.value(default), "default")
             self.copy(argument_place(function, named[position].arg, position), place, "default")
 
-    def _parameters(self, node: ast.arguments, function: Scope) -> None:
+    def _parameters(self, node: ast.arguments, function: LexicalScope) -> None:
         """Parameters, with their annotations; the surplus of arguments is a tuple and a dict."""
         names = self.names_of(function)
         for position, parameter in enumerate(parameters(node)):
@@ -126,7 +124,7 @@ class Definitions(Annotations):
             if not position and (node.posonlyargs or node.args):
                 self.first_parameter[function] = place
 
-    def _type_params(self, node: Function | ast.ClassDef, definition: Scope) -> None:
+    def _type_params(self, node: Function | ast.ClassDef, definition: LexicalScope) -> None:
         """Type parameters (3.12), in their own scope, in which the caller goes on."""
         found = getattr(node, "type_params", ())
         if found and definition.parent is not None:

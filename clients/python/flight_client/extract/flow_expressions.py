@@ -8,8 +8,8 @@ from flight_client.extract.flow_lowering import Lowering, begins_name, signed
 from flight_client.extract.flow_operators import COMPARISONS, MEMBERSHIP, OPERATORS, UNARY
 from flight_client.extract.flow_rows import executing
 from flight_client.extract.flow_variables import class_around
-from flight_client.extract.node_classes import Located
 from flight_client.extract.places import Place
+from flight_client.extract.syntax_tree import Located
 
 HANDLERS = MappingProxyType(
     {

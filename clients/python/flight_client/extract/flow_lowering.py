@@ -11,12 +11,11 @@ from types import MappingProxyType
 
 from flight_client.extract.flow_rows import SHOWN_CHARACTERS, Executor, FlowRows, executing
 from flight_client.extract.flow_variables import Names, Variables
-from flight_client.extract.node_classes import Dispatching, Located
-from flight_client.extract.nodes import literal_text
+from flight_client.extract.lexical_scopes import LexicalScope, mangled
+from flight_client.extract.node_rows import literal_text
 from flight_client.extract.places import Place
-from flight_client.extract.positions import Span
-from flight_client.extract.scopes import Scope
-from flight_client.extract.symbols import mangled
+from flight_client.extract.source_text import Span
+from flight_client.extract.syntax_tree import Dispatching, Located
 from flight_client.extract.walk import Walk
 
 CONSTANT_KINDS: Mapping[type, str] = MappingProxyType(
@@ -49,12 +48,12 @@ class Lowering(Dispatching):
         self.call_prefix = f"call:{walk.file_id}:"
         self.constant_kinds: dict[Place | None, str] = {}
         self.beginnings: dict[Place | None, str] = {}
-        self.first_parameter: dict[Scope, Place] = {}
-        self._executors: dict[Scope, Executor] = {}
-        self._names: dict[Scope, Names] = {}
+        self.first_parameter: dict[LexicalScope, Place] = {}
+        self._executors: dict[LexicalScope, Executor] = {}
+        self._names: dict[LexicalScope, Names] = {}
         self.enter(walk.scopes[0])
 
-    def enter(self, scope: Scope) -> Scope:
+    def enter(self, scope: LexicalScope) -> LexicalScope:
         """Go on in another scope; gives the one that was left."""
         left = getattr(self, "scope", scope)
         self.scope = scope
@@ -66,7 +65,7 @@ class Lowering(Dispatching):
         self.executor = executor
         return left
 
-    def names_of(self, scope: Scope) -> Names:
+    def names_of(self, scope: LexicalScope) -> Names:
         """What names mean in a scope."""
         found = self._names.get(scope)
         if found is None:

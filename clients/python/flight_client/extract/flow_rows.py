@@ -6,9 +6,9 @@ which no offset stands: ``docs/flow.md`` has their forms, and what each table sa
 
 from dataclasses import dataclass, field
 
-from flight_client.extract.names import Row
+from flight_client.extract.lexical_scopes import LexicalScope
 from flight_client.extract.places import Place
-from flight_client.extract.scopes import Scope
+from flight_client.extract.walk import Row
 
 SHOWN_CHARACTERS = 64  # of a constant's repr
 UNEXECUTED = frozenset({"comprehension", "type_params"})  # scopes whose code counts for the definition around them
@@ -16,7 +16,7 @@ UNEXECUTED = frozenset({"comprehension", "type_params"})  # scopes whose code co
 
 @dataclass(slots=True)
 class FlowRows:
-    """A file's rows by table, in the order of the walk: columns as in ``tables.ROWS``."""
+    """A file's rows by table, in the order of the walk: columns as in ``raw_rows.ROWS``."""
 
     copies: list[Row] = field(default_factory=list)
     allocs: list[Row] = field(default_factory=list)
@@ -63,7 +63,7 @@ class Executor:
         return f"site:{self.def_id}:{self.sites}"
 
 
-def executing(scope: Scope) -> Scope:
+def executing(scope: LexicalScope) -> LexicalScope:
     """The scope of the definition whose code a scope's code is part of."""
     while scope.kind in UNEXECUTED and scope.parent is not None:
         scope = scope.parent

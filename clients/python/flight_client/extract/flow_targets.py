@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from flight_client.extract.flow_expressions import Expressions
 from flight_client.extract.flow_lowering import shown, signed
 from flight_client.extract.flow_rows import SHOWN_CHARACTERS
+from flight_client.extract.lexical_scopes import mangled
 from flight_client.extract.places import Place
-from flight_client.extract.symbols import mangled
 
 WHOLE = ":"  # the key of a slice
 # What is iterated over as it is, without asking for an iterator.

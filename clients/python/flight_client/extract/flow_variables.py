@@ -13,10 +13,9 @@ from dataclasses import dataclass, field
 from flight_client.extract.control_flow import OwnerGraph
 from flight_client.extract.flow_reaching import UNDEFINED, Reached, reaching
 from flight_client.extract.flow_rows import FlowRows
+from flight_client.extract.lexical_scopes import LexicalScope, mangled
 from flight_client.extract.places import Place, argument_place, class_place, variable_place
-from flight_client.extract.scopes import Scope
-from flight_client.extract.signatures import parameters
-from flight_client.extract.symbols import mangled
+from flight_client.extract.syntax_tree import parameters
 from flight_client.extract.variable_events import Binding
 
 _NOT_KEPT_APART = frozenset({"comprehension", "type_params"})
@@ -34,7 +33,7 @@ class Variable:
 class Names(dict[str, Variable]):
     """The variables that names mean in a scope: found when first asked for. ``variables`` knows nothing of it."""
 
-    def __init__(self, scope: Scope, variables: "Variables") -> None:
+    def __init__(self, scope: LexicalScope, variables: "Variables") -> None:
         super().__init__()
         self.scope = scope
         self.variables = variables
@@ -47,13 +46,13 @@ class Names(dict[str, Variable]):
 class Variables:
     """The variables of a file. ``rows`` gets the copies between their places."""
 
-    def __init__(self, module: Scope, rows: FlowRows) -> None:
+    def __init__(self, module: LexicalScope, rows: FlowRows) -> None:
         self.module = module
         self.rows = rows
         self._known: dict[Binding, Variable] = {}
-        self._cells: dict[Scope, Variable] = {}
+        self._cells: dict[LexicalScope, Variable] = {}
 
-    def meant(self, name: str, scope: Scope) -> Variable:
+    def meant(self, name: str, scope: LexicalScope) -> Variable:
         """What a name means in a scope; what nothing in the file binds is a variable of the module."""
         lookup = mangled(name, scope.private)
         home = scope.home(name)
@@ -65,7 +64,7 @@ class Variables:
             home = self.module
         return self._variable((home, lookup))
 
-    def cell(self, definition: Scope) -> Variable:
+    def cell(self, definition: LexicalScope) -> Variable:
         """``__class__`` in the methods of a class."""
         found = self._cells.get(definition)
         if found is None:
@@ -129,7 +128,7 @@ class Variables:
         return self.meant(lookup, outer or self.module).place
 
 
-def class_around(scope: Scope) -> Scope | None:
+def class_around(scope: LexicalScope) -> LexicalScope | None:
     """The innermost class around a function's code."""
     outer = scope.parent
     while outer is not None and outer.kind != "class":
@@ -137,9 +136,9 @@ def class_around(scope: Scope) -> Scope | None:
     return outer
 
 
-def _worth_tracking(graphs: Iterable[OwnerGraph]) -> dict[Scope, set[Binding]]:
+def _worth_tracking(graphs: Iterable[OwnerGraph]) -> dict[LexicalScope, set[Binding]]:
     """Variables with several definitions, all in their own scope's code; of a class body, all that it uses too."""
-    defined: dict[Scope, Counter[Binding]] = {}
+    defined: dict[LexicalScope, Counter[Binding]] = {}
     elsewhere: set[Binding] = set()
     for graph in graphs:
         scope = graph.scope

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from flight_client.extract.source import Source
+from flight_client.extract.source_text import SourceText
 
 
 def _parser_knows_fields() -> bool:
@@ -46,7 +46,7 @@ class _Field:
     field_end: int
 
 
-def place_fields(joined: ast.JoinedStr, source: Source, start: int, end: int) -> None:
+def place_fields(joined: ast.JoinedStr, source: SourceText, start: int, end: int) -> None:
     """Give the fields of an f-string (or several strings in a row, one an f-string) their true positions.
 
     ``start`` and ``end`` are its byte offsets. Raises UnplacedFieldError.
@@ -151,7 +151,7 @@ def _end_of(pattern: re.Pattern[bytes], utf8: bytes, position: int, end: int | N
     return found.end() if found else position
 
 
-def _parsed(source: Source, start: int, end: int) -> ast.expr:
+def _parsed(source: SourceText, start: int, end: int) -> ast.expr:
     """The expression between two byte offsets, its nodes placed where it stands in the file."""
     text = source.utf8[start:end]
     start += len(text) - len(text.lstrip(_SPACE))

@@ -1,26 +1,28 @@
-"""The layers: which tables each has, and how they come from a file.
+"""The layers: the tables of each, and how a file's rows come into them.
 
-Most take a file that was parsed and walked. Those from a parser of their own take its text, and also have rows of
-files that ``ast`` refuses.
+Most layers are extracted from a file that was parsed and walked. A layer with a parser of its own takes the file's
+text, so it also has rows of files that ``ast`` refuses; its library is loaded when the layer is chosen.
 """
 
 import ast
+import importlib
+import importlib.util
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import MappingProxyType
 
 from arrowdsl.errors import DataError, one_of
 from flight_client.contracts.raw import RAW_TABLES
-from flight_client.extract.bytecode import bytecode_tables
+from flight_client.extract.code_units import bytecode_tables
 from flight_client.extract.control_flow import OwnerGraph, control_flow, owner_graphs
 from flight_client.extract.exports import exports
 from flight_client.extract.flow_facts import flow_facts
-from flight_client.extract.modules import Module
-from flight_client.extract.nodes import node_columns
-from flight_client.extract.optional import EXTRAS, require, tables_from_source
-from flight_client.extract.source import Source
-from flight_client.extract.symbols import symbol_tables
-from flight_client.extract.tables import EXTRACTED, Columns, Row, columns_of
-from flight_client.extract.walk import Walk
+from flight_client.extract.node_rows import node_columns
+from flight_client.extract.raw_rows import EXTRACTED, Columns, columns_of
+from flight_client.extract.source_text import SourceText
+from flight_client.extract.symbol_table import symbol_tables
+from flight_client.extract.walk import Row, Walk
+
+_TREE_SITTER = ("tree_sitter", "tree_sitter_python")
 
 
 class UnknownLayerError(DataError):
@@ -29,13 +31,24 @@ class UnknownLayerError(DataError):
     code = "unknown_layer"
 
 
+class MissingExtraError(DataError):
+    """A layer was chosen whose library is not installed."""
+
+    code = "missing_extra"
+
+
 def known_layers(layers: Iterable[str]) -> tuple[str, ...]:
     """The layers, each once, in the order of LAYERS; raises UnknownLayerError and MissingExtraError."""
     chosen = frozenset(layers)
     unknown = sorted(chosen.difference(LAYERS))
     if unknown:
         raise UnknownLayerError(f"unknown layer {unknown[0]!r}; layers: {one_of(LAYERS)}")
-    require(chosen, (layer for layer in LAYERS if layer not in EXTRAS))
+    missing = [name.replace("_", "-") for name in _TREE_SITTER if "ts" in chosen and not importlib.util.find_spec(name)]
+    if missing:
+        raise MissingExtraError(
+            f"layer ts needs {' and '.join(missing)}: pip install 'flight-server[ts]';"
+            f" layers without it: {one_of(layer for layer in LAYERS if layer != 'ts')}"
+        )
     return tuple(layer for layer in LAYERS if layer in chosen)
 
 
@@ -45,93 +58,78 @@ def tables_of(layers: Iterable[str]) -> tuple[str, ...]:
     return tuple(name for name in EXTRACTED if RAW_TABLES[name].layer in chosen)
 
 
-def layer_tables(layers: Iterable[str], tree: ast.Module, walk: Walk) -> dict[str, Columns]:
+def text_tables(layers: Iterable[str], source: SourceText) -> dict[str, Columns]:
+    """The columns of those layers' tables that are extracted from a file's text alone."""
+    if "ts" not in layers:
+        return {}
+    tables: dict[str, Columns] = importlib.import_module("flight_client.extract.tree_sitter_nodes").node_tables(source)
+    return tables
+
+
+def layer_tables(layers: Sequence[str], tree: ast.Module, walk: Walk) -> dict[str, Columns]:
     """The columns of these layers' tables for a file; ``walk`` has walked ``tree``."""
+    graphs = owner_graphs(tree, walk) if "cfg" in layers or "flow" in layers else []
     tables: dict[str, Columns] = {}
-    graphs: list[OwnerGraph] = []
     for layer in layers:
         if layer in _WALKED:
-            tables |= _WALKED[layer](tree, walk)
-        elif layer in _FLOWING:
-            graphs = graphs or owner_graphs(tree, walk)
-            tables |= _FLOWING[layer](tree, walk, graphs)
+            tables |= _WALKED[layer](tree, walk, graphs)
     return tables
 
 
-def text_tables(layers: Iterable[str], source: Source) -> dict[str, Columns]:
-    """The columns of those layers' tables that need no more than a file's text."""
-    tables: dict[str, Columns] = {}
-    for layer in layers:
-        if layer in EXTRAS:
-            tables |= tables_from_source(layer)(source)
-    return tables
-
-
-def _cst(tree: ast.Module, walk: Walk) -> dict[str, Columns]:
-    rows: dict[str, Sequence[Row]] = {
-        "cst_parse_manifest": [_manifest(walk.source, tree, walk.module)],
-        "cst_defs": walk.definitions,
-        "cst_params": walk.params,
-        "cst_decorators": walk.decorators,
-        "cst_bases": walk.bases,
-        "cst_exports": [(*walk.span(node), op, name) for node, op, name in exports(tree)],
-        "cst_imports": walk.imports,
-        "cst_name_refs": walk.name_refs(),
-        "cst_callsites": walk.calls,
-        "cst_type_exprs": walk.type_exprs,
-    }
-    return {name: columns_of(found) for name, found in rows.items()}
-
-
-def _ast(tree: ast.Module, walk: Walk) -> dict[str, Columns]:
-    return {"ast_nodes": node_columns(tree, walk.source.line_starts)}
-
-
-def _sym(_tree: ast.Module, walk: Walk) -> dict[str, Columns]:
-    rows = symbol_tables(walk.source, walk.scopes, walk.refs, walk.noted)
-    return {name: columns_of(found) for name, found in rows.items()}
+def _cst(tree: ast.Module, walk: Walk, _graphs: Sequence[OwnerGraph]) -> dict[str, Columns]:
+    return _columns(
+        {
+            "cst_parse_manifest": [_manifest(tree, walk)],
+            "cst_defs": walk.definitions,
+            "cst_params": walk.params,
+            "cst_decorators": walk.decorators,
+            "cst_bases": walk.bases,
+            "cst_exports": [(*walk.span(node), op, name) for node, op, name in exports(tree)],
+            "cst_imports": walk.imports,
+            "cst_name_refs": walk.name_refs(),
+            "cst_callsites": walk.calls,
+            "cst_type_exprs": walk.type_exprs,
+        }
+    )
 
 
 def _cfg(_tree: ast.Module, walk: Walk, graphs: Sequence[OwnerGraph]) -> dict[str, Columns]:
     found = control_flow(graphs, walk)
-    rows: dict[str, Sequence[Row]] = {"cfg_points": found.points, "cfg_flow": found.flow, "var_events": found.events}
+    return _columns({"cfg_points": found.points, "cfg_flow": found.flow, "var_events": found.events})
+
+
+_WALKED: Mapping[str, Callable[[ast.Module, Walk, Sequence[OwnerGraph]], dict[str, Columns]]] = MappingProxyType(
+    {
+        "cst": _cst,
+        "ast": lambda tree, walk, _: {"ast_nodes": node_columns(tree, walk.lines)},
+        "sym": lambda _, walk, __: _columns(symbol_tables(walk)),
+        "cfg": _cfg,
+        "flow": lambda tree, walk, graphs: _columns(flow_facts(tree, walk, graphs).tables()),
+        "bc": lambda tree, walk, _: bytecode_tables(tree, walk),
+    }
+)
+DEFAULT_LAYERS = ("cst", "ast", "sym", "cfg", "flow")
+LAYERS = (*DEFAULT_LAYERS, "bc", "ts")  # the last two are extracted when they are asked for by name
+
+
+def _columns(rows: Mapping[str, Sequence[Row]]) -> dict[str, Columns]:
     return {name: columns_of(found) for name, found in rows.items()}
 
 
-def _flow(tree: ast.Module, walk: Walk, graphs: Sequence[OwnerGraph]) -> dict[str, Columns]:
-    found = flow_facts(tree, walk, graphs).tables()
-    return {name: columns_of(rows) for name, rows in found.items()}
-
-
-_WALKED: Mapping[str, Callable[[ast.Module, Walk], dict[str, Columns]]] = MappingProxyType(
-    {"cst": _cst, "ast": _ast, "sym": _sym, "bc": bytecode_tables}
-)
-_FLOWING: Mapping[str, Callable[[ast.Module, Walk, Sequence[OwnerGraph]], dict[str, Columns]]] = MappingProxyType(
-    {"cfg": _cfg, "flow": _flow}
-)
-DEFAULT_LAYERS = ("cst", "ast", "sym", "cfg", "flow")
-LAYERS = (*DEFAULT_LAYERS, "bc", *EXTRAS)  # the further ones are extracted when they are asked for by name
-
-
-def _manifest(source: Source, tree: ast.Module, module: Module) -> Row:
-    future = [
+def _manifest(tree: ast.Module, walk: Walk) -> Row:
+    future = dict.fromkeys(
         alias.name
         for node in tree.body
         if isinstance(node, ast.ImportFrom) and node.module == "__future__" and not node.level
         for alias in node.names
-    ]
-    return (
-        source.encoding,
-        _indent(source, tree),
-        source.newline,
-        source.has_trailing_newline,
-        list(dict.fromkeys(future)),
-        module.name,
-        module.package,
     )
+    source, module = walk.source, walk.module
+    ends_with_newline = source.text.endswith(("\n", "\r"))
+    layout = (_indent(source, tree), source.newline, ends_with_newline)
+    return (source.encoding, *layout, list(future), module.name, module.package)
 
 
-def _indent(source: Source, tree: ast.Module) -> str:
+def _indent(source: SourceText, tree: ast.Module) -> str:
     """The indentation of the first block at the top level that has lines of its own; four spaces if none has."""
     for node in tree.body:
         body = getattr(node, "body", None)

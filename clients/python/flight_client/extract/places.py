@@ -4,39 +4,38 @@
 ``site:<def_id>:d<pos>`` the call of a decorator. The templates of the ``cst`` tables spell the same.
 """
 
-from flight_client.extract.scopes import Scope
-from flight_client.extract.symbols import mangled
+from flight_client.extract.lexical_scopes import LexicalScope, mangled
 
 Place = str
 
 
-def variable_place(scope: Scope, lookup: str) -> Place:
+def variable_place(scope: LexicalScope, lookup: str) -> Place:
     """A variable, by the scope that binds it and the name as it is looked up there."""
     return f"var:{scope.scope_id}:{lookup}"
 
 
-def argument_place(function: Scope, name: str, position: int) -> Place:
+def argument_place(function: LexicalScope, name: str, position: int) -> Place:
     """Where an argument flows in: the variable, or a place of its own if the function binds the name again."""
     if len(function.bound.get(name, ())) > 1:
         return f"x:{function.def_id}:p{position}"
     return variable_place(function, mangled(name, function.private))
 
 
-def default_place(function: Scope, position: int) -> Place:
+def default_place(function: LexicalScope, position: int) -> Place:
     """Where the default of a parameter comes to be."""
     return f"x:{function.def_id}:v{position}"
 
 
-def base_place(definition: Scope, position: int) -> Place:
+def base_place(definition: LexicalScope, position: int) -> Place:
     """Where a base or keyword of a class comes to be."""
     return f"x:{definition.def_id}:b{position}"
 
 
-def class_place(definition: Scope) -> Place:
+def class_place(definition: LexicalScope) -> Place:
     """Where the class itself is, whatever decorators make of it: ``__class__`` in its methods."""
     return f"x:{definition.def_id}:class"
 
 
-def decorator_site(definition: Scope, position: int) -> str:
+def decorator_site(definition: LexicalScope, position: int) -> str:
     """The site that calls a decorator."""
     return f"site:{definition.def_id}:d{position}"

@@ -12,14 +12,15 @@ from dataclasses import dataclass, field
 from tree_sitter import Language, Node, Parser, Tree
 from tree_sitter_python import language
 
-from flight_client.extract.source import Source
-from flight_client.extract.tables import Columns, Row, columns_of
+from flight_client.extract.raw_rows import Columns, columns_of
+from flight_client.extract.source_text import SourceText
+from flight_client.extract.walk import Row
 
 _LANGUAGE = Language(language())
 
 
-def node_tables(source: Source) -> dict[str, Columns]:
-    """The columns of ``ts_nodes``, ``ts_errors`` and ``ts_missing``, in the order of ``tables.ROWS``.
+def node_tables(source: SourceText) -> dict[str, Columns]:
+    """The columns of ``ts_nodes``, ``ts_errors`` and ``ts_missing``, in the order of ``raw_rows.ROWS``.
 
     A node is known by its place in the preorder, which ids are made of.
     """
@@ -65,7 +66,7 @@ class _Nodes:
         return (range(len(self.kinds)), self.parents, self.kinds, self.starts, self.ends, *flags)
 
 
-def _parsed(source: Source) -> Tree:
+def _parsed(source: SourceText) -> Tree:
     text = source.utf8 if source.cells is None else source.code.encode()
     return Parser(_LANGUAGE).parse(text)
 

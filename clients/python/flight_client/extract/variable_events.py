@@ -12,17 +12,22 @@ from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import Literal, Protocol
 
-from flight_client.extract.node_classes import FIELDS, Dispatching, Located, NamedNode
-from flight_client.extract.positions import Span
-from flight_client.extract.scopes import Scope
-from flight_client.extract.signatures import parameters
-from flight_client.extract.source import Source
-from flight_client.extract.symbols import mangled
-from flight_client.extract.walk import Comprehension, Function, TypeAliasNode
+from flight_client.extract.lexical_scopes import LexicalScope, mangled
+from flight_client.extract.source_text import SourceText, Span
+from flight_client.extract.syntax_tree import (
+    FIELDS,
+    Comprehension,
+    Dispatching,
+    Function,
+    Located,
+    NamedNode,
+    TypeAliasNode,
+    parameters,
+)
 
 Owner = ast.Module | ast.ClassDef | Function | ast.Lambda | Comprehension
 EventKind = Literal["param", "def", "use", "kill"]
-Binding = tuple[Scope, str]
+Binding = tuple[LexicalScope, str]
 Event = tuple[Binding, EventKind, int | None, int | None]
 
 _KINDS: Mapping[type[ast.AST], EventKind] = MappingProxyType({ast.Load: "use", ast.Store: "def", ast.Del: "kill"})
@@ -68,7 +73,7 @@ class WalkedFile(Protocol):
         """The file's id."""
 
     @property
-    def source(self) -> Source:
+    def source(self) -> SourceText:
         """The file's source."""
 
     def span(self, node: Located) -> Span:
@@ -83,7 +88,7 @@ class WalkedFile(Protocol):
         """The ``ast_idx`` of each node."""
 
     @property
-    def opened(self) -> Mapping[object, Scope]:
+    def opened(self) -> Mapping[object, LexicalScope]:
         """The scope that a definition's node opened; a type alias opens that of its type parameters."""
 
     @property
@@ -94,7 +99,7 @@ class WalkedFile(Protocol):
 class Bindings(dict[str, Binding]):
     """The bindings that names mean in a scope: found when first asked for."""
 
-    def __init__(self, scope: Scope) -> None:
+    def __init__(self, scope: LexicalScope) -> None:
         super().__init__()
         self.scope = scope
 
@@ -103,7 +108,7 @@ class Bindings(dict[str, Binding]):
         return found
 
 
-def binding(scope: Scope, name: str) -> Binding:
+def binding(scope: LexicalScope, name: str) -> Binding:
     """The symbol (a scope and a name as it is looked up there) that binds what a name means in a scope.
 
     A name that nothing in the module binds is this scope's own. A private name means one that is mangled alike.
@@ -129,15 +134,15 @@ class VariableEvents(Dispatching):
         self.lines = walked.source.line_starts
         self.inner: list[Owner] = []
         self._events: list[Event] = []
-        self._known: dict[Scope, Bindings] = {}
+        self._known: dict[LexicalScope, Bindings] = {}
 
     @property
-    def scope(self) -> Scope:
+    def scope(self) -> LexicalScope:
         """The scope whose code runs."""
         return self._bindings.scope
 
     @scope.setter
-    def scope(self, scope: Scope) -> None:
+    def scope(self, scope: LexicalScope) -> None:
         known = self._known.get(scope)
         if known is None:
             known = self._known[scope] = Bindings(scope)
@@ -166,7 +171,7 @@ class VariableEvents(Dispatching):
             if node is not None:
                 dispatch[node.__class__](self, node)
 
-    def _visit_in(self, scope: Scope, nodes: Iterable[ast.AST | None]) -> None:
+    def _visit_in(self, scope: LexicalScope, nodes: Iterable[ast.AST | None]) -> None:
         here, self.scope = self.scope, scope
         self._visit_all(nodes)
         self.scope = here

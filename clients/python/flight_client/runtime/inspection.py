@@ -21,7 +21,7 @@ import pyarrow as pa
 from arrowdsl.schema.schema import SchemaMetadataSpec
 from flight_client.contracts.raw import RAW_TABLES
 from flight_client.extract import EXTRACTOR_VERSION, SourceFile, scan
-from flight_client.extract.source import printable
+from flight_client.extract.source_text import printable
 from flight_client.runtime.inspector import TABLES
 
 SECONDS = 30.0

@@ -14,11 +14,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from arrowdsl.errors import DataError
-from flight_client.extract.checkout import GIT_FOLDER, Ignored
-from flight_client.extract.gitignore import Rule, Rules
-from flight_client.extract.modules import PACKAGE_FILES, Module, ModuleNames
+from flight_client.extract.gitignore import GIT_FOLDER, Ignored, Rule, Rules
+from flight_client.extract.module_names import PACKAGE_FILES, Module, ModuleNames
 from flight_client.extract.notebooks import NOTEBOOK_SUFFIX
-from flight_client.extract.source import open_regular, printable
+from flight_client.extract.source_text import open_regular, printable
 
 SUFFIXES = (".py", ".pyi", NOTEBOOK_SUFFIX)
 SKIPPED_FOLDERS = frozenset({"__pycache__", "__pypackages__", "node_modules", "site-packages", "dist-packages"})

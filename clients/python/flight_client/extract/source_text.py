@@ -1,4 +1,10 @@
-"""One file's source: its bytes, its encoding (PEP 263), its text, and where its lines begin."""
+"""One file's source text: how it is read and decoded (PEP 263), where its lines begin, and where names stand in it.
+
+``ast`` gives positions of nodes, but a name is often a plain string in a node. Such a name is found from the nearest
+position: forward over the text that the grammar allows in between, or backward from the node's end. The span is that
+of the source's spelling; the name itself is normalised (NFKC), so the two differ in length where an identifier was
+written with compatibility characters.
+"""
 
 import io
 import os
@@ -14,22 +20,41 @@ from flight_client.extract.notebooks import Notebook
 
 MAX_FILE_BYTES = 8 << 20
 
+Span = tuple[int, int]
+
 _FIRST_LINES = re.compile(rb"([^\r\n]*(?:\r\n|\r|\n)?)([^\r\n]*(?:\r\n|\r|\n)?)")
 _FIRST_NEWLINE = re.compile(r"\r\n|\r|\n")
 _ESCAPED_BYTES, _LAST_BYTE = 0xDC00, 0xFF  # where os.fsdecode puts a byte that is no UTF-8 (PEP 383)
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _NO_BLOCKING = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
 
+_WORD = rb"([0-9A-Za-z_\x80-\xff]+)"
+_BLANK = rb"[\s\\]*"
+_GAP = rb"(?:[\s\\(),]|#[^\r\n]*)*"
+_WORD_BYTES = frozenset(byte for byte in range(256) if re.fullmatch(_WORD, bytes([byte])))
+# Each matches from the byte where a search begins to the end of the name, its group.
+IDENTIFIER = re.compile(_WORD)
+DEFINITION = re.compile(rb"(?:async" + _BLANK + rb")?(?:def|class)" + _BLANK + _WORD)
+STARRED = re.compile(rb"[\s\\*]*" + _WORD)
+AS_NAME = re.compile(_GAP + rb"as" + _BLANK + _WORD)
+KEYWORD = re.compile(_GAP + _WORD)
+REST = re.compile(rb"(?:[\s\\(),{]|#[^\r\n]*)*\*\*(?:[\s\\]|#[^\r\n]*)*" + _WORD)
+DECLARED = re.compile(rb"(?:(?:global|nonlocal)\b)?[\s\\,]*" + _WORD)
+
 
 class FileTooLargeError(ValueError):
     """A file of more than MAX_FILE_BYTES: its syntax tree would not fit a worker's memory."""
 
 
-@dataclass(frozen=True)
-class Source:
-    """A decoded file. ``text`` is what ``encoding`` gives for the file's bytes, newlines as they are, without a BOM.
+class MissingNameError(ValueError):
+    """A name that is not where the grammar puts it: a position in the syntax tree is wrong."""
 
-    Of a notebook it is the cells' text, and ``cells`` says where each is; ``code`` is what the parser is given.
+
+@dataclass(frozen=True)
+class SourceText:
+    """A decoded file. ``text`` is the file's bytes decoded by ``encoding``, newlines as they are, without a BOM.
+
+    Of a notebook it is the cells' text, and ``cells`` says where each is; ``code`` is the text that is parsed.
     """
 
     encoding: str
@@ -60,14 +85,28 @@ class Source:
         found = _FIRST_NEWLINE.search(self.text)
         return found.group() if found else "\n"
 
-    @property
-    def has_trailing_newline(self) -> bool:
-        """Whether the last line is ended."""
-        return self.text.endswith(("\n", "\r"))
+    def name_after(self, pattern: re.Pattern[bytes], start: int) -> Span:
+        """The span of the name to which a pattern leads from ``start``; raises MissingNameError."""
+        found = pattern.match(self.utf8, start)
+        if found is None:
+            raise MissingNameError(f"no name after byte {start}, where the syntax tree has one")
+        return found.span(1)
+
+    def name_before(self, end: int, name: str) -> Span:
+        """The span of a name that ends at ``end``; raises MissingNameError."""
+        utf8, start = self.utf8, end - len(name)
+        if name.isascii() and utf8[start:end] == name.encode():
+            return start, end
+        start = end
+        while start > 0 and utf8[start - 1] in _WORD_BYTES:
+            start -= 1
+        if start == end:
+            raise MissingNameError(f"no name ends at byte {end}, where the syntax tree has one")
+        return start, end
 
 
 def open_regular(path: str) -> io.BufferedReader:
-    """Open a file for reading; raises OSError, and also for what is no regular file (a FIFO would never open)."""
+    """Open a file for reading; raises OSError, also if it is not a regular file (opening a FIFO would block)."""
     descriptor = os.open(path, os.O_RDONLY | _NO_BLOCKING)
     stream = os.fdopen(descriptor, "rb")
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
@@ -85,24 +124,23 @@ def read(path: str) -> bytes:
     return data
 
 
-def decode(data: bytes) -> Source:
+def decode(data: bytes) -> SourceText:
     """Decode by BOM and cookie, as the interpreter does; raises SyntaxError, LookupError or UnicodeError."""
     lines = _FIRST_LINES.match(data)
     head = io.BytesIO(b"".join(line.rstrip(b"\r\n") + b"\n" for line in lines.groups())) if lines else io.BytesIO()
     encoding, _ = tokenize.detect_encoding(head.readline)
     text = data.decode(encoding)
-    return Source(encoding=encoding, text=text, utf8=text.encode(), code=text)
+    return SourceText(encoding=encoding, text=text, utf8=text.encode(), code=text)
 
 
-def decode_notebook(data: bytes) -> Source:
+def decode_notebook(data: bytes) -> SourceText:
     """The code cells of a notebook; raises NotebookError and ValueError."""
-    notebook = Notebook.of(data)
-    utf8 = notebook.text.encode()
-    return Source(encoding="utf-8", text=notebook.text, utf8=utf8, code=notebook.code, cells=notebook.cells)
+    found = Notebook.of(data)
+    return SourceText("utf-8", found.text, found.text.encode(), found.code, found.cells)
 
 
 def printable(text: str) -> str:
-    """The text with lone surrogates, which can't stand in UTF-8, escaped; those of undecodable names as their byte."""
+    """The text with lone surrogates, which UTF-8 can't encode, escaped; those of undecodable names as their byte."""
     try:
         text.encode()
     except UnicodeEncodeError:

@@ -19,17 +19,17 @@ from types import CodeType
 from flight_client.extract.basic_blocks import (
     ExceptionEntry,
     basic_blocks,
+    block_edges,
     exception_entries,
     jump_target,
-    steps,
 )
 from flight_client.extract.constants import Constant
-from flight_client.extract.depth import PARSE_DEPTH, recursion
-from flight_client.extract.nodes import TEXT_CHARACTERS
-from flight_client.extract.scopes import Scope
-from flight_client.extract.source import printable
-from flight_client.extract.tables import Columns, Row, columns_of
-from flight_client.extract.walk import Walk
+from flight_client.extract.interpreter import PARSE_DEPTH, recursion
+from flight_client.extract.lexical_scopes import LexicalScope
+from flight_client.extract.node_rows import TEXT_CHARACTERS
+from flight_client.extract.raw_rows import Columns, columns_of
+from flight_client.extract.source_text import printable
+from flight_client.extract.walk import Row, Walk
 
 PYTHON_VERSION = f"{sys.version_info.major}.{sys.version_info.minor}"
 
@@ -53,7 +53,7 @@ class _Rows:
     """The rows of a file's units; ``definitions`` are by where each stands."""
 
     file_id: str
-    definitions: Mapping[Place, Scope]
+    definitions: Mapping[Place, LexicalScope]
     units: list[Row] = field(default_factory=list)
     instructions: list[Row] = field(default_factory=list)
     exceptions: list[Row] = field(default_factory=list)
@@ -61,18 +61,18 @@ class _Rows:
     edges: list[Row] = field(default_factory=list)
     ordinals: Counter[str] = field(default_factory=Counter)
 
-    def add(self, module: CodeType, definition: Scope) -> None:
+    def add(self, module: CodeType, definition: LexicalScope) -> None:
         """Add the module's unit and all those inside it, in preorder."""
-        pending: list[tuple[Loaded, str | None, Scope | None]] = [(Loaded(module), None, definition)]
+        pending: list[tuple[Loaded, str | None, LexicalScope | None]] = [(Loaded(module), None, definition)]
         while pending:
             loaded, parent, found = pending.pop()
             unit, inner = self._add_unit(loaded.code, parent, found)
             pending.extend((child, unit, self._definition(child)) for child in reversed(inner))
 
-    def _definition(self, loaded: Loaded) -> Scope | None:
+    def _definition(self, loaded: Loaded) -> LexicalScope | None:
         return self.definitions.get((loaded.line, loaded.column, loaded.code.co_name))
 
-    def _add_unit(self, code: CodeType, parent: str | None, found: Scope | None) -> tuple[str, Sequence[Loaded]]:
+    def _add_unit(self, code: CodeType, parent: str | None, found: LexicalScope | None) -> tuple[str, Sequence[Loaded]]:
         path = code.co_qualname
         self.ordinals[path] += 1
         unit = f"code:{self.file_id}:{path}#{self.ordinals[path]}"
@@ -99,9 +99,9 @@ class _Rows:
             self.exceptions.append((unit, index, entry.start, entry.end, entry.target, entry.depth, entry.lasti))
         for number, found in enumerate(blocks):
             self.blocks.append((unit, number, found.start, found.end, found.kind))
-        for step in steps(instructions, blocks, entries):
-            condition = indexes.get(step.condition)
-            self.edges.append((unit, step.source, step.target, step.kind, condition, step.exc_index))
+        for edge in block_edges(instructions, blocks, entries):
+            condition = indexes.get(edge.condition)
+            self.edges.append((unit, edge.source, edge.target, edge.kind, condition, edge.exc_index))
 
 
 def bytecode_tables(tree: ast.Module, walk: Walk) -> dict[str, Columns]:
@@ -127,7 +127,7 @@ def bytecode_tables(tree: ast.Module, walk: Walk) -> dict[str, Columns]:
     }
 
 
-def _definitions(walk: Walk) -> dict[Place, Scope]:
+def _definitions(walk: Walk) -> dict[Place, LexicalScope]:
     return {
         (node.lineno, node.col_offset, scope.name): scope
         for node, scope in walk.opened.items()

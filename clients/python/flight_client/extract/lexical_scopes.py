@@ -9,12 +9,11 @@ names (IMPORT), any other bound name its scope's prefix (LOCAL), a name bound no
 """
 
 from collections import Counter
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Literal
 
 from flight_client.contracts.builtin_names import BUILTIN_NAMES
-from flight_client.extract.positions import Span
+from flight_client.extract.source_text import Span
 
 ScopeKind = Literal["module", "class", "function", "lambda", "comprehension", "type_params"]
 Qnames = tuple[tuple[str, str], ...]
@@ -23,7 +22,7 @@ _FUNCTIONS = frozenset({"function", "lambda", "comprehension"})
 
 
 @dataclass(slots=True, eq=False)
-class Scope:
+class LexicalScope:
     """A scope. ``qualpath`` names it inside the module, ``prefix`` is what LibCST puts before names bound in it.
 
     ``bound`` has for each name what it was bound to: the qualified name that an import gives it, None for any other
@@ -32,7 +31,7 @@ class Scope:
     """
 
     kind: ScopeKind
-    parent: "Scope | None"
+    parent: "LexicalScope | None"
     qualpath: str
     prefix: str
     start: int
@@ -60,16 +59,16 @@ class Scope:
         else:
             targets.append(target)
 
-    def module(self) -> "Scope":
+    def module(self) -> "LexicalScope":
         """The module's scope."""
         scope = self
         while scope.parent is not None:
             scope = scope.parent
         return scope
 
-    def home(self, name: str) -> "Scope | None":
+    def home(self, name: str) -> "LexicalScope | None":
         """The scope whose binding a load of the name in this scope means; None if nothing in the module binds it."""
-        scope: Scope | None = self
+        scope: LexicalScope | None = self
         while scope is not None:
             if scope is self or scope.kind != "class" or self._is_type_params_of(scope):
                 if name in scope.globals:
@@ -105,7 +104,7 @@ class Scope:
         }
         return tuple(sorted(names))
 
-    def _is_type_params_of(self, scope: "Scope") -> bool:
+    def _is_type_params_of(self, scope: "LexicalScope") -> bool:
         return self.kind == "type_params" and self.parent is scope
 
 
@@ -119,52 +118,59 @@ def module_itself(name: str) -> Qnames:
     return ((name, "LOCAL"),)
 
 
-def module_scope(name: str, end: int) -> Scope:
+def mangled(name: str, class_name: str) -> str:
+    """A class-private name as it is looked up; other names as they are."""
+    if not name.startswith("__") or name.endswith("__"):
+        return name
+    owner = class_name.lstrip("_")
+    return f"_{owner}{name}" if owner and "." not in name else name
+
+
+def module_scope(name: str, end: int) -> LexicalScope:
     """The outermost scope of a file."""
-    return Scope(kind="module", parent=None, qualpath="<module>", prefix=name, start=0, end=end)
+    return LexicalScope(kind="module", parent=None, qualpath="<module>", prefix=name, start=0, end=end)
 
 
-def inner_scope(kind: ScopeKind, name: str, parent: Scope, span: Span) -> Scope:
+def inner_scope(kind: ScopeKind, name: str, parent: LexicalScope, span: Span) -> LexicalScope:
     """A definition's scope; ``name`` is its own, or ``<lambda>``, ``<listcomp>`` and so on."""
     path, prefix = _qualpath(name, parent), _prefix(kind, name, parent)
-    return Scope(kind, parent, path, prefix, *span, private=name if kind == "class" else parent.private)
+    return LexicalScope(kind, parent, path, prefix, *span, private=name if kind == "class" else parent.private)
 
 
-def type_params_scope(name: str, parent: Scope, span: Span, *, of_class: bool = False) -> Scope:
+def type_params_scope(name: str, parent: LexicalScope, span: Span, *, of_class: bool = False) -> LexicalScope:
     """The scope of the type parameters (PEP 695) of what is named; transparent for qualified names and paths."""
     private = name if of_class else parent.private
-    return Scope("type_params", parent, _qualpath(name, parent), parent.prefix, *span, private=private)
+    return LexicalScope("type_params", parent, _qualpath(name, parent), parent.prefix, *span, private=private)
 
 
-def settle(scopes: Iterable[Scope], file_id: str) -> None:
-    """Bring names declared global or nonlocal home, then give definitions and scopes their ids.
+def settle(scopes: list[LexicalScope], file_id: str) -> None:
+    """Move names declared global or nonlocal to the scopes where they live, then give definitions and scopes their ids.
 
     ``scopes`` are in the order opened, so that a parent comes before its children.
     """
-    opened = list(scopes)
-    for scope in opened:
+    for scope in scopes:
         for name in scope.globals & scope.bound.keys():
             _move(name, scope, scope.module())
         for name in scope.nonlocals & scope.bound.keys():
             _move(name, scope, _enclosing_function(name, scope))
-    _number(opened, file_id)
+    _number(scopes, file_id)
 
 
-def _move(name: str, scope: Scope, home: Scope | None) -> None:
+def _move(name: str, scope: LexicalScope, home: LexicalScope | None) -> None:
     if home is not None and home is not scope:
         home.bound.setdefault(name, []).extend(scope.bound.pop(name))
         home.has_dotted |= scope.has_dotted
 
 
-def _enclosing_function(name: str, scope: Scope) -> Scope | None:
+def _enclosing_function(name: str, scope: LexicalScope) -> LexicalScope | None:
     outer = scope.parent
     while outer is not None and not (outer.kind in _FUNCTIONS and name in outer.bound):
         outer = outer.parent
     return outer
 
 
-def _number(scopes: list[Scope], file_id: str) -> None:
-    """Equal qualified paths are numbered from 1 in source order; a scope's id hangs below its definition's."""
+def _number(scopes: list[LexicalScope], file_id: str) -> None:
+    """Equal qualified paths are numbered from 1 in source order; a scope's id starts with its definition's."""
     ordinals: Counter[tuple[bool, str]] = Counter()
     in_source_order = sorted(scopes, key=lambda scope: scope.start)
     parametrised = {
@@ -185,7 +191,7 @@ def _number(scopes: list[Scope], file_id: str) -> None:
             scope.def_id = scope.parent.def_id
 
 
-def _qualpath(name: str, parent: Scope) -> str:
+def _qualpath(name: str, parent: LexicalScope) -> str:
     """As in ``__qualname__`` (PEP 3155)."""
     holder = parent
     while holder.kind == "type_params" and holder.parent is not None:
@@ -195,7 +201,7 @@ def _qualpath(name: str, parent: Scope) -> str:
     return f"{holder.qualpath}.{name}" if holder.kind == "class" else f"{holder.qualpath}.<locals>.{name}"
 
 
-def _prefix(kind: ScopeKind, name: str, parent: Scope) -> str:
+def _prefix(kind: ScopeKind, name: str, parent: LexicalScope) -> str:
     match kind:
         case "class":
             return f"{parent.prefix}.{name}"

@@ -21,7 +21,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from flight_client.extract.node_classes import FIELDS, NODE_CLASSES
+from flight_client.extract.syntax_tree import FIELDS, NODE_CLASSES
 
 TEXT_CHARACTERS = 200
 HEX_BITS = (
@@ -147,7 +147,7 @@ def _nonempty(values: Iterable[object]) -> list[object]:
 
 
 def node_columns(tree: ast.Module, line_starts: Sequence[int]) -> tuple[pa.Array, ...]:
-    """The columns of ``ast_nodes`` for a file, in the order of ``tables.ROWS``; some are dictionaries of strings.
+    """The columns of ``ast_nodes`` for a file, in the order of ``raw_rows.ROWS``; some are dictionaries of strings.
 
     ``name`` and ``value_repr`` have at most TEXT_CHARACTERS characters. ``name`` is the node's identifier, the module
     of an import with its dots, the names that a statement declares or a class pattern asks for, or the operators.

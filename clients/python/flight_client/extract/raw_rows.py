@@ -1,13 +1,14 @@
 """Rows of a walk to record batches: exactly the columns and types of the contracts, metadata included.
 
-A walk's row starts with its span. What is only known once the whole file was walked (ids of scopes, qualified names)
-is looked up here; ids made of spans or of other ids are put together in Arrow, flags taken apart there, and the file's
-own columns repeated by run length.
+A walk's row starts with its span. Values that are known only once the whole file was walked (ids of scopes, qualified
+names) are looked up here; ids made of spans or of other ids are written as templates and filled in by Arrow, and the
+file's own columns are repeated by run length.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
+from string import Formatter
 from types import MappingProxyType
 
 import pyarrow as pa
@@ -15,15 +16,12 @@ import pyarrow.compute as pc
 
 from arrowdsl.schema.schema import SchemaMetadataSpec
 from flight_client.contracts.raw import RAW_TABLES
-from flight_client.extract import symbols
 from flight_client.extract.decorators import known_as
+from flight_client.extract.lexical_scopes import LexicalScope, Qnames
 from flight_client.extract.places import argument_place
-from flight_client.extract.scopes import Qnames, Scope
-from flight_client.extract.templates import TEMPLATES, fill
 
-EXTRACTOR_VERSION = "3"
+EXTRACTOR_VERSION = "4"
 
-Row = tuple[object, ...]
 Columns = Sequence[Sequence[object]]
 
 ROWS: Mapping[str, tuple[str, ...]] = MappingProxyType(
@@ -87,61 +85,48 @@ SCHEMAS: Mapping[str, pa.Schema] = MappingProxyType(
         for name in EXTRACTED
     }
 )
-SPAN_IDS: Mapping[str, tuple[str, str, str]] = MappingProxyType(
+_SYMBOL_FLAGS = tuple(column.name for column in SCHEMAS["sym_symbols"] if pa.types.is_boolean(column.type))
+TEMPLATES: Mapping[str, Mapping[str, str]] = MappingProxyType(
     {
-        "name_ref_id": ("ref", "bstart", "bend"),
-        "call_id": ("call", "call_bstart", "call_bend"),
-        "import_id": ("import", "alias_bstart", "alias_bend"),
-        "type_expr_id": ("type_expr", "bstart", "bend"),
+        "cst_params": {"place": "{argument}", "default_place": "x:{def_id}:v{default_pos}"},
+        "cst_decorators": {"site_id": "site:{def_id}:d{pos}"},
+        "cst_bases": {"place": "x:{def_id}:b{pos}"},
+        "cst_imports": {"import_id": "import:{file_id}:{alias_bstart}-{alias_bend}"},
+        "cst_name_refs": {"name_ref_id": "ref:{file_id}:{bstart}-{bend}"},
+        "cst_callsites": {"call_id": "call:{file_id}:{call_bstart}-{call_bend}"},
+        "cst_type_exprs": {"type_expr_id": "type_expr:{file_id}:{bstart}-{bend}"},
+        "sym_scope_edges": {"edge_id": "SCOPE_PARENT:{child_scope_id}>{parent_scope_id}"},
+        "sym_namespace_edges": {"edge_id": "NAMESPACE:{symbol_row_id}>{child_scope_id}"},
+        "var_events": {"event_id": "{point_id}/event:{ordinal}", "name_ref_id": "ref:{file_id}:{bstart}-{bend}"},
+        "ts_nodes": {"ts_node_id": "ts:{file_id}:{ts_idx}", "parent_ts_id": "ts:{file_id}:{parent_idx}"},
+        "ts_errors": {"ts_error_id": "ts_error:{file_id}:{ts_idx}", "ts_node_id": "ts:{file_id}:{ts_idx}"},
+        "ts_missing": {"ts_missing_id": "ts_missing:{file_id}:{ts_idx}", "ts_node_id": "ts:{file_id}:{ts_idx}"},
+        "bc_instructions": {
+            "instr_id": "{code_unit_id}/instr:{instr_index}",
+            "block_id": "{code_unit_id}/block:{block}",
+        },
+        "bc_exception_table": {"exc_entry_id": "{code_unit_id}/exc:{exc_index}"},
+        "bc_blocks": {"block_id": "{code_unit_id}/block:{block}"},
+        "bc_cfg_edges": {
+            "src_block_id": "{code_unit_id}/block:{src}",
+            "dst_block_id": "{code_unit_id}/block:{dst}",
+            "cond_instr_id": "{code_unit_id}/instr:{condition}",
+            "edge_id": "BC_CFG_{kind!u}:{src_block_id}>{dst_block_id}",
+        },
     }
 )
 
 
-EDGE_IDS: Mapping[str, tuple[str, str, str]] = MappingProxyType(
-    {
-        "sym_scope_edges": ("SCOPE_PARENT", "child_scope_id", "parent_scope_id"),
-        "sym_namespace_edges": ("NAMESPACE", "symbol_row_id", "child_scope_id"),
-    }
-)
-FLAGS: Mapping[str, int] = MappingProxyType(
-    {
-        "is_referenced": symbols.REFERENCED,
-        "is_assigned": symbols.ASSIGNED,
-        "is_imported": symbols.IMPORTED,
-        "is_annotated": symbols.ANNOTATED,
-        "is_parameter": symbols.PARAMETER,
-        "is_global": symbols.GLOBAL,
-        "is_declared_global": symbols.DECLARED_GLOBAL,
-        "is_nonlocal": symbols.NONLOCAL,
-        "is_local": symbols.LOCAL,
-        "is_free": symbols.FREE,
-        "is_namespace": symbols.NAMESPACE,
-    }
-)
-
-
-def _def_ids(scopes: Iterable[Scope | None]) -> list[str | None]:
+def _def_ids(scopes: Iterable[LexicalScope | None]) -> list[str | None]:
     return [None if scope is None else scope.def_id for scope in scopes]
 
 
-def _scope_ids(scopes: Iterable[Scope]) -> list[str]:
+def _scope_ids(scopes: Iterable[LexicalScope]) -> list[str]:
     return [scope.scope_id for scope in scopes]
 
 
-def _are_generators(scopes: Iterable[Scope]) -> list[bool]:
-    return [scope.is_generator for scope in scopes]
-
-
-def _symbol_ids(found: Iterable[tuple[Scope, str]]) -> list[str]:
+def _symbol_ids(found: Iterable[tuple[LexicalScope, str]]) -> list[str]:
     return [f"{scope.scope_id}/bind:{lookup}" for scope, lookup in found]
-
-
-def _param_ids(params: Iterable[tuple[Scope, int]]) -> list[str]:
-    return [f"{function.def_id}/param:{index}" for function, index in params]
-
-
-def _argument_places(parameters: Iterable[tuple[Scope, str, int]]) -> pa.Array:
-    return pa.array([argument_place(*parameter) for parameter in parameters], pa.string())
 
 
 def _qnames(sought: Iterable[tuple[Callable[[str], Qnames], str] | None]) -> pa.Array:
@@ -162,32 +147,26 @@ def _qnames(sought: Iterable[tuple[Callable[[str], Qnames], str] | None]) -> pa.
 
 LATE: Mapping[str, Callable[..., Sequence[object] | pa.Array]] = MappingProxyType(
     {
-        "def_id": _def_ids,
-        "container_def_id": _def_ids,
-        "owner_def_id": _def_ids,
-        "scope_id": _scope_ids,
-        "parent_scope_id": _scope_ids,
-        "child_scope_id": _scope_ids,
-        "symbol_row_id": _symbol_ids,
-        "binding_id": _symbol_ids,
+        **dict.fromkeys(("def_id", "container_def_id", "owner_def_id"), _def_ids),
+        **dict.fromkeys(("scope_id", "parent_scope_id", "child_scope_id"), _scope_ids),
+        **dict.fromkeys(("symbol_row_id", "binding_id"), _symbol_ids),
+        **dict.fromkeys(("qnames", "callee_qnames"), _qnames),
         "known": known_as,
-        "is_generator": _are_generators,
-        "param_id": _param_ids,
-        "argument": _argument_places,
-        "qnames": _qnames,
-        "callee_qnames": _qnames,
+        "is_generator": lambda scopes: [scope.is_generator for scope in scopes],
+        "param_id": lambda params: [f"{function.def_id}/param:{index}" for function, index in params],
+        "argument": lambda params: [argument_place(*param) for param in params],
     }
 )
 
 
-def columns_of(rows: Iterable[Row]) -> Columns:
+def columns_of(rows: Iterable[tuple[object, ...]]) -> Columns:
     """Rows turned into columns; none at all where there are no rows."""
     return tuple(zip(*rows, strict=True))
 
 
 @dataclass
-class Rows:
-    """The rows of several files for one table, column by column, with how many all files so far have."""
+class TableRows:
+    """The rows of several files for one table: columns, id and path of each file, and how many rows end with it."""
 
     table: str
     files: list[Columns] = field(default_factory=list)
@@ -208,35 +187,26 @@ class Rows:
         schema = SCHEMAS[self.table]
         if not self.files:
             return pa.RecordBatch.from_pylist([], schema=schema)
-        kinds = {column.name: column.type for column in schema}  # an offset is a column, or a part of an id
-        arrays: dict[str, pa.Array] = {}
+        kinds = {column.name: column.type for column in schema}
+        arrays = {"file_id": _repeated(self.file_ids, self.ends), "path": _repeated(self.paths, self.ends)}
         for name, of_files in zip(ROWS[self.table], zip(*self.files, strict=True), strict=True):
             if isinstance(of_files[0], pa.Array):
                 arrays[name] = pa.concat_arrays(of_files).cast(kinds[name])
                 continue
             column = of_files[0] if len(of_files) == 1 else list(chain.from_iterable(of_files))
-            if name == "flags":
-                arrays |= _flags(column)
-            else:
-                arrays[name] = _array(name, column, kinds.get(name, pa.int64()))
-        arrays["file_id"] = _repeated(self.file_ids, self.ends)
-        arrays["path"] = _repeated(self.paths, self.ends)
-        for name, (kind, start, end) in SPAN_IDS.items():
-            if name in schema.names and name not in arrays:
-                arrays[name] = _span_ids(kind, arrays["file_id"], arrays[start], arrays[end])
+            if name == "flags" and name not in kinds:
+                bits = pa.array(column, pa.int32())
+                arrays |= {flag: _is_set(bits, bit) for bit, flag in enumerate(_SYMBOL_FLAGS)}
+            else:  # an offset may be no column of its own, but a part of an id
+                late = LATE.get(name)
+                found = column if late is None else late(column)
+                kind = pa.string() if name == "argument" else kinds.get(name, pa.int64())
+                arrays[name] = found if isinstance(found, pa.Array) else pa.array(found, kind)
         for name, template in TEMPLATES.get(self.table, {}).items():
             arrays[name] = fill(template, arrays)
-        if self.table in EDGE_IDS:
-            arrays["edge_id"] = _edge_ids(*EDGE_IDS[self.table], arrays)
         columns = [arrays.get(column.name) for column in schema]
         filled = [pa.nulls(self.ends[-1], c.type) if a is None else a for a, c in zip(columns, schema, strict=True)]
         return pa.RecordBatch.from_arrays(filled, schema=schema)
-
-
-def _array(name: str, column: Sequence[object], kind: pa.DataType) -> pa.Array:
-    late = LATE.get(name)
-    found = column if late is None else late(column)
-    return found if isinstance(found, pa.Array) else pa.array(found, kind)
 
 
 def _repeated(values: list[str], ends: list[int]) -> pa.Array:
@@ -245,16 +215,20 @@ def _repeated(values: list[str], ends: list[int]) -> pa.Array:
     )
 
 
-def _span_ids(kind: str, file_ids: pa.Array, starts: pa.Array, ends: pa.Array) -> pa.Array:
-    spans = pc.binary_join_element_wise(starts.cast(pa.string()), ends.cast(pa.string()), "-")
-    return pc.binary_join_element_wise(kind, file_ids, spans, ":")
+def _is_set(flags: pa.Array, bit: int) -> pa.Array:
+    return pc.not_equal(pc.bit_wise_and(flags, 1 << bit), 0)
 
 
-def _edge_ids(kind: str, source: str, target: str, arrays: Mapping[str, pa.Array]) -> pa.Array:
-    ends = pc.binary_join_element_wise(arrays[source], arrays[target], ">")
-    return pc.binary_join_element_wise(kind, ends, ":")
+def fill(template: str, arrays: Mapping[str, pa.Array]) -> pa.Array:
+    """The template with each ``{column}`` replaced by the row's value, ``{column!u}`` in upper case; null where one is.
 
-
-def _flags(flags: Sequence[object]) -> dict[str, pa.Array]:
-    bits = pa.array(flags, pa.int32())
-    return {name: pc.not_equal(pc.bit_wise_and(bits, bit), 0) for name, bit in FLAGS.items()}
+    >>> fill("{unit}/instr:{index}", {"unit": pa.array(["a", "b"]), "index": pa.array([0, None])}).to_pylist()
+    ['a/instr:0', None]
+    """
+    pieces: list[str | pa.Array] = []
+    for text, column, _, conversion in Formatter().parse(template):
+        pieces.append(text)
+        if column is not None:
+            values = arrays[column].cast(pa.string())
+            pieces.append(pc.utf8_upper(values) if conversion == "u" else values)
+    return pc.binary_join_element_wise(*pieces, "")

@@ -1,0 +1,147 @@
+"""The syntax tree: its node classes, and what single nodes say (the parameters of a signature, a dotted name)."""
+
+import ast
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Any, ClassVar, Protocol
+
+CHAIN_LINKS = 200
+
+Function = ast.FunctionDef | ast.AsyncFunctionDef
+Comprehension = ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp
+
+_UNNUMBERED = (ast.expr_context, ast.operator, ast.boolop, ast.unaryop, ast.cmpop, ast.type_ignore)
+_NO_NODES = frozenset({"ctx", "op", "ops", "type_comment", "type_ignores", "kind", "level", "conversion", "is_async"})
+_LITERALS: Mapping[type[ast.AST], str] = MappingProxyType(
+    {
+        ast.JoinedStr: "str",
+        ast.List: "list",
+        ast.ListComp: "list",
+        ast.Dict: "dict",
+        ast.DictComp: "dict",
+        ast.Set: "set",
+        ast.SetComp: "set",
+        ast.Tuple: "tuple",
+    }
+)
+_CONSTANTS = frozenset({str, bytes, int, float, complex, bool})
+
+
+class Located(Protocol):
+    """A node with a position: lines from 1, columns in bytes."""
+
+    @property
+    def lineno(self) -> int:
+        """The line of its first byte."""
+
+    @property
+    def col_offset(self) -> int:
+        """The column of its first byte."""
+
+    @property
+    def end_lineno(self) -> int | None:
+        """The line of its last byte."""
+
+    @property
+    def end_col_offset(self) -> int | None:
+        """The column after its last byte."""
+
+
+class NamedNode(Located, Protocol):
+    """A node with a name: a definition, a type parameter (``ast.TypeVar`` and so on, 3.12)."""
+
+    @property
+    def name(self) -> str:
+        """Its name, normalised."""
+
+
+class TypeAliasNode(Located, Protocol):
+    """``ast.TypeAlias`` (3.12)."""
+
+    name: ast.Name
+    type_params: list[ast.AST]
+    value: ast.expr
+
+
+def _node_classes() -> dict[str, type[ast.AST]]:
+    found = (value for value in vars(ast).values() if isinstance(value, type) and issubclass(value, ast.AST))
+    return {found.__name__: found for found in found if not issubclass(found, _UNNUMBERED)}
+
+
+NODE_CLASSES = _node_classes()
+FIELDS: dict[type, tuple[str, ...]] = {
+    found: tuple(name for name in found._fields if name not in _NO_NODES) for found in NODE_CLASSES.values()
+}
+
+
+def dispatch_table(
+    visitors: Mapping[str, Callable[..., None]], otherwise: Callable[..., None]
+) -> dict[type, Callable[..., None]]:
+    """The visitor of each node class: ``visitors`` are by class name, as some classes exist since 3.12 only."""
+    return {found: visitors.get(name, otherwise) for name, found in NODE_CLASSES.items()}
+
+
+class Dispatching:
+    """Handles nodes by their classes: ``handlers`` names the method for each, ``otherwise`` that for all others.
+
+    ``dispatch`` has a class's plain functions, to be called with the object that handles. Were they bound methods of
+    it, it would be part of a cycle, and what it knows of a file, the tree too, would wait for the garbage collector.
+    """
+
+    handlers: ClassVar[Mapping[str, str]] = MappingProxyType({})
+    otherwise: ClassVar[str]
+    dispatch: ClassVar[dict[type, Callable[..., Any]]]
+
+    def __init_subclass__(cls) -> None:
+        """Look the methods up, once for each class."""
+        named = {NODE_CLASSES[kind]: method for kind, method in cls.handlers.items() if kind in NODE_CLASSES}
+        cls.dispatch = {found: getattr(cls, named.get(found, cls.otherwise)) for found in NODE_CLASSES.values()}
+
+
+def parameters(node: ast.arguments) -> list[ast.arg]:
+    """Parameters in the order of the signature, by which positions count."""
+    found = [*node.posonlyargs, *node.args, node.vararg, *node.kwonlyargs, node.kwarg]
+    return [parameter for parameter in found if parameter is not None]
+
+
+def defaults(node: ast.arguments) -> dict[int, ast.expr]:
+    """The defaults by the positions of their parameters."""
+    positional = len(node.posonlyargs) + len(node.args)
+    found = dict(enumerate(node.defaults, positional - len(node.defaults)))
+    keywords = enumerate(node.kw_defaults, positional + (node.vararg is not None))
+    return found | {position: default for position, default in keywords if default is not None}
+
+
+def dotted_name(node: ast.expr) -> tuple[str | None, bool]:
+    """The name that a chain of attributes spells, calls and subscripts in it skipped, and whether there were none.
+
+    A chain of more than CHAIN_LINKS has no name: names of names would make rows grow with the square of the source.
+    """
+    parts = []
+    is_pure = True
+    for _ in range(CHAIN_LINKS):
+        match node:
+            case ast.Name():
+                parts.append(node.id)
+                return ".".join(reversed(parts)), is_pure
+            case ast.Attribute():
+                parts.append(node.attr)
+                node = node.value
+            case ast.Call():
+                is_pure, node = False, node.func
+            case ast.Subscript():
+                is_pure, node = False, node.value
+            case _:
+                return None, False
+    return None, False
+
+
+def method_of_literal(callee: ast.expr) -> str | None:
+    """``str.join`` for ``"".join``; the type that a literal's method returns is unknown, so chains have no name."""
+    if not isinstance(callee, ast.Attribute):
+        return None
+    literal = callee.value
+    known = _LITERALS.get(type(literal))
+    if isinstance(literal, ast.Constant) and type(literal.value) in _CONSTANTS:
+        known = type(literal.value).__name__
+    return f"{known}.{callee.attr}" if known else None
