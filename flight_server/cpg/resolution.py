@@ -12,7 +12,7 @@ from flight_server.points_to.inputs import INPUTS
 from flight_server.points_to.solution import solution
 
 _FIRST, *_SIDES = INPUTS
-VERSION = 2
+VERSION = 3
 ROW_BYTES = 1400  # of peak memory: SymPy's 3.5 M rows took 4.7 GB, those of 4.5 M lines (12 M rows) 14.9 GB
 _KEPT = ("file_id", "confidence", "ambiguity_group_id", "rule_name")
 _CALL = (*("site_id", "caller_def_id", "caller_qname", "callee_def_id", "callee_qname", "is_external", "site_kind"),)

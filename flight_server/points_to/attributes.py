@@ -131,6 +131,7 @@ def _through_classes(world: World, objects: Ints, keys: Ints, targets: Ints, *, 
     heap = world.heap
     reads = heap.read(objects, keys, implicit=implicit)
     world.copy(targets, reads)
+    _mark_cut(world, objects, keys, targets)
     reads, first = np.unique(reads, return_index=True)
     objects, keys, implicit = objects[first], keys[first], implicit[first]
     is_instance, is_class = heap.is_of(objects, Kind.INSTANCE), heap.is_of(objects, Kind.CLASS)
@@ -140,6 +141,17 @@ def _through_classes(world: World, objects: Ints, keys: Ints, targets: Ints, *, 
     _enter(world, names[~found], to[~found])
     _class(world, *_where(is_class, objects, keys, reads), implicit=implicit[is_class])
     _super(world, *_where(heap.is_of(objects, Kind.SUPER), objects, keys, reads))
+
+
+def _mark_cut(world: World, objects: Ints, keys: Ints, targets: Ints) -> None:
+    """Where a class's order lacks a base, a name that it does not bind may still be that base's."""
+    heap, cut = world.heap, world.classes.cut
+    if not len(cut):
+        return
+    selves = np.where(heap.is_of(objects, Kind.SUPER), heap.second.values[objects], objects)
+    classes = np.where(heap.is_of(selves, Kind.INSTANCE), heap.first.values[selves], selves)
+    classes, keys, targets = _where(is_in(classes, cut), classes, keys, targets)
+    world.saturate(targets[~world.classes.bearers(classes, keys)[2]])
 
 
 def _enter(world: World, keys: Ints, targets: Ints) -> None:

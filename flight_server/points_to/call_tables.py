@@ -11,16 +11,10 @@ from flight_server.points_to.confidence import RULES, Judgement, judge
 from flight_server.points_to.creation import SITE_KIND
 from flight_server.points_to.heap import Kind
 from flight_server.points_to.interning import Texts, coded
-from flight_server.points_to.names import OBJECT_KINDS, Names
-from flight_server.points_to.rows import choice, files_of, rows_of
+from flight_server.points_to.names import Names
+from flight_server.points_to.object_ids import ACCESSES, OBJECT_KINDS
+from flight_server.points_to.rows import choice, rows_of
 from flight_server.points_to.solve import Solver
-
-_ACCESS = ("get:", "set:", "class:")
-_SITES = (
-    "site:def:",
-    *(f"{access}{kind}:def:" for access in _ACCESS for kind in ("x", "var", "ret")),
-    "class:def:",
-)
 
 
 def calls(solver: Solver, names: Names) -> pa.Table:
@@ -28,7 +22,7 @@ def calls(solver: Solver, names: Names) -> pa.Table:
     world, source = solver.world, solver.world.source
     codes = world.edges.all()
     sites, callees = codes >> HALF, codes & LOWER
-    accesses = _accesses(solver)
+    accesses, files = _accesses(solver)
     texts = pa.concat_arrays([pa.nulls(1, pa.string()), source.sites.ids.values, accesses])
     caller = np.concatenate([source.sites.caller, _definitions_of(solver, accesses)])[sites]
     external = world.heap.is_of(callees, Kind.EXTERNAL)
@@ -41,7 +35,7 @@ def calls(solver: Solver, names: Names) -> pa.Table:
     named = pa.concat_arrays([names.qualified, names.external])
     return rows_of(
         "call",
-        files_of(texts[1:], _SITES).of(sites),
+        source.files.at(np.concatenate([source.sites.ids.files, files])[sites]),
         {
             "src": coded(texts, sites),
             "dst": source.definitions.ids.coded(definition),
@@ -55,17 +49,20 @@ def calls(solver: Solver, names: Names) -> pa.Table:
     )
 
 
-def _accesses(solver: Solver) -> pa.Array:
-    """The ids of the sites behind those of the source: of attribute reads and writes; null inside of models."""
+def _accesses(solver: Solver) -> tuple[pa.Array, Ints]:
+    """The ids of the sites behind those of the source, and their files: of attribute reads and writes.
+
+    Null and 0 inside of models, and for places that no source spells.
+    """
     world, source = solver.world, solver.world.source
     kinds, places = world.access_of(np.arange(len(source.sites.caller), world.sites))
     creates = kinds == SITE_KIND
     places = np.where(~creates & (places > len(source.places.values)), 0, places)
-    texts = pc.coalesce(
-        source.places.of(np.where(creates, 0, places)), source.definitions.ids.of(np.where(creates, places, 0))
-    )
-    prefix = pa.array([None, *_ACCESS]).take(pa.array(np.where(places > 0, kinds + 1, 0)))
-    return pc.binary_join_element_wise(prefix, texts, "")
+    held, made = np.where(creates, 0, places), np.where(creates, places, 0)
+    texts = pc.coalesce(source.places.of(held), source.definitions.ids.of(made))
+    prefix = pa.array([None, *ACCESSES]).take(pa.array(np.where(places > 0, kinds + 1, 0)))
+    files = source.places.files[held] + source.definitions.ids.files[made]
+    return pc.binary_join_element_wise(prefix, texts, ""), files
 
 
 def _definitions_of(solver: Solver, accesses: pa.Array) -> Ints:
@@ -99,7 +96,7 @@ def arguments(solver: Solver, _: Names) -> pa.Table:
     functions = world.heap.object(Kind.FUNCTION, definitions[at])
     return rows_of(
         "argument",
-        files_of(texts[1:], _SITES[:1]).of(at_site),
+        source.files.at(source.sites.ids.files[at_site]),
         {
             "src": coded(texts, at_site),
             "dst": Texts(source.tables["cst_params"]["param_id"].combine_chunks()).coded(parameter),
@@ -125,7 +122,7 @@ def flows(solver: Solver, names: Names) -> pa.Table:
     places, origins = source.places, codes >> HALF
     taken = names.is_expression.copy()
     taken[source.place["cst_params", "place"]] = False
-    files = names.place_files.of(np.where(taken[codes & LOWER], codes & LOWER, origins))
+    files = source.files_of_places(np.where(taken[codes & LOWER], codes & LOWER, origins))
     return rows_of("flow", files, {"src": places.coded(origins), "dst": places.coded(codes & LOWER)})
 
 

@@ -7,7 +7,7 @@ Places that annotations give a class of the repo take nothing external at all.
 
 import numpy as np
 
-from flight_server.points_to.columns import HALF, LOWER, NONE, Growing, Ints, Mask
+from flight_server.points_to.columns import HALF, LOWER, NONE, Growing, Ints
 from flight_server.points_to.heap import Kind
 from flight_server.points_to.world import World
 
@@ -24,7 +24,6 @@ class Caps:
     def __init__(self) -> None:
         """Nothing is counted yet."""
         self.held = (Growing(1024), Growing(1024))
-        self.saturated = Growing(1024)
 
     def kept(self, world: World, codes: Ints) -> Ints:
         """Those of the new pairs of place and object that fit; sorted, each once."""
@@ -34,7 +33,7 @@ class Caps:
         new = new[~(typed & world.heap.is_of(new & LOWER, *_UNTYPED))]
         if not len(new):
             return NONE
-        for column in (*self.held, self.saturated):
+        for column in self.held:
             column.reach(world.heap.places)
         others = world.heap.is_of(new & LOWER, *_OTHERS)
         keep = np.ones(len(new), bool)
@@ -44,13 +43,7 @@ class Caps:
             rank = np.arange(len(places)) - np.searchsorted(places, places)
             fits = held.values[places] + rank < most
             keep[chosen[~fits]] = False
-            self.saturated.values[places[~fits]] = 1
+            world.saturate(places[~fits])
             held.values[places[~fits]] = most
             np.add.at(held.values, places[fits], 1)
         return new[keep]
-
-    def is_saturated(self, places: Ints) -> Mask:
-        """Which places were offered more than they hold."""
-        self.saturated.reach(int(places.max(initial=0)) + 1)
-        mask: Mask = self.saturated.values[places] > 0
-        return mask

@@ -11,7 +11,7 @@ import numpy as np
 
 from flight_server.points_to.columns import HALF, NONE, Ints, Mask, is_in, pack, spread
 
-MOST_BASES = 8
+MOST_BASES = 32
 
 
 @dataclass
@@ -21,7 +21,8 @@ class Classes:
     By object number: ``low``, ``high`` and ``metaclass``, 0 for the usual one. ``binds`` are the packed (class, key) of
     all attributes that class bodies bind, sorted. ``slots`` are the packed (class, position) of the fields of
     dataclasses, sorted, ``slot_keys`` their keys, ``made`` the dataclasses. ``enums`` and ``tuples`` are the classes
-    whose variables are members, and those whose fields are items too; ``writers`` have a ``__setattr__``.
+    whose variables are members, and those whose fields are items too; ``writers`` have a ``__setattr__``. ``cut`` are
+    the classes whose orders lack a base, because they or a class in their order name more than MOST_BASES.
     """
 
     low: Ints = field(default_factory=lambda: NONE)
@@ -35,6 +36,7 @@ class Classes:
     writers: Ints = field(default_factory=lambda: NONE)
     enums: Ints = field(default_factory=lambda: NONE)
     tuples: Ints = field(default_factory=lambda: NONE)
+    cut: Ints = field(default_factory=lambda: NONE)
 
     def order(self, classes: Ints) -> tuple[Ints, Ints, Ints]:
         """For each class its order: the position in ``classes``, the rank and the class there."""
@@ -110,6 +112,12 @@ def linearise(classes: Ints, owners: Ints, bases: Ints, objects: int) -> tuple[I
                 lines[chosen, : merged.shape[1]] = merged
         done[ready] = True
     return _flat(classes, lines[1:], objects)
+
+
+def with_too_many_bases(owners: Ints) -> Ints:
+    """The classes that name more bases than their orders take; ``owners``, sorted, has each once for each base."""
+    classes, counts = np.unique(owners, return_counts=True)
+    return classes[counts > MOST_BASES]
 
 
 def _declared(row: Ints, owners: Ints, bases: Ints, count: int) -> Ints:

@@ -40,7 +40,7 @@ def judge(solver: Solver, edges: Ints) -> Judgement:
     early = [codes for stratum, codes in solver.edge_strata if stratum <= _EVIDENCE]
     certain = is_in(edges, np.sort(np.concatenate(early))) if early else np.zeros(len(edges), bool)
     rule[~certain] = RULES.index("assumed")
-    rule[solver.caps.is_saturated(_callee_places(solver, sites))] = RULES.index("saturated")
+    rule[world.is_saturated(_callee_places(solver, sites))] = RULES.index("saturated")
     return Judgement(_CONFIDENCE[rule], rule, rivals & (counts > 1))
 
 

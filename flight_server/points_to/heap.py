@@ -10,7 +10,19 @@ from enum import IntEnum
 
 import numpy as np
 
-from flight_server.points_to.columns import HALF, LOWER, NONE, Growing, Ints, Mask, Pairs, constant, pack
+from flight_server.points_to.columns import (
+    HALF,
+    LOWER,
+    NONE,
+    Growing,
+    Ints,
+    Mask,
+    Pairs,
+    constant,
+    is_in,
+    numbered,
+    pack,
+)
 
 
 class Kind(IntEnum):
@@ -129,6 +141,20 @@ class Heap:
         order = np.argsort(codes)
         self.fields.put(codes[order], places[order])
         self._new_fields.append((codes[order], places[order]))
+
+    def field_at(self, places: Ints) -> tuple[Ints, Ints]:
+        """The object and the key of fields, and of what attributes read as; 0 for other places."""
+        holders, keys = np.zeros((2, len(places)), np.int64)
+        sought, which = numbered(places)
+        for pairs, bits in ((self.fields, 0), (self._reads, 1)):
+            codes, numbers = pairs.all()
+            here = is_in(numbers, sought)
+            code_of = np.zeros(len(sought), np.int64)
+            code_of[sought.searchsorted(numbers[here])] = codes[here]
+            found = code_of[which]
+            holders += found >> HALF
+            keys += (found & LOWER) >> bits
+        return holders, keys
 
     def take_new_fields(self) -> tuple[Ints, Ints]:
         """The fields made since the last time: packed (object, key), and place."""

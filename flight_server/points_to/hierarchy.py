@@ -3,7 +3,7 @@
 import numpy as np
 import pyarrow.compute as pc
 
-from flight_server.points_to.classes import Classes, linearise
+from flight_server.points_to.classes import Classes, linearise, with_too_many_bases
 from flight_server.points_to.columns import HALF, LOWER, NONE, Codes, Ints, constant, ints, pack, spread
 from flight_server.points_to.heap import Kind
 from flight_server.points_to.source import rows_where
@@ -29,6 +29,7 @@ def order_classes(world: World, bound: Codes) -> Ints:
     found.writers = classes[found.bearers(classes, constant(world.keys["__setattr__"], classes))[2]]
     number, _, member = found.order(classes)
     found.enums = np.unique(classes[number[world.heap.root.values[member] == world.enum_module]])
+    found.cut = np.unique(classes[number[np.isin(member, with_too_many_bases(bases[0]))]])
     found.tuples = np.unique(classes[number[np.isin(member, world.tuple_types)]])
     world.classes = found
     return classes if not len(before.low) else _changed(before, found, classes)

@@ -1,26 +1,36 @@
-"""Strings become numbers in the order of their text, so that whatever is decided by number is decided by the source.
+"""Strings become numbers, so that whatever is decided by number is decided by the source.
 
-Numbers start at 1; 0 is null.
+Ids of what a file holds are numbered by the file's path, then by their text; names are numbered by their text alone. No
+number depends on the hash in a file id, and so none on the repo's name or on the order of the facts. Numbers start at
+1; 0 is null.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import reduce
 from typing import TypeAlias
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from flight_server.points_to.columns import Ints, ints
+from flight_server.points_to.columns import NONE, Ints, ints
 
 Strings: TypeAlias = pa.ChunkedArray | pa.Array
+
+_STARTS = tuple(f"{kind}def:" for kind in ("", "x:", "var:", "ret:", "yld:", "obj:", "site:"))
+_FILE_DIGITS = len("file:") + 16
 
 
 @dataclass(frozen=True)
 class Texts:
-    """Numbered strings: ``values[n - 1]`` is the string with number n."""
+    """Numbered strings: ``values[n - 1]`` is the string with number n.
+
+    ``files`` is by number: where the file that an id is in stands in ``Files``, from 1, or 0.
+    """
 
     values: pa.Array
+    files: Ints = field(default_factory=lambda: NONE)
 
     def find(self, strings: Strings) -> Ints:
         """The strings' numbers, 0 where a string is null or has none."""
@@ -39,15 +49,48 @@ class Texts:
         return int(self.find(pa.array([text]))[0])
 
 
-def numbered(columns: Sequence[Strings]) -> tuple[Texts, list[Ints]]:
-    """The distinct strings of the columns, and each column as numbers."""
-    encoded = _chunks(columns).dictionary_encode().combine_chunks()
-    values: pa.Array = encoded.dictionary
-    order = pc.sort_indices(values).to_numpy()
-    number = np.zeros(len(values) + 1, np.int64)  # null, -1, falls on the last
-    number[order] = np.arange(1, len(values) + 1)
-    ends = np.cumsum([len(column) for column in columns])
-    return Texts(values.take(pa.array(order))), np.split(number[_positions(encoded.indices)], ends[:-1])
+@dataclass(frozen=True)
+class Files:
+    """The ids of files, in the order of their paths."""
+
+    ids: pa.Array
+
+    @classmethod
+    def of(cls, repo_files: pa.Table) -> "Files":
+        """The files of the table ``repo_files``."""
+        return cls(repo_files["file_id"].take(pc.sort_indices(repo_files["path"])).combine_chunks())
+
+    def at(self, numbers: Ints) -> pa.DictionaryArray:
+        """The file ids with these numbers as codes, null for 0."""
+        return pa.DictionaryArray.from_arrays(pa.array((numbers - 1).astype(np.int32), mask=numbers == 0), self.ids)
+
+    def numbered(self, columns: Sequence[Strings]) -> tuple[Texts, list[Ints]]:
+        """The distinct ids of the columns, and each column as numbers."""
+        encoded = _chunks(columns).dictionary_encode().combine_chunks()
+        found, order = self._in_order(encoded.dictionary)
+        number = np.zeros(len(order) + 1, np.int64)  # null, -1, falls on the last
+        number[order] = np.arange(1, len(order) + 1)
+        ends = np.cumsum([len(column) for column in columns])
+        return found, np.split(number[_positions(encoded.indices)], ends[:-1])
+
+    def texts(self, column: Strings) -> Texts:
+        """The distinct ids of a column."""
+        return self._in_order(pc.unique(_chunks([column])).drop_null())[0]
+
+    def _in_order(self, ids: pa.Array) -> tuple[Texts, Ints]:
+        """The ids by file and text, and the positions from which each was taken."""
+        files = self._files(ids)
+        order = pc.sort_indices(ids).to_numpy()
+        order = order[np.argsort(files[order], kind="stable")]
+        return Texts(ids.take(pa.array(order)), np.concatenate([[0], files[order]])), order
+
+    def _files(self, ids: pa.Array) -> Ints:
+        """The file that each id is in; ids are sliced as bytes: to count characters takes five times as long."""
+        octets, found = ids.cast(pa.binary()), pa.nulls(len(ids), pa.binary())
+        for length in sorted(set(map(len, _STARTS))):
+            is_here = reduce(pc.or_, (pc.starts_with(ids, start) for start in _STARTS if len(start) == length))
+            found = pc.if_else(is_here, pc.binary_slice(octets, length, length + _FILE_DIGITS), found)
+        return _positions(pc.index_in(found, value_set=self.ids.cast(pa.binary()))) + 1
 
 
 def texts(columns: Sequence[Strings]) -> Texts:
@@ -60,6 +103,16 @@ def coded(values: pa.Array, numbers: Ints) -> pa.DictionaryArray:
     """The values at these positions, as codes; null where the value is."""
     absent = values.is_null().to_numpy(zero_copy_only=False)[numbers]
     return pa.DictionaryArray.from_arrays(pa.array(numbers.astype(np.int32), mask=absent), values.fill_null(""))
+
+
+def put_strings(values: pa.Array, at: Ints, more: Strings) -> pa.Array:
+    """The strings with others at some positions."""
+    if not len(at):
+        return values
+    flat = more.combine_chunks() if isinstance(more, pa.ChunkedArray) else more
+    index = np.arange(len(values))
+    index[at] = len(values) + np.arange(len(at))
+    return pa.concat_arrays([values, flat.cast(pa.string())]).take(pa.array(index))
 
 
 def _positions(found: Strings) -> Ints:

@@ -65,6 +65,7 @@ def _modules(world: World) -> Modules:
     paths = pc.replace_substring_regex(files["path"].take(row).combine_chunks(), r"(/__init__)?\.py$", "")
     by_path = pc.replace_substring(paths, "/", ".")
     folders = _folders(by_path, official)
+    world.folders = folders
     pseudo = world.heap.object(Kind.MODULE, np.zeros(len(folders), np.int64), np.arange(1, len(folders) + 1))
     alias = pc.invert(pc.is_in(by_path, value_set=pc.drop_null(official))).to_numpy(zero_copy_only=False)
     alias &= pc.not_equal(by_path, "").to_numpy(zero_copy_only=False)
@@ -111,7 +112,7 @@ def _folders(by_path: pa.Array, official: pa.Array) -> pa.Array:
         level = pc.unique(_parent(level)).drop_null()
         level = level.filter(pc.not_equal(level, ""))
         found.append(level)
-    every = pc.unique(pa.concat_arrays(found)) if found else by_path[:0]
+    every = texts(found or [by_path[:0]]).values
     taken = pa.concat_arrays([by_path, pc.drop_null(official)])
     return every.filter(pc.invert(pc.is_in(every, value_set=taken)))
 

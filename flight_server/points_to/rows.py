@@ -21,8 +21,6 @@ does not say.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from functools import reduce
 
 import numpy as np
 import pyarrow as pa
@@ -38,7 +36,6 @@ SCHEMA = pa.schema(
     [column.with_type(DICTIONARY) if column.type == pa.string() else column for column in _PLAIN],
     metadata=_PLAIN.metadata,
 )
-_FILE_DIGITS = len("file:") + 16
 
 
 def rows_of(relation: str, file_ids: pa.DictionaryArray, columns: Mapping[str, pa.Array]) -> pa.Table:
@@ -54,35 +51,6 @@ def rows_of(relation: str, file_ids: pa.DictionaryArray, columns: Mapping[str, p
     ]
     table = pa.Table.from_arrays(arrays, schema=SCHEMA)
     return table.filter(pc.is_valid(table["file_id"])) if file_ids.null_count else table
-
-
-@dataclass(frozen=True)
-class Files:
-    """The files that texts are in, by the texts' numbers, from 1."""
-
-    codes: Ints
-    ids: pa.Array
-
-    def of(self, numbers: Ints) -> pa.DictionaryArray:
-        """The ids of the files of the texts with these numbers; null for 0, and where a text is in no file."""
-        codes = self.codes[numbers]
-        return pa.DictionaryArray.from_arrays(pa.array(codes.astype(np.int32), mask=codes < 0), self.ids)
-
-
-def files_of(texts: pa.Array, prefixes: tuple[str, ...]) -> Files:
-    """The files of texts: the file ids behind one of the prefixes."""
-    found = _file_ids(texts, prefixes).dictionary_encode()
-    codes = np.concatenate([[-1], found.indices.fill_null(-1).to_numpy()])
-    return Files(codes, found.dictionary.cast(pa.string()))
-
-
-def _file_ids(texts: pa.Array, prefixes: tuple[str, ...]) -> pa.Array:
-    """As bytes: ids are ASCII, and to count characters takes five times as long."""
-    octets, found = texts.cast(pa.binary()), pa.nulls(len(texts), pa.binary())
-    for start in sorted(set(map(len, prefixes))):
-        is_here = reduce(pc.or_, (pc.starts_with(texts, prefix) for prefix in prefixes if len(prefix) == start))
-        found = pc.if_else(is_here, pc.binary_slice(octets, start, start + _FILE_DIGITS), found)
-    return found
 
 
 def choice(values: tuple[str, ...], numbers: Ints) -> pa.DictionaryArray:

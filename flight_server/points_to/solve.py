@@ -25,7 +25,7 @@ from flight_server.points_to.world import World
 
 Rule = Callable[[World, Ints, Ints], None]
 MOST_ROUNDS = 2000
-_AGAIN = 4
+_AGAIN = 8
 
 NAME_RULES: Mapping[Family, Rule] = MappingProxyType(
     {
@@ -93,7 +93,10 @@ class Solver:
             self._apply(new)
             items.spread_inclusions(world)
             self.edge_strata.append((stratum, world.take_edges()))
-            if self.rounds > MOST_ROUNDS or not (len(new) or world.has_news()):
+            if not (len(new) or world.has_news()):
+                return
+            if self.rounds >= MOST_ROUNDS:
+                world.is_unfinished = True
                 return
 
     def _rules(self) -> Mapping[Family, Rule]:
@@ -167,6 +170,8 @@ def solve(source: Source, between_rounds: Callable[[], None]) -> Solver:
         if not len(changed):
             break
         affected = _bearing(world, changed)
+    else:
+        world.is_unfinished = True
     return solver
 
 
@@ -180,6 +185,7 @@ def _settle(solver: Solver, bound: Codes, affected: Mask) -> None:
         if not len(changed):
             return
         affected = _bearing(solver.world, changed)
+    solver.world.is_unfinished = True
 
 
 def _assume(solver: Solver) -> None:
@@ -193,12 +199,16 @@ def _assume(solver: Solver) -> None:
         solver.run(3)
         if known == world.size:
             break
+    else:
+        world.is_unfinished = True
     for _ in range(_AGAIN):
         known = world.size
         attributes.load_missing(world, world.relations.rows[Family.ATTRIBUTE_LOAD].all())
         solver.run(3)
         if known == world.size:
             break
+    else:
+        world.is_unfinished = True
 
 
 def _among(objects: Ints, chosen: Mask) -> Mask:

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from flight_server.points_to.columns import Ints, Mask
-from flight_server.points_to.interning import Strings, Texts, numbered, texts
+from flight_server.points_to.interning import Files, Strings, Texts
 from flight_server.points_to.keys import Keys, number_keys
 
 Tables = Mapping[str, pa.Table]
@@ -90,6 +90,7 @@ class Source:
     """The numbered facts. ``place`` has the columns of PLACE_COLUMNS; ``bound``: the places that get a value."""
 
     tables: Tables
+    files: Files
     places: Texts
     place: Mapping[tuple[str, str], Ints]
     bound: Mask
@@ -100,6 +101,14 @@ class Source:
     scope_of_variable: Ints
     name_of_variable: Ints
 
+    def files_of_definitions(self, definitions: Ints) -> pa.DictionaryArray:
+        """The files that definitions are in, null for 0."""
+        return self.files.at(self.definitions.ids.files[definitions])
+
+    def files_of_places(self, places: Ints) -> pa.DictionaryArray:
+        """The files that places of the source are in, null for 0."""
+        return self.files.at(self.places.files[places])
+
     @property
     def site_kinds(self) -> pa.Array:
         """The kinds of sites by number, the first for 0 being null."""
@@ -108,12 +117,13 @@ class Source:
 
 def number_source(tables: Tables, fixed_names: tuple[str, ...]) -> Source:
     """Number a repo's facts; ``fixed_names`` are names that the rules know."""
-    definition_ids = texts([tables["cst_defs"]["def_id"]])
+    files = Files.of(tables["repo_files"])
+    definition_ids = files.texts(tables["cst_defs"]["def_id"])
     ends = [
         pc.binary_join_element_wise(start, definition_ids.values, end, "")
         for start, end in (("ret:", ""), ("yld:", ""), ("x:", ":sent"))
     ]
-    places, columns = numbered([tables[name][column] for name, column in PLACE_COLUMNS] + ends)
+    places, columns = files.numbered([tables[name][column] for name, column in PLACE_COLUMNS] + ends)
     place = dict(zip(PLACE_COLUMNS, columns, strict=False))
     bound = np.zeros(len(places.values) + 1, bool)
     for column in _BINDS:
@@ -122,12 +132,13 @@ def number_source(tables: Tables, fixed_names: tuple[str, ...]) -> Source:
     keys = number_keys(_names(tables, names), _subscripts(tables), fixed_names)
     return Source(
         tables=tables,
+        files=files,
         places=places,
         place=place,
         bound=bound,
         keys=keys,
         definitions=_definitions(tables, definition_ids, keys, columns[-3:]),
-        sites=_sites(tables, definition_ids, place),
+        sites=_sites(tables, files, definition_ids, place),
         variables=variables,
         scope_of_variable=definition_ids.find(scopes),
         name_of_variable=keys.all.find(names),
@@ -257,9 +268,9 @@ def _with_null(column: Column) -> Column:
     return np.concatenate([np.zeros(1, column.dtype), column])
 
 
-def _sites(tables: Tables, definition_ids: Texts, place: Mapping[tuple[str, str], Ints]) -> Sites:
+def _sites(tables: Tables, files: Files, definition_ids: Texts, place: Mapping[tuple[str, str], Ints]) -> Sites:
     table = tables["flow_calls"]
-    ids = texts([table["site_id"]])
+    ids = files.texts(table["site_id"])
     at = ids.find(table["site_id"])
     row = np.zeros(len(ids.values) + 1, np.int64)
     row[at] = np.arange(len(at))

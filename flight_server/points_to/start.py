@@ -6,7 +6,6 @@ import pyarrow.compute as pc
 
 from flight_server.points_to.columns import Ints, Mask, distinct, ints, pack, table
 from flight_server.points_to.heap import Kind, Shape
-from flight_server.points_to.interning import numbered
 from flight_server.points_to.keys import EVERY, SOME
 from flight_server.points_to.library_names import SHAPES, name_library
 from flight_server.points_to.passing import find_passed
@@ -61,7 +60,7 @@ def _allocate(world: World) -> None:
     world.put(places[defined], world.definition(definitions))
     shapes = _shapes(kinds)
     contained = flags(pc.is_in(kinds, pa.array(_CONTAINERS)))
-    identities, (numbers,) = numbered([allocs["object_id"].filter(pa.array(contained))])
+    identities, (numbers,) = source.files.numbered([allocs["object_id"].filter(pa.array(contained))])
     world.container_ids = identities
     world.containers = len(identities.values) + 1
     objects = world.heap.object(Kind.CONTAINER, numbers, shapes[contained])

@@ -7,11 +7,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from flight_server.points_to.call_tables import arguments, calls, flows
-from flight_server.points_to.columns import HALF, LOWER, Ints, distinct, pack
+from flight_server.points_to.columns import HALF, LOWER, Ints, distinct, is_in, pack
 from flight_server.points_to.heap import Kind
 from flight_server.points_to.hierarchy import overridden
 from flight_server.points_to.interning import coded
-from flight_server.points_to.names import OBJECT_KINDS, Names, name_all
+from flight_server.points_to.names import Names, name_all
+from flight_server.points_to.object_ids import OBJECT_KINDS
 from flight_server.points_to.rows import choice, rows_of
 from flight_server.points_to.solve import Solver
 
@@ -29,7 +30,7 @@ def _definitions(solver: Solver, names: Names) -> pa.Table:
     numbers = np.arange(1, len(ids.values) + 1)
     return rows_of(
         "definition",
-        coded(names.definition_file, numbers),
+        solver.world.source.files_of_definitions(numbers),
         {"src": ids.coded(numbers), "name": coded(names.qualified, numbers)},
     )
 
@@ -43,12 +44,12 @@ def _points_to(solver: Solver, names: Names) -> pa.Table:
     number[list(Kind)] = np.arange(len(Kind))
     return rows_of(
         "points_to",
-        names.place_files.of(places),
+        world.source.files_of_places(places),
         {
             "src": world.source.places.coded(places),
             "dst": coded(names.object_id, objects),
             "kind": choice(tuple(OBJECT_KINDS[kind] for kind in Kind), number[world.heap.kinds(objects)]),
-            "saturated": pa.array(solver.caps.is_saturated(places)),
+            "saturated": pa.array(world.is_saturated(places)),
         },
     )
 
@@ -63,31 +64,34 @@ def _orders(solver: Solver, names: Names) -> pa.Table:
     world = solver.world
     classes = np.unique(world.definition(np.flatnonzero(world.source.definitions.is_class)))
     number, rank, member = world.classes.order(classes)
-    return _class_pairs(solver, names, "order", classes[number], member, rank)
+    cut = is_in(classes[number], world.classes.cut)
+    return _class_pairs(solver, names, "order", classes[number], member, rank, saturated=pa.array(cut, mask=~cut))
 
 
-def _class_pairs(solver: Solver, names: Names, relation: str, first: Ints, second: Ints, position: Ints) -> pa.Table:
+def _class_pairs(
+    solver: Solver, names: Names, relation: str, first: Ints, second: Ints, position: Ints, **others: pa.Array
+) -> pa.Table:
     world = solver.world
     definition = world.heap.first.values[first]
     other = np.where(world.heap.is_of(second, Kind.CLASS), world.heap.first.values[second], 0)
     return rows_of(
         relation,
-        coded(names.definition_file, definition),
+        world.source.files_of_definitions(definition),
         {
             "src": world.source.definitions.ids.coded(definition),
             "dst": world.source.definitions.ids.coded(other),
             "name": coded(names.external, second),
             "position": pa.array(position),
+            **others,
         },
     )
 
 
-def _overrides(solver: Solver, names: Names) -> pa.Table:
-    ids = solver.world.source.definitions.ids
+def _overrides(solver: Solver, _: Names) -> pa.Table:
+    source = solver.world.source
     method, other = overridden(solver.world)
-    return rows_of(
-        "override", coded(names.definition_file, method), {"src": ids.coded(method), "dst": ids.coded(other)}
-    )
+    columns = {"src": source.definitions.ids.coded(method), "dst": source.definitions.ids.coded(other)}
+    return rows_of("override", source.files_of_definitions(method), columns)
 
 
 def _types(solver: Solver, names: Names) -> pa.Table:
@@ -99,7 +103,7 @@ def _types(solver: Solver, names: Names) -> pa.Table:
     chosen = (places <= len(world.source.places.values)) & heap.is_of(
         objects, Kind.INSTANCE, Kind.CONSTANT, Kind.CONTAINER
     )
-    chosen[chosen] = ~solver.caps.is_saturated(places[chosen]) & ~names.is_expression[places[chosen]]
+    chosen[chosen] = ~world.is_saturated(places[chosen]) & ~names.is_expression[places[chosen]]
     places, objects = places[chosen], objects[chosen]
     instance = heap.is_of(objects, Kind.INSTANCE)
     shape = np.where(heap.is_of(objects, Kind.CONTAINER), heap.second.values[objects], heap.first.values[objects])
@@ -109,7 +113,7 @@ def _types(solver: Solver, names: Names) -> pa.Table:
     of_class = heap.is_of(types, Kind.CLASS)
     return rows_of(
         "type",
-        names.place_files.of(places),
+        world.source.files_of_places(places),
         {
             "src": world.source.places.coded(places),
             "dst": world.source.definitions.ids.coded(np.where(of_class, heap.first.values[types], 0)),
@@ -127,7 +131,7 @@ def _bindings(solver: Solver, names: Names) -> pa.Table:
     missing = np.zeros_like(places)
     return rows_of(
         "binding",
-        names.place_files.of(every),
+        world.source.files_of_places(every),
         {
             "src": _binding_ids(world.source.places.of(every)),
             "dst": _binding_ids(world.source.places.of(np.concatenate([missing, sources]))),

@@ -7,6 +7,7 @@ round gives does not depend on the order in which its rules run.
 from collections import defaultdict
 
 import numpy as np
+import pyarrow as pa
 
 from flight_server.points_to.arguments import Arguments, Parameters, Passed
 from flight_server.points_to.classes import Classes
@@ -59,6 +60,7 @@ class World:
         self.container_ids = source.definitions.ids
         self.stored = NONE
         self.namespace = 0
+        self.folders = pa.array([], pa.string())
         self.displays = self.annotated_items = NONE
         self.allocated = self.tuple_types = self.annotation_roots = self.protocol_types = NONE
         self.typed = np.zeros(1, bool)
@@ -67,6 +69,8 @@ class World:
         self.meant_externals = self.meant_variables = (NONE, NONE)
         self.accesses = Pairs()
         self.resolves_names_only = True
+        self.is_unfinished = False
+        self._saturated = Growing(1024)
         self._points: list[Ints] = []
         self._copies: list[Ints] = []
         self._edges: list[Ints] = []
@@ -98,6 +102,17 @@ class World:
             chosen = mask[definitions]
             found[chosen] = self.heap.object(kind, definitions[chosen])
         return found
+
+    def saturate(self, places: Ints) -> None:
+        """Mark places that may hold more than they show, because a limit was reached."""
+        self._saturated.reach(self.heap.places)
+        self._saturated.values[places] = 1
+
+    def is_saturated(self, places: Ints) -> Mask:
+        """Which places may hold more than they show; all of them if the work was broken off."""
+        self._saturated.reach(int(places.max(initial=0)) + 1)
+        mask: Mask = (self._saturated.values[places] > 0) | self.is_unfinished
+        return mask
 
     def put(self, places: Ints, objects: Ints) -> None:
         """Objects come to be at places; place 0 takes nothing."""

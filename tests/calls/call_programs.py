@@ -99,10 +99,10 @@ def _written(known: Sequence[Program], folder: Path) -> Path:
     return folder
 
 
-def facts_of(folder: Path) -> dict[str, pa.Table]:
-    """The tables that extraction makes of a folder."""
+def facts_of(folder: Path, repo: str = "calls") -> dict[str, pa.Table]:
+    """The tables that extraction makes of a folder, ingested under a name."""
     batches: dict[str, list[pa.RecordBatch]] = {name: [] for name in EXTRACTED}
-    for name, batch in extract(scan(folder), repo="calls", parts=1, jobs=1, layers=("cst", "flow")):
+    for name, batch in extract(scan(folder), repo=repo, parts=1, jobs=1, layers=("cst", "flow")):
         batches[name].append(batch)
     return {name: pa.Table.from_batches(found, SCHEMAS[name]) for name, found in batches.items()}
 

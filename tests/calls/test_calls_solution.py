@@ -1,5 +1,7 @@
 """What the points-to solution promises besides being right: it depends on the facts alone, and never fails."""
 
+import json
+import re
 import runpy
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,6 +18,19 @@ from flight_server.points_to.solution import solution
 DEMO = Path(__file__).parents[2] / "flight_server" / "demo_repo"
 CROWD = 60
 CHAIN = 1500
+ROUNDS = 2100
+_MADE = """
+from functools import partial
+def make(*args): return dict(zip(args, args)).items()
+class Store:
+    held = partial(make, 1)
+    def find(self, key):
+        for number, (one, two) in enumerate(zip(key, key[1:])):
+            self.last = one, number
+        return list(map(partial(make, 2), {**dict(self.last)}.items()))
+for each in Store().find([make, [make]]): each()
+first = [pair for pair in zip([make], [Store])][0]
+"""
 
 
 def test_the_order_of_files_does_not_matter(tmp_path: Path) -> None:
@@ -94,6 +109,84 @@ def test_methods_resolve_as_python_orders_classes(tmp_path: Path) -> None:
         order = sorted((row["position"], row["dst"]) for row in rows if f":{name}#1" in row["src"])
         expected = [each.__name__ for each in known[name].__mro__ if each is not object]
         assert [dst.rpartition(":")[2].partition("#")[0] for _, dst in order] == expected
+
+
+def test_a_repo_has_the_same_solution_under_each_name(tmp_path: Path) -> None:
+    """File ids are hashes of the repo's name too, and full places keep the objects that come first."""
+    _write(tmp_path, **_crowded(), made=_MADE)
+    first, second = (facts_of(tmp_path, repo) for repo in ("calls", "another"))
+    rows = _of_paths(solution(first), first)
+    assert any('"saturated": true' in row for row in rows)
+    assert rows == _of_paths(solution(second), second)
+
+
+def test_a_file_more_changes_no_row_of_another(tmp_path: Path) -> None:
+    """``other`` has places, sites, folders and keys that are numbered before those of ``user`` and ``made``."""
+    _write(tmp_path, **_crowded(), made=_MADE)
+    before = _rows(solution(facts_of(tmp_path)))
+    (tmp_path / "aaa").mkdir()
+    (tmp_path / "aaa" / "other.py").write_text(_MADE.replace("make", "anew"), encoding="utf-8")
+    tables = facts_of(tmp_path)
+    rows = _rows(solution(tables))
+    paths = dict(
+        zip(tables["repo_files"]["file_id"].to_pylist(), tables["repo_files"]["path"].to_pylist(), strict=True)
+    )
+    assert any(paths[row["file_id"]] == "aaa/other.py" for row in rows)
+    assert [row for row in rows if paths[row["file_id"]] != "aaa/other.py"] == before
+
+
+def test_an_object_of_the_library_is_named_after_the_call_that_makes_it(tmp_path: Path) -> None:
+    _write(tmp_path, made=_MADE)
+    held = {str(row["dst"]) for row in _rows(solution(facts_of(tmp_path))) if row["relation"] == "points_to"}
+    made = {each for each in held if each.startswith("obj:site:")}
+    assert any(each.endswith(":tuple") for each in made)
+    assert any("partial:def:" in each and "@site:def:" in each for each in held)
+    assert not [each for each in held if each.split(":")[1].isdigit() or each.rpartition("@")[2].isdigit()]
+
+
+def test_a_class_has_all_of_nine_bases(tmp_path: Path) -> None:
+    _write(tmp_path, main=f"{_with_bases(9)}\nMany().go8()\n")
+    assert "main.Base8.go8" in {row["name"] for row in _rows(solution(facts_of(tmp_path))) if row["relation"] == "call"}
+
+
+def test_a_class_with_more_bases_than_are_followed_is_marked(tmp_path: Path) -> None:
+    """Its own methods are sure; a method that none of the followed bases has may be one of the others."""
+    calls = "def choose(one):\n    x = one or Lone()\n    x.go99()\n    Many().go0()\nchoose(Many())\n"
+    lone = "class Lone:\n    def go99(self): pass\n"
+    _write(tmp_path, main=f"{_with_bases(100)}\nclass Heir(Many): pass\n{lone}{calls}")
+    rows = _rows(solution(facts_of(tmp_path)))
+    orders = {str(row["src"]).rpartition(":")[2]: row["saturated"] for row in rows if row["relation"] == "order"}
+    assert orders["Many#1"] is True
+    assert orders["Heir#1"] is True
+    assert not orders["Lone#1"]
+    rules = {row["name"]: row["rule_name"] for row in rows if row["relation"] == "call"}
+    assert rules["main.Lone.go99"] == "saturated"
+    assert rules["main.Base0.go0"] != "saturated"
+
+
+def test_a_fixpoint_that_is_broken_off_is_marked(tmp_path: Path) -> None:
+    """Each call finds what the next one calls: more rounds than there may be."""
+    functions = "\n".join(f"def f{number}(): return f{number + 1}" for number in range(ROUNDS))
+    calls = "\n".join(f"x{number + 1} = x{number}()" for number in range(ROUNDS))
+    _write(tmp_path, main=f"{functions}\ndef f{ROUNDS}(): pass\nx0 = f0\n{calls}")
+    rows = _rows(solution(facts_of(tmp_path)))
+    called = [row for row in rows if row["relation"] == "call"]
+    assert 0 < len(called) < ROUNDS
+    assert {row["rule_name"] for row in called} == {"saturated"}
+    assert all(row["saturated"] for row in rows if row["relation"] == "points_to")
+
+
+def _with_bases(count: int) -> str:
+    bases = "\n".join(f"class Base{number}:\n    def go{number}(self): pass" for number in range(count))
+    return f"{bases}\nclass Many({', '.join(f'Base{number}' for number in range(count))}): pass"
+
+
+def _of_paths(relations: pa.Table, tables: Mapping[str, pa.Table]) -> list[str]:
+    """The rows with paths in place of file ids."""
+    files = tables["repo_files"]
+    paths = dict(zip(files["file_id"].to_pylist(), files["path"].to_pylist(), strict=True))
+    found = [json.dumps(row) for row in _rows(relations)]
+    return sorted(re.sub("file:[0-9a-f]{16}", lambda file: paths[file[0]], row) for row in found)
 
 
 def _crowded() -> dict[str, str]:

@@ -1,0 +1,153 @@
+"""An id for each object, made from what the object is: a definition, a name, a constant, the place where it is made.
+
+No id holds a number of the solver's, so a file that is added changes no row of another. The id of an object that is
+made of others holds theirs: ``method:<function>@<instance>``.
+"""
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from flight_server.points_to.columns import Ints
+from flight_server.points_to.creation import SITE_KIND
+from flight_server.points_to.heap import Kind, Shape
+from flight_server.points_to.interning import put_strings
+from flight_server.points_to.world import World
+
+OBJECT_KINDS = {kind: kind.name.lower() for kind in Kind}
+_PREFIXES = pa.array([f"{name}:" for name in OBJECT_KINDS.values()])
+_PREFIX_AT = np.zeros(max(Kind) + 1, np.int64)
+_PREFIX_AT[list(OBJECT_KINDS)] = np.arange(len(OBJECT_KINDS))
+_SHAPE_NAMES = pa.array([None, *(shape.name.lower() for shape in Shape)])
+_OF_TWO = (Kind.METHOD, Kind.SUPER, Kind.ACCESS)
+_PARTIALS = (Kind.PARTIAL, Kind.PARTIAL_METHOD)
+ACCESSES = ("get:", "set:", "class:")
+
+
+def object_ids(world: World, external: pa.Array) -> pa.Array:
+    """The ids of all objects by number; ``external`` has the steps of externals, joined."""
+    heap, source = world.heap, world.source
+    kind, first, second = (column.values[: heap.objects] for column in (heap.kind, heap.first, heap.second))
+    names = source.keys.all
+    ids = pc.binary_join_element_wise("ext:", pc.replace_substring(external, ".()", "()"), "")
+    at = np.flatnonzero((kind == Kind.FUNCTION) | (kind == Kind.CLASS))
+    ids = put_strings(ids, at, source.definitions.ids.of(first[at]))
+    at = np.flatnonzero(kind == Kind.MODULE)
+    folders = pc.binary_join_element_wise(
+        "folder:", world.folders.take(pa.array(second[at] - 1, mask=second[at] == 0)), ""
+    )
+    files = source.files.at(source.definitions.ids.files[first[at]]).cast(pa.string())
+    ids = put_strings(ids, at, pc.coalesce(files, folders))
+    at = np.flatnonzero(kind == Kind.CONSTANT)
+    plain = pc.binary_join_element_wise("const:", _SHAPE_NAMES.take(pa.array(first[at])), "")
+    spelled = pc.binary_join_element_wise(plain, pc.utf8_slice_codeunits(names.of(second[at]), 1), ":")
+    ids = put_strings(ids, at, pc.coalesce(spelled, plain))
+    at = np.flatnonzero(kind == Kind.PREFIX)
+    ids = put_strings(ids, at, pc.binary_join_element_wise("prefix:", names.of(first[at]), ""))
+    at = np.flatnonzero(kind == Kind.INSTANCE)
+    ids = put_strings(ids, at, pc.binary_join_element_wise("instance:", ids.take(pa.array(first[at])), ""))
+    made = _Made(world, ids)
+    at = np.flatnonzero(kind == Kind.CONTAINER)
+    return _derived(world, put_strings(ids, at, _told_apart(made.containers(at))), made)
+
+
+def _derived(world: World, ids: pa.Array, made: "_Made") -> pa.Array:
+    """The ids with those of methods, wrappers and the like, which are made of other objects: inner ones first."""
+    heap = world.heap
+    kind, first, second = (column.values[: heap.objects] for column in (heap.kind, heap.first, heap.second))
+    pending = np.flatnonzero(ids.is_null().to_numpy(zero_copy_only=False) & (kind != Kind.SITE) & (kind > 0))
+    while len(pending):
+        known = ids.is_valid().to_numpy(zero_copy_only=False)
+        of_two = np.isin(kind[pending], _OF_TWO)
+        ready = known[first[pending]] & (known[np.where(of_two, second[pending], 0)] | ~of_two)
+        at, pending = pending[ready], pending[~ready]
+        if not len(at):
+            break
+        kinds, others = kind[at], pa.nulls(len(at), pa.string())
+        rows = np.flatnonzero(np.isin(kinds, _OF_TWO))
+        others = put_strings(others, rows, ids.take(pa.array(second[at[rows]])))
+        rows = np.flatnonzero(np.isin(kinds, _PARTIALS))
+        others = put_strings(others, rows, made.sites(second[at[rows]]))
+        rows = np.flatnonzero(kinds == Kind.PROPERTY_STEP)
+        others = put_strings(others, rows, world.keys.all.of(second[at[rows]]))
+        inner = pc.binary_join_element_wise(
+            _PREFIXES.take(pa.array(_PREFIX_AT[kinds])), ids.take(pa.array(first[at])), ""
+        )
+        ids = put_strings(ids, at, pc.coalesce(pc.binary_join_element_wise(inner, others, "@"), inner))
+    return ids
+
+
+class _Made:
+    """Names of the places, sites and containers that rules make, from those of what they are made for."""
+
+    def __init__(self, world: World, ids: pa.Array) -> None:
+        self.world, self.ids = world, ids
+
+    def containers(self, objects: Ints) -> pa.Array:
+        """Those of the source have ids, others are named after the place where they are made and their shape."""
+        world, heap = self.world, self.world.heap
+        numbers, shapes = heap.first.values[objects], _SHAPE_NAMES.take(pa.array(heap.second.values[objects]))
+        made = numbers >= world.containers
+        ids = world.container_ids.of(np.where(made, 0, numbers))
+        names = self.places(numbers[made] - world.containers)
+        named = pc.binary_join_element_wise(pc.binary_join_element_wise("obj:", names, ""), shapes.filter(made), ":")
+        return put_strings(ids, np.flatnonzero(made), named)
+
+    def places(self, places: Ints) -> pa.Array:
+        """Places of the source by their text, fields by their object and key, views by where they lead."""
+        source, heap = self.world.source, self.world.heap
+        made = np.flatnonzero(places > len(source.places.values))
+        names = source.places.of(np.where(places > len(source.places.values), 0, places))
+        if not len(made):
+            return names
+        targets = heap.view_target.values[places[made]]
+        holders, keys = heap.field_at(places[made])
+        fields = pc.binary_join_element_wise(self._holders(holders), self.world.keys.all.of(keys), "/")
+        return put_strings(names, made, pc.coalesce(fields, self.places(targets)))
+
+    def sites(self, sites: Ints) -> pa.Array:
+        """Sites of the source by their text; those of attribute accesses by the place; others by root and result."""
+        world, source = self.world, self.world.source
+        count = len(source.sites.caller)
+        made = np.flatnonzero(sites >= count)
+        names = source.sites.ids.of(np.where(sites >= count, 0, sites))
+        if not len(made):
+            return names
+        kinds, places = world.access_of(sites[made])
+        creates = kinds == SITE_KIND
+        held = self.places(np.where(creates, 0, places))
+        held = pc.coalesce(held, source.definitions.ids.of(np.where(creates, places, 0)))
+        accesses = pc.binary_join_element_wise(pa.array(ACCESSES).take(pa.array(kinds)), held, "")
+        results, callees = (column.values[sites[made]] for column in (world.site_result, world.site_callee))
+        inside = np.flatnonzero(places == 0)
+        at = sites[made[inside]]
+        inner = self.places(np.where(results[inside] > 0, results[inside], callees[inside]))
+        models = pc.binary_join_element_wise(self.sites(world.site_root.values[at]), pc.coalesce(inner, ""), "/")
+        return put_strings(names, made, put_strings(accesses, inside, models))
+
+    def _holders(self, objects: Ints) -> pa.Array:
+        """The names of what fields belong to: objects by their id, what holds a model's temporaries by its site."""
+        heap = self.world.heap
+        first, second = heap.first.values[objects], heap.second.values[objects]
+        names = self.ids.take(pa.array(objects))
+        kinds = _PREFIXES.take(pa.array(_PREFIX_AT[heap.kinds(objects)]))
+        names = pc.if_else(pa.array(objects > 0), pc.coalesce(names, kinds), None)
+        at = np.flatnonzero(heap.is_of(objects, Kind.CONTAINER))
+        names = put_strings(names, at, self.containers(objects[at])) if len(at) else names
+        at = np.flatnonzero(heap.is_of(objects, Kind.SITE))
+        if not len(at):
+            return names
+        first, second = first[at], second[at]
+        sites = self.sites(np.where(second > 0, second, first))
+        places = self.places(np.where(second > 0, first, 0))
+        return put_strings(names, at, pc.coalesce(pc.binary_join_element_wise(sites, places, "/"), sites))
+
+
+def _told_apart(ids: pa.Array) -> pa.Array:
+    """Equal ids are counted: ``~2`` is the second object of a name."""
+    codes = ids.dictionary_encode().indices.to_numpy(zero_copy_only=False)
+    order = np.argsort(codes, kind="stable")
+    rank = np.empty(len(codes), np.int64)
+    rank[order] = np.arange(len(codes)) - np.searchsorted(codes[order], codes[order])
+    counted = pc.binary_join_element_wise(ids, pa.array(rank + 1).cast(pa.string()), "~")
+    return pc.if_else(pa.array(rank > 0), counted, ids)
