@@ -38,6 +38,15 @@ def test_size_and_hash_are_of_the_bytes(tmp_path):
     assert file.abs_path == str(tmp_path / "a.py")
 
 
+def test_a_file_is_hashed_when_its_hash_is_asked_for(tmp_path, caplog):
+    make(tmp_path, "a.py", "b.py")
+    first, second = scan(tmp_path)
+    (tmp_path / "a.py").write_bytes(b"x = 2\n")
+    (tmp_path / "b.py").unlink()
+    assert first.sha256 == hashlib.sha256(b"x = 2\n").hexdigest()
+    assert (second.sha256, [record.args[0] for record in caplog.records]) == ("", ["b.py"])
+
+
 def test_what_is_installed_hidden_or_built_is_left_out(tmp_path):
     make(tmp_path, "a.py", ".git/a.py", ".hidden.py", "__pycache__/a.py", "env/lib/a.py", "node_modules/a.py")
     make(tmp_path, "env/pyvenv.cfg", "build/lib/a.py", "dist/a.py", "x.egg-info/a.py", "lib/site-packages/a.py")

@@ -17,7 +17,7 @@ from flight_client.extract.source_files import NotAFolderError
 from flight_client.puts import PutStream
 
 INCOMPLETE = "incomplete"  # the extractor version of a table that lacks files
-KNOWN = ("path", "file_sha256", "module", "is_package")  # what a file's rows depend on, beside the extractor
+KNOWN = ("path", "file_sha256", "size_bytes", "module", "is_package")  # a file's rows depend on these
 ATTEMPTS = 3
 
 Progress = Callable[[int, int], None]
@@ -61,7 +61,7 @@ class _Served:
     ``snapshot`` is null for a repo that there is not.
     """
 
-    files: Mapping[str, tuple[str, str, bool]]
+    files: Mapping[str, tuple[str, int, str, bool]]
     versions: Mapping[str, str]
     snapshot: int | None
 
@@ -180,7 +180,7 @@ def _served(client: Client, repo: str) -> _Served:
 
 def _work(files: tuple[SourceFile, ...], served: _Served, layers: Sequence[str]) -> _Work:
     """Layers that lack rows get them of all files, the others of those that have changed; ``repo_files`` goes along."""
-    changed = tuple(file for file in files if served.files.get(file.path) != _known(file))
+    changed = tuple(file for file in files if _is_changed(file, served))
     removed = tuple(sorted(served.files.keys() - {file.path for file in files}))
     outdated = {table for table in tables_of(layers) if served.versions.get(table) != EXTRACTOR_VERSION}
     if "repo_files" in outdated:  # a new repo, or one that another version made
@@ -198,8 +198,10 @@ def _work(files: tuple[SourceFile, ...], served: _Served, layers: Sequence[str])
     return _Work(tuple(passes), tuple(file.path for file in changed), removed)
 
 
-def _known(file: SourceFile) -> tuple[str, str, bool]:
-    return file.sha256, file.module.name, file.module.is_package
+def _is_changed(file: SourceFile, served: _Served) -> bool:
+    """Whether the server lacks the file as it is now; only a file of the same size and module is read and hashed."""
+    sha256, *rest = served.files.get(file.path, ("",))
+    return rest != [file.size, file.module.name, file.module.is_package] or sha256 != file.sha256
 
 
 def _streams(

@@ -11,6 +11,7 @@ import logging
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from arrowdsl.errors import DataError
@@ -50,14 +51,23 @@ class BadGlobError(DataError):
 class SourceFile:
     """A file: ``path`` is relative to the root, with ``/``; a byte that is no UTF-8 stands there as its hex escape.
 
-    ``size`` is in bytes; ``sha256`` is in hex, and empty when the file could not be read.
+    ``size`` is in bytes.
     """
 
     path: str
     abs_path: str
     size: int
-    sha256: str
     module: Module
+
+    @cached_property
+    def sha256(self) -> str:
+        """The hash of its bytes in hex, read when it is first asked for; empty if the file can't be read."""
+        try:
+            with open_regular(self.abs_path) as stream:
+                return hashlib.file_digest(stream, "sha256").hexdigest()
+        except OSError as error:
+            _LOG.warning("can't read %s: %s", self.path, error.strerror)
+            return ""
 
 
 @dataclass(frozen=True)
@@ -104,7 +114,16 @@ def scan(root: Path, *, include: Sequence[str] = (), exclude: Sequence[str] = ()
         looked_for = f"{', '.join(SUFFIXES)} files that are not ignored or excluded"
         raise NoSourceFilesError(f"no Python source under {root}: looked for {looked_for}")
     names = ModuleNames.under(root, packages)
-    return tuple(_source_file(path, found[path], names.module(path)) for path in sorted(found))
+    return tuple(
+        SourceFile(path, entry.path, _size(entry), names.module(path)) for path, entry in sorted(found.items())
+    )
+
+
+def _size(entry: os.DirEntry[str]) -> int:
+    try:
+        return entry.stat(follow_symlinks=False).st_size
+    except OSError:  # it was deleted meanwhile
+        return 0
 
 
 def _rule(glob: str) -> Rule:
@@ -112,17 +131,6 @@ def _rule(glob: str) -> Rule:
     if rule is None:
         raise BadGlobError(f"the glob {glob!r} can match nothing; write it as in a .gitignore file")
     return rule
-
-
-def _source_file(path: str, entry: os.DirEntry[str], module: Module) -> SourceFile:
-    digest, size = "", 0
-    try:
-        with open_regular(entry.path) as stream:
-            digest = hashlib.file_digest(stream, "sha256").hexdigest()
-            size = stream.tell()
-    except OSError as error:
-        _LOG.warning("can't read %s: %s", path, error.strerror)
-    return SourceFile(path, entry.path, size, digest, module)
 
 
 @dataclass(frozen=True)
