@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from flight_client import Client
-from flight_server.cli.session import client_of
+from flight_server.cli.session import Target
 
 DEFINITION = 1  # bit of symbol_roles
 CALLEES = ("cst_callsites", "call_id", "callee_text")
@@ -144,5 +144,5 @@ if __name__ == "__main__":
     arguments.add_argument("--repo", required=True)
     arguments.add_argument("--samples", type=int, default=4)
     given = arguments.parse_args()
-    with client_of(given.server, given.store) as connected:
+    with Target(given.server, given.store).client() as connected:
         report(connected, given.repo, given.samples)

@@ -38,7 +38,7 @@ from flight_client.extract.layers import layer_tables
 from flight_client.extract.raw_rows import SCHEMAS, TableRows
 from flight_client.extract.source_text import decode, read
 from flight_client.extract.walk_definitions import walk_file
-from flight_server.cli.session import open_server
+from flight_server.cli.hosting import open_server
 
 PROVIDERS = ("QualifiedNameProvider", "ByteSpanPositionProvider", "ExpressionContextProvider")
 

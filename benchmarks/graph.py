@@ -23,7 +23,7 @@ import pyarrow as pa
 from arrowdsl.plan.stopping import never
 from flight_client import Client, connect
 from flight_client.ingest import ingest
-from flight_server.cli.session import open_server
+from flight_server.cli.hosting import open_server
 from flight_server.pipeline.driver import load_pipeline
 from flight_server.serving.read import open_read
 from flight_server.serving.request import request_from_json

@@ -25,7 +25,7 @@ import numpy as np
 from flight_client import Client, connect
 from flight_client.extract import EXTRACTED, scan
 from flight_client.ingest import Ingested, ingest
-from flight_server.cli.session import open_server
+from flight_server.cli.hosting import open_server
 
 REPO = "repo"
 READ = ("cst_callsites", "callsite_qname_candidates")

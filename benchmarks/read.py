@@ -20,7 +20,7 @@ from pyarrow import flight
 
 from flight_client import connect
 from flight_client.ingest import ingest
-from flight_server.cli.session import open_server
+from flight_server.cli.hosting import open_server
 
 RUNS = 7
 SQL = {

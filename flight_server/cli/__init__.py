@@ -1,1 +1,1 @@
-"""The command line: each command in its own module, loaded when it is called."""
+"""The command line: each command in its own module, loaded when the command is run."""

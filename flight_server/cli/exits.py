@@ -1,6 +1,6 @@
-"""How a command ends: what is said of an error, and the exit code.
+"""How a command ends: the message for an error, and the exit code.
 
-0 done, 2 the user's error (one line on stderr), 130 interrupted before the work was done.
+0: done. 2: an error of the user's, with one line on stderr. 130: interrupted before the work was done.
 """
 
 import sys
@@ -8,21 +8,20 @@ import sys
 import click
 
 from arrowdsl.errors import DataError
-from flight_client.errors import FlightClientError
 
 USER_ERROR, INTERRUPTED = 2, 130
-EXPECTED = (click.ClickException, click.Abort, DataError, FlightClientError, OSError, KeyboardInterrupt)
+EXPECTED = (click.ClickException, click.Abort, DataError, OSError, KeyboardInterrupt)
 
 
 def report(error: BaseException) -> int:
-    """Say on stderr what an error of EXPECTED means, and give the exit code for it."""
+    """Write the message of an EXPECTED error to stderr, and give the exit code for it."""
     match error:
         case click.exceptions.NoArgsIsHelpError():
             click.echo(error.format_message(), err=True)
             return USER_ERROR
         case click.ClickException():
             message = error.format_message()
-        case DataError() | FlightClientError():
+        case DataError():
             message = error.message
         case click.Abort() | KeyboardInterrupt():
             return INTERRUPTED

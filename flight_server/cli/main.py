@@ -1,4 +1,7 @@
-"""``flight-server``: finds the command and runs it."""
+"""``flight-server``: finds the command and runs it.
+
+Only click is loaded to list the commands, since what most of them need takes half a second.
+"""
 
 import importlib
 import os
@@ -10,24 +13,25 @@ import click
 
 from flight_server.cli.exits import EXPECTED, report
 
-COMMANDS: Mapping[str, str] = MappingProxyType(
+# Each command's module, and the first sentence of its help.
+COMMANDS: Mapping[str, tuple[str, str]] = MappingProxyType(
     {
-        "up": "flight_server.cli.up:up",
-        "demo": "flight_server.cli.up:demo",
-        "serve": "flight_server.cli.up:serve",
-        "ingest": "flight_server.cli.write:ingest",
-        "ls": "flight_server.cli.read:ls",
-        "info": "flight_server.cli.read:info",
-        "get": "flight_server.cli.read:get",
-        "explain": "flight_server.cli.read:explain",
-        "put": "flight_server.cli.write:put",
-        "drop": "flight_server.cli.write:drop",
+        "up": ("flight_server.cli.up", "Extract a folder of Python source, and serve it."),
+        "demo": ("flight_server.cli.up", "Extract and serve the small example repo that comes with the package."),
+        "serve": ("flight_server.cli.up", "Serve a store as it is."),
+        "ingest": ("flight_server.cli.write", "Extract a folder of Python source into a server."),
+        "ls": ("flight_server.cli.listing", "List the repos, or the datasets of one repo."),
+        "info": ("flight_server.cli.datasets", "Show a dataset's columns, contract, lineage and snapshot."),
+        "get": ("flight_server.cli.datasets", "Read a dataset: as a table on the terminal, or into a file."),
+        "explain": ("flight_server.cli.datasets", "Show how a read would run, without running it."),
+        "put": ("flight_server.cli.write", "Put a Parquet, Arrow IPC or CSV file into a raw table."),
+        "drop": ("flight_server.cli.write", "Remove a repo with all its snapshots."),
     }
 )
 
 
 class LazyCommands(click.Group):
-    """Imports a command's module when the command is asked for: the pipeline takes half a second to load."""
+    """Imports a command's module when the command is run, or its own help is shown."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """The commands in the order of use."""
@@ -37,12 +41,16 @@ class LazyCommands(click.Group):
         """The command of that name."""
         if cmd_name not in COMMANDS:
             return super().get_command(ctx, cmd_name)
-        module, _, name = COMMANDS[cmd_name].partition(":")
-        command: click.Command = getattr(importlib.import_module(module), name)
+        command: click.Command = getattr(importlib.import_module(COMMANDS[cmd_name][0]), cmd_name)
         return command
 
+    def format_commands(self, _ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The commands as COMMANDS describes them, without importing them."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, summary) for name, (_, summary) in COMMANDS.items()])
+
     def invoke(self, ctx: click.Context) -> None:
-        """Run the command; one whose output nobody reads any more (``| head``) is done."""
+        """Run the command. If the reader of its output has gone away (``| head``), the command is done."""
         try:
             super().invoke(ctx)
         except BrokenPipeError:

@@ -1,94 +1,53 @@
-"""Where commands run: a server by its URI, or one of our own over a store folder."""
+"""What commands share: options, the server that they talk to, and the signals that end them.
 
-import os
+A command with ``--store`` talks to a server of its own over that folder. The client and the server are loaded when a
+command connects: each takes some tenths of a second.
+"""
+
+import importlib
 import signal
-import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import reduce, wraps
 from pathlib import Path
-from typing import Any, Concatenate, ParamSpec
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from flight_client import Client, connect
-from flight_server.cli.exits import EXPECTED, report
-from flight_server.pipeline.driver import load_pipeline
-from flight_server.rpc.server import FlightServer
-from flight_server.serving.service import CAPACITY, Capacity, Service
-from flight_server.storage.store import Store
+if TYPE_CHECKING:
+    from flight_client import Client
 
 DEFAULT_PORT = 8815
 DEFAULT_URI = f"grpc://127.0.0.1:{DEFAULT_PORT}"
 POLL_SECONDS = 0.5
-Arguments = ParamSpec("Arguments")
 Command = Callable[..., Any]
-
-
-def default_store() -> Path:
-    """The folder for a user's data by the platform's custom (XDG base directory specification on Linux)."""
-    if sys.platform == "darwin":
-        return Path.home() / "Library" / "Application Support" / "flight-server"
-    return Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share") / "flight-server"
-
-
-def open_server(
-    store: Path | None,
-    host: str = "127.0.0.1",
-    port: int = 0,
-    advertised: Sequence[str] = (),
-    capacity: Capacity = CAPACITY,
-) -> FlightServer:
-    """A server over a store folder (by default the user's own); it answers calls from now on."""
-    service = Service(Store(store or default_store()), load_pipeline(), capacity)
-    return FlightServer(service, host, port, advertised)
-
-
-@contextmanager
-def serving(server: FlightServer) -> Iterator[None]:
-    """Serve while the block runs, then stop in good order.
-
-    A client that neither reads nor goes away would keep the process from ending: then it ends here.
-    """
-    try:
-        yield
-    except BaseException as error:
-        if not server.stop() and isinstance(error, EXPECTED):
-            _leave(report(error))
-        raise
-    if not server.stop():
-        _leave(0)
-
-
-def _leave(code: int) -> None:
-    sys.stdout.flush()
-    os._exit(code)
+Decorator = Callable[[Command], Command]
 
 
 @dataclass
 class Signals:
-    """Whether a signal came. No ``threading.Event``: its lock may be held by what the signal interrupts."""
+    """Whether a signal came. No ``threading.Event``: the code that the signal interrupts may hold its lock."""
 
     came: bool = False
 
     def is_set(self) -> bool:
-        """As an event has it."""
+        """The same as of an event."""
         return self.came
 
     def wait(self) -> None:
-        """Until a signal comes; most end it by KeyboardInterrupt."""
+        """Wait until a signal comes, which as a rule raises KeyboardInterrupt."""
         while not self.came:
             time.sleep(POLL_SECONDS)
 
 
 @contextmanager
 def interruptible() -> Iterator[Signals]:
-    """Let SIGTERM end the block as Ctrl-C does, by KeyboardInterrupt; once either came, further ones are ignored.
+    """Let SIGTERM end the block as Ctrl-C does, by KeyboardInterrupt; after the first signal, further ones are ignored.
 
-    Signals reach Python between the instructions of the main thread, so that is where the block has to run. Where that
-    happens to be a finalizer, Python drops the exception: whoever would wait for ever asks the yielded object too.
+    The block has to run in the main thread, where Python handles signals. If a signal comes during a finalizer, Python
+    drops the exception; so code that waits without a limit also checks the object that the block is given.
     """
     came = Signals()
 
@@ -107,43 +66,63 @@ def interruptible() -> Iterator[Signals]:
             signal.signal(number, handler)
 
 
-def options(*decorators: Callable[[Command], Command]) -> Callable[[Command], Command]:
-    """Several options at once, shown in the order given."""
+def options(*decorators: Decorator) -> Decorator:
+    """Several options as one decorator, shown in the order given."""
     return lambda command: reduce(lambda decorated, option: option(decorated), reversed(decorators), command)
 
 
-def with_client(command: Callable[Concatenate[Client, Arguments], None]) -> Callable[..., None]:
-    """A command that is given a client, and the options --server and --store that say of what; a store must exist."""
-    return _with_client(command, makes_store=False)
+@dataclass(frozen=True)
+class Target:
+    """The server of a command: the one at ``uri``, or one of its own over the folder ``store``."""
 
+    uri: str | None
+    store: Path | None
 
-def with_writing_client(command: Callable[Concatenate[Client, Arguments], None]) -> Callable[..., None]:
-    """The same for a command that makes the store if there is none."""
-    return _with_client(command, makes_store=True)
-
-
-def _with_client(command: Callable[Concatenate[Client, Arguments], None], *, makes_store: bool) -> Callable[..., None]:
-    @click.option("--server", "uri", metavar="URI", help=f"A running server.  [default: {DEFAULT_URI}]")
-    @click.option("--store", type=click.Path(path_type=Path, file_okay=False), help="A store folder, without a server.")
-    @wraps(command)
-    def run(uri: str | None, store: Path | None, *arguments: Arguments.args, **options: Arguments.kwargs) -> None:
-        if uri is not None and store is not None:
-            raise click.UsageError("give --server or --store, not both")
-        if store is not None and not makes_store and not store.is_dir():
-            raise click.UsageError(f"there is no store {store}")
-        with interruptible(), client_of(uri, store) as client:
-            command(client, *arguments, **options)
-
-    return run
-
-
-@contextmanager
-def client_of(uri: str | None, store: Path | None) -> Iterator[Client]:
-    """A client of the server at ``uri``, or of one that lives for as long as the block over ``store``."""
-    if store is None:
-        with connect(uri or DEFAULT_URI) as client:
+    @contextmanager
+    def client(self) -> "Iterator[Client]":
+        """A client of the server; a server of the command's own runs for as long as the block."""
+        connect = importlib.import_module("flight_client").connect
+        if self.store is None:
+            with connect(self.uri or DEFAULT_URI) as client:
+                yield client
+            return
+        hosting = importlib.import_module("flight_server.cli.hosting")
+        server = hosting.open_server(self.store)
+        with hosting.serving(server), connect(server.uri) as client:
             yield client
-        return
-    server = open_server(store)
-    with serving(server), connect(server.uri) as client:
-        yield client
+
+
+def with_target(option: str = "--server", *, makes_store: bool = False) -> Decorator:
+    """A command that is given a Target, and the options that name it; without ``makes_store`` the store must exist."""
+
+    def decorated(command: Command) -> Command:
+        @click.option(option, "uri", metavar="URI", help=f"A running server.  [default: {DEFAULT_URI}]")
+        @click.option(
+            "--store", type=click.Path(path_type=Path, file_okay=False), help="A store folder, without a server."
+        )
+        @wraps(command)
+        def run(uri: str | None, store: Path | None, **others: object) -> None:
+            if uri is not None and store is not None:
+                raise click.UsageError(f"give {option} or --store, not both")
+            if store is not None and not makes_store and not store.is_dir():
+                raise click.UsageError(f"there is no store {store}")
+            command(target=Target(uri, store), **others)
+
+        return run
+
+    return decorated
+
+
+def with_client(*, makes_store: bool = False) -> Decorator:
+    """A command that is given a client of the server that its options name, as ``with_target`` takes them."""
+
+    def decorated(command: Command) -> Command:
+        @with_target(makes_store=makes_store)
+        @wraps(command)
+        def run(target: Target, **others: object) -> None:
+            with interruptible(), target.client() as client:
+                command(client=client, **others)
+
+        return run
+
+    return decorated

@@ -1,4 +1,4 @@
-"""A stream as a table on a terminal: the first rows, in columns that fit its width."""
+"""A stream as a table on a terminal: the first rows, in columns that fit the width."""
 
 import shutil
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ _LEAST_WIDTH = 6
 
 
 def print_table(reader: FlightReader) -> None:
-    """Print the first SHOWN_ROWS rows; of the rest no more is read than tells that there is one."""
+    """Print the first SHOWN_ROWS rows, and whether there are more."""
     names = reader.schema.names
     held: list[pa.RecordBatch] = []
     for batch in reader:
@@ -32,13 +32,13 @@ def print_table(reader: FlightReader) -> None:
 
 
 def one_line(value: object) -> str:
-    """The value on one line; what would control the terminal is escaped."""
+    """The value on one line; characters that would control the terminal are escaped."""
     text = "" if value is None else " ".join(str(value).split())
     return "".join(each if each.isprintable() else repr(each)[1:-1] for each in text)
 
 
 def _widths(rows: Sequence[Sequence[str]], available: int) -> list[int]:
-    """What each column needs, the widest ones cut until all fit."""
+    """The width of each column; the widest ones are cut until all fit."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     while sum(widths) + 2 * len(widths) > available and max(widths) > _LEAST_WIDTH:
         widths[widths.index(max(widths))] -= 1

@@ -1,4 +1,4 @@
-"""Watching a folder: what is saved there is ingested at once."""
+"""Watching a folder: files that are saved there are ingested at once."""
 
 import importlib
 import importlib.util
@@ -11,22 +11,21 @@ import click
 
 from arrowdsl.errors import DataError
 from flight_client import Client
-from flight_client.errors import FlightClientError
 from flight_client.extract import MissingExtraError
 from flight_client.extract.gitignore import GIT_FOLDER, IGNORE_FILE
 from flight_client.extract.source_files import SKIPPED_FOLDERS, SUFFIXES
-from flight_client.ingest import Source
+from flight_client.ingest import SourceFolder
 from flight_server.cli.exits import report
-from flight_server.cli.progress import ingest_with_progress
 from flight_server.cli.session import Signals
+from flight_server.cli.sources import ingest_with_progress
 
 LIBRARY = "watchfiles"
-QUIET_MILLISECONDS = 50  # how long nothing more is saved before what was saved is taken in
+QUIET_MILLISECONDS = 50  # without a further save, after which the saved files are ingested
 LOOK_MILLISECONDS = 1000
 
 
 def _installed(_context: click.Context, _option: click.Parameter, value: object) -> bool:
-    """Raises MissingExtraError before anything is begun."""
+    """Raises MissingExtraError before any work is done."""
     if value and importlib.util.find_spec(LIBRARY) is None:
         raise MissingExtraError(f"--watch needs {LIBRARY}: pip install 'flight-server[watch]'")
     return bool(value)
@@ -37,15 +36,15 @@ WATCH_OPTION = click.option(
 )
 
 
-def watch_and_ingest(client: Client, source: Source, came: Signals) -> None:
-    """Ingest whenever something may have changed, and say what was done, until a signal comes (see ``interruptible``).
+def watch_and_ingest(client: Client, source: SourceFolder, signals: Signals) -> None:
+    """Ingest whenever files may have changed, and print a line on it, until a signal comes (see ``interruptible``).
 
-    What goes wrong is said, and tried again with the next change.
+    An error is printed; the next change is another try.
     """
-    for _ in changes(source.root, came):
+    for _ in changes(source.root, signals):
         try:
             done = ingest_with_progress(client, source)
-        except (DataError, FlightClientError) as error:
+        except DataError as error:
             report(error)
         else:
             if done.has_changed:
@@ -53,10 +52,10 @@ def watch_and_ingest(client: Client, source: Source, came: Signals) -> None:
 
 
 def changes(root: Path, end: Signals) -> Iterator[None]:
-    """Something once the folder is watched, for what changed before that; then whenever files may have changed.
+    """An item once the folder is watched, for changes before that; then one whenever files may have changed.
 
-    A folder that is removed and made again, as by a new checkout, is watched again; its going is a change. It is over
-    soon after ``end`` is set.
+    A folder that is removed and made again, as by a new checkout, is watched again; its removal is a change too. The
+    iterator ends soon after ``end`` is set.
     """
     while not end.is_set():
         with suppress(FileNotFoundError):
@@ -73,7 +72,7 @@ def _identity(folder: Path) -> tuple[int, int]:
 
 
 def _changes_of(root: Path, end: Signals, known: tuple[int, int]) -> Iterator[None]:
-    """The same, for as long as it is the folder that is known."""
+    """The same, for as long as the folder has the identity ``known``."""
     watch: Callable[..., Iterator[set[object]]] = importlib.import_module(LIBRARY).watch
     events = watch(
         root,
@@ -93,7 +92,7 @@ def _changes_of(root: Path, end: Signals, known: tuple[int, int]) -> Iterator[No
 
 
 def may_matter(root: Path, path: Path) -> bool:
-    """Whether a change there can be one of the source: of a source file, of ignore rules, or of a folder."""
+    """Whether a change of this path can matter: of a source file, of ignore rules, or of a folder."""
     *folders, name = path.relative_to(root.absolute()).parts or ("",)
     if {GIT_FOLDER, *SKIPPED_FOLDERS}.intersection(folders):
         return False

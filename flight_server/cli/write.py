@@ -1,4 +1,4 @@
-"""The commands that change a store: ``ingest`` a folder, ``put`` a file, ``drop`` a repo."""
+"""The commands that write: ``ingest`` a folder, ``put`` a file, ``drop`` a repo."""
 
 from contextlib import suppress
 from pathlib import Path
@@ -9,49 +9,36 @@ import pyarrow as pa
 from flight_client import Client
 from flight_client.contracts.raw import RAW_TABLES
 from flight_client.contracts.tables import BY_CONTRACT
-from flight_client.ingest import Source
-from flight_server.cli.files import read_file
-from flight_server.cli.progress import ingest_with_progress, with_source
-from flight_server.cli.runtime import Runtime, inspect_and_put, with_runtime
-from flight_server.cli.scip import SCIP_OPTIONS, put_index
-from flight_server.cli.session import client_of, interruptible, with_client, with_writing_client
+from flight_client.ingest import SourceFolder
+from flight_server.cli.extra_layers import ExtraLayers, put_extras, with_extras
+from flight_server.cli.session import Target, interruptible, with_client, with_target
+from flight_server.cli.sources import ingest_with_progress, with_source
+from flight_server.cli.table_files import read_file
 from flight_server.cli.watch import WATCH_OPTION, watch_and_ingest
 
 
 @click.command()
 @with_source
-@click.option("--to", "uri", metavar="URI", help="The server to put it into.")
-@click.option("--store", type=click.Path(path_type=Path, file_okay=False), help="A store folder, without a server.")
-@SCIP_OPTIONS
-@with_runtime
+@with_target("--to", makes_store=True)
+@with_extras
 @WATCH_OPTION
-def ingest(
-    source: Source,
-    uri: str | None,
-    store: Path | None,
-    index: Path | None,
-    prefix: tuple[str, str],
-    runtime: Runtime,
-    *,
-    watch: bool,
-) -> None:
-    """Extract a folder of Python source into a server; what has not changed is left alone.
+def ingest(source: SourceFolder, target: Target, extras: ExtraLayers, *, watch: bool) -> None:
+    """Extract a folder of Python source into a server.
+
+    Files that have not changed since the last time are not extracted again.
 
     Example: flight-server ingest ~/src/django --to grpc://127.0.0.1:8815
     """
-    with interruptible() as came, client_of(uri, store) as client:
+    with interruptible() as signals, target.client() as client:
         click.echo(ingest_with_progress(client, source))
-        if index is not None:
-            click.echo(put_index(client, source.repo, index, prefix))
-        if runtime.modules:
-            inspect_and_put(client, source.repo, source.root, runtime)
+        put_extras(client, source, extras)
         if watch:
             with suppress(KeyboardInterrupt):
-                watch_and_ingest(client, source, came)
+                watch_and_ingest(client, source, signals)
 
 
 @click.command()
-@with_writing_client
+@with_client(makes_store=True)
 @click.argument("repo")
 @click.argument("table")
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
@@ -70,7 +57,7 @@ def put(client: Client, repo: str, table: str, file: Path, mode: str) -> None:
 
 
 @click.command()
-@with_client
+@with_client()
 @click.argument("repo")
 def drop(client: Client, repo: str) -> None:
     """Remove a repo with all its snapshots.

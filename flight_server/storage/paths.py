@@ -92,6 +92,12 @@ class RepoPaths:
         return sorted(self.numbers() - retired)
 
 
+def repos_of(store: Path) -> list[RepoPaths]:
+    """The repos of a store's folder, sorted by name; one without a visible snapshot is being made or dropped."""
+    folders = (store / "repos").iterdir() if (store / "repos").is_dir() else ()
+    return [RepoPaths(folder) for folder in sorted(folders) if is_name(folder.name) and folder.is_dir()]
+
+
 def _numbers(folder: Path, suffix: str) -> set[int]:
     try:
         return {int(entry.stem) for entry in folder.iterdir() if entry.suffix == suffix and entry.stem.isdecimal()}

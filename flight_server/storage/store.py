@@ -10,7 +10,7 @@ from arrowdsl.errors import DataError, one_of
 from flight_client.contracts.ids import FILES_PER_PART, parts_for
 from flight_server.storage import retention
 from flight_server.storage.manifests import Manifest, load, newest
-from flight_server.storage.paths import RepoPaths, checked_name, is_name
+from flight_server.storage.paths import RepoPaths, checked_name, repos_of
 from flight_server.storage.snapshots import FileCache, Snapshot
 from flight_server.storage.store_errors import (
     NotAllowedError,
@@ -46,12 +46,12 @@ class Store:
         with writing("the store"):
             self._repos.mkdir(parents=True, exist_ok=True)
             retention.finish_drops(self._repos)
-            for paths in self._all_paths():
+            for paths in repos_of(self.root):
                 retention.sweep(paths, self._dead_after)
 
     def repos(self) -> list[str]:
         """The repos that have a snapshot, sorted."""
-        return [paths.name for paths in self._all_paths() if paths.visible_numbers()]
+        return [paths.name for paths in repos_of(self.root) if paths.visible_numbers()]
 
     def snapshots(self, repo: str) -> list[Snapshot]:
         """The kept snapshots, oldest first. Raises InvalidNameError, UnknownRepoError."""
@@ -135,11 +135,6 @@ class Store:
     @property
     def _dead_after(self) -> float:
         return 2 * self._idle
-
-    def _all_paths(self) -> list[RepoPaths]:
-        return [
-            RepoPaths(folder) for folder in sorted(self._repos.iterdir()) if is_name(folder.name) and folder.is_dir()
-        ]
 
     def _paths(self, repo: str) -> RepoPaths:
         return RepoPaths(self._repos / checked_name("repo", repo))

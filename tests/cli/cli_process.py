@@ -20,7 +20,7 @@ from flight_server.cli.main import main
 
 _FORKS = multiprocessing.get_context("forkserver")
 _FORKS.set_forkserver_preload(
-    ["cli_process", "flight_server.cli.up", "flight_server.cli.read", "flight_server.cli.write"]
+    ["cli_process", "flight_server.cli.up", "flight_server.cli.datasets", "flight_server.cli.write"]
 )
 
 COMMAND = (sys.executable, "-m", "flight_server")

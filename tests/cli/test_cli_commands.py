@@ -12,7 +12,7 @@ from pyarrow import csv, ipc
 
 from flight_client.contracts.raw import RAW_TABLES
 from flight_client.contracts.tables import TABLES
-from flight_server.cli.main import COMMANDS
+from flight_server.cli.main import COMMANDS, commands
 
 DATASET = "callsite_qname_candidates"
 WHERE = '{"op": "=", "args": [{"property": "path"}, "shop/orders.py"]}'
@@ -39,9 +39,39 @@ def test_help_has_an_example(command):
     assert f"Example: flight-server {command}" in " ".join(shown.split())
 
 
-def test_help_lists_every_command():
-    shown = succeed("--help")
-    assert all(f"  {command} " in shown for command in COMMANDS)
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_lists_every_command(command):
+    _, summary = COMMANDS[command]
+    assert f"  {command:<7}  {summary}\n" in succeed("--help")
+    first, _, _ = commands.get_command(commands.make_context("", [command]), command).help.partition("\n\n")
+    assert summary == first
+
+
+def loaded_by(*words):
+    """The modules that a command has loaded when it ends."""
+    code = f"import sys; from flight_server.cli.main import main; sys.argv[1:] = {[*map(str, words)]!r}"
+    watched = f"{code}\ntry: main()\nfinally: print(*sys.modules, file=sys.stderr)"
+    done = subprocess.run([sys.executable, "-c", watched], capture_output=True, text=True, check=True)
+    return done.stdout, set(done.stderr.split())
+
+
+def test_help_loads_click_alone():
+    shown, modules = loaded_by("--help")
+    assert "Commands:" in shown
+    assert modules & {"pandas", "hamilton", "pyarrow", "pyarrow.dataset", "pyarrow.flight", "numpy"} == set()
+
+
+@pytest.mark.usefixtures("demo")
+def test_ls_of_a_store_loads_no_server(store):
+    shown, modules = loaded_by("ls", "--store", store)
+    assert "demo" in shown.split()
+    assert modules & {"pandas", "hamilton", "pyarrow.dataset", "pyarrow.flight"} == set()
+
+
+def test_ls_of_a_server_loads_no_pipeline(demo):
+    shown, modules = loaded_by("ls", "demo", "--server", demo.uri)
+    assert "cst_defs" in shown.split()
+    assert "hamilton" not in modules
 
 
 def test_ls(where):

@@ -42,7 +42,7 @@ def test_an_inspection_replaces_the_one_before_and_an_ingest_without_one_leaves_
 def test_what_is_no_modules_name_is_refused_before_anything_is_done(root, tmp_path, modules):
     done = run("ingest", root, "--store", tmp_path / "store", "--runtime", modules, home=tmp_path)
     assert (done.returncode, done.stdout) == (2, "")
-    assert "is no module's name" in done.stderr
+    assert "is not a module's name" in done.stderr
 
 
 def test_an_interpreter_that_cannot_be_run(root, tmp_path):

@@ -2,13 +2,15 @@
 
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pyarrow as pa
 import pytest
-from wire_server import BATCH, ROWS, WireServer, same
+from wire_server import BATCH, RETRY_AFTER, ROWS, WireServer, same
 
-from flight_client import FlightClientError, StreamClosedError, UnreachableError, connect
+from flight_client import FlightClientError, ServerBusyError, StreamClosedError, UnreachableError, connect
 from flight_client.parallel import HELD_BYTES
+from flight_client.streams import BUSY_WAITS
 
 NOWHERE = "grpc://127.0.0.1:1"
 REUSE = "arrow-flight-reuse-connection://?"
@@ -177,6 +179,45 @@ def test_a_server_that_goes_away_between_reads_is_passed_over(near, many, elsewh
     assert dataset.to_table().num_rows == 12
     elsewhere.shutdown()
     assert same(dataset.to_table(), ROWS)
+
+
+def test_a_busy_server_is_asked_again(near, many):
+    many.refusals = 2
+    assert same(near.read("r", "t").read_all(), ROWS)
+    assert len(many.tickets) == 3
+
+
+def test_a_server_that_stays_busy_says_when_to_come_again(near, many):
+    many.refusals = 1_000_000
+    with pytest.raises(ServerBusyError, match="no room") as raised:
+        near.read("r", "t").read_all()
+    assert (raised.value.code, raised.value.retry_after) == ("busy", RETRY_AFTER)
+    assert len(many.tickets) == 1 + BUSY_WAITS
+
+
+def test_a_busy_server_is_passed_over_once_and_not_taken_for_dead(near, many, elsewhere):
+    many.locations, elsewhere.refusals = [elsewhere.uri, REUSE], 1
+    assert same(near.dataset("r", "t", streams=1).to_table(), ROWS)
+    assert (len(many.tickets), len(elsewhere.tickets)) == (1, PARTS)
+
+
+def test_a_busy_server_counts_more_than_one_that_is_away(near, many):
+    many.locations, many.refusals = [NOWHERE], 1
+    assert same(near.dataset("r", "t", streams=1).to_table(), ROWS)
+    assert len(many.tickets) == 1 + PARTS
+
+
+def test_closing_ends_the_wait_for_a_busy_server(near, many, monkeypatch):
+    monkeypatch.setattr("wire_server.RETRY_AFTER", 600.0)
+    many.refusals = 1
+    reader = near.read("r", "t", streams=2)
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(reader.read_all)
+        while not many.tickets:
+            time.sleep(0.01)
+        reader.close()
+        with pytest.raises(StreamClosedError):
+            waiting.result(60)
 
 
 def test_no_server_left(many):

@@ -18,6 +18,7 @@ MISBEHAVING = frozenset({"endless", "stuck", "broken", "changed"})
 MISBEHAVED = pa.schema([("n", pa.int64()), ("name", pa.string())])
 BATCH = pa.table({"n": pa.array(range(65536), pa.int64()), "name": ["x"] * 65536})
 NAN = float("nan")
+RETRY_AFTER = 0.01  # seconds
 ROWS = pa.table(
     {
         "id": pa.array(range(12), pa.int64()),
@@ -95,6 +96,7 @@ class WireServer(flight.FlightServerBase):
         self.snapshot = 7
         self.staged = {}
         self.locations = ()  # of each endpoint
+        self.refusals = 0  # streams to refuse as busy, before others are let in
         self.open_streams = self.most_streams = self.batches = 0
         self.all_closed = threading.Condition()
 
@@ -144,6 +146,10 @@ class WireServer(flight.FlightServerBase):
         request = json.loads(ticket.ticket)
         self.tickets.append(request)
         schema = self._schema(request)
+        if self.refusals:
+            self.refusals -= 1
+            document = {"code": "busy", "message": "no room", "retry_after": RETRY_AFTER}
+            raise flight.FlightUnavailableError("no room", extra_info=json.dumps(document).encode())
         if request["dataset"] == "changed":
             schema = pa.schema([(name, pa.string()) for name in schema.names])
         return flight.GeneratorStream(schema, self._counted(self._stream(context, request)))

@@ -68,7 +68,7 @@ def exists(dotted: str) -> bool:
 def client_codes() -> set[str]:
     """The codes that the client gives its own errors."""
     trees = trees_under("clients/python/flight_client")
-    kinds = {"FlightClientError", "UnreachableError", "StreamClosedError"}
+    kinds = {"FlightClientError", "ServerBusyError", "StreamClosedError", "UnreachableError"}
     codes = {
         node.args[0].value
         for tree in trees

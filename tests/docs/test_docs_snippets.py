@@ -15,8 +15,9 @@ from pyarrow import flight
 import flight_server
 from flight_client import connect
 from flight_client.ingest import ingest
+from flight_server.cli.hosting import open_server, serving
 from flight_server.cli.main import commands
-from flight_server.cli.session import DEFAULT_URI, open_server, serving
+from flight_server.cli.session import DEFAULT_URI
 from flight_server.rpc.codec import lookup_of_descriptor
 from flight_server.serving.request import request_from_json
 

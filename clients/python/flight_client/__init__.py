@@ -4,8 +4,8 @@ It needs pyarrow alone.
 """
 
 from flight_client.client import Client, connect
+from flight_client.client_errors import FlightClientError, ServerBusyError, StreamClosedError, UnreachableError
 from flight_client.dataset import FlightDataset
-from flight_client.errors import FlightClientError, StreamClosedError, UnreachableError
 from flight_client.infos import DatasetInfo
 from flight_client.streams import FlightReader
 
@@ -15,6 +15,7 @@ __all__ = [
     "FlightClientError",
     "FlightDataset",
     "FlightReader",
+    "ServerBusyError",
     "StreamClosedError",
     "UnreachableError",
     "connect",

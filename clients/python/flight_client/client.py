@@ -17,19 +17,18 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import flight
 
-from flight_client.dataset import FlightDataset, Source
-from flight_client.errors import FlightClientError, translated
+from flight_client.client_errors import FlightClientError, translated
+from flight_client.dataset import FlightDataset, ServedRows
 from flight_client.fetch import Fetcher, Fetching
 from flight_client.infos import DatasetInfo, dataset_info, known, metadata
 from flight_client.live import LiveStreams
 from flight_client.lookups import Keys, key_batches
 from flight_client.parallel import STREAMS
 from flight_client.peers import Peers
-from flight_client.pushdown import Json
 from flight_client.puts import ArrowStream, PutStream, batches_of
 from flight_client.scan import FlightScanner
 from flight_client.streams import FlightReader
-from flight_client.tickets import Narrowing, Reading, Where, command, decode, encode, ticket
+from flight_client.tickets import Json, Narrowing, Reading, Where, command, decode, encode, ticket
 
 
 def connect(uri: str, *, timeout: float | None = None, headers: Mapping[str, str] | None = None) -> "Client":
@@ -139,7 +138,7 @@ class Client:
         info = self._fetcher.info(base)
         pinned = metadata(info).get("snapshot")
         return FlightDataset(
-            Source(
+            ServedRows(
                 base if pinned is None else {**base, "snapshot": pinned},
                 info.schema,
                 partial(self._fetcher.by_endpoint, how=Fetching(streams, ordered)),

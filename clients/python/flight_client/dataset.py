@@ -16,8 +16,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.dataset as ds
 
-from flight_client.errors import FlightClientError
-from flight_client.scan import Columns, FlightScanner, Opener, plan_scan
+from flight_client.client_errors import FlightClientError
+from flight_client.scan import Columns, FlightScanner, OpenStream, plan_scan
 from flight_client.tickets import Ticket
 
 if TYPE_CHECKING:
@@ -30,12 +30,12 @@ else:
 
 
 @dataclass(frozen=True)
-class Source:
+class ServedRows:
     """Rows on a server: the ticket that names them, their schema, and how to open a read of them."""
 
     ticket: Ticket
     schema: pa.Schema
-    opener: Opener
+    open_stream: OpenStream
     endpoints: Callable[[Ticket], Sequence[Ticket]]
     rows: int | None = None  # where the server knows
     where: pc.Expression | None = None  # kept by every read, on top of the ticket's own
@@ -44,13 +44,13 @@ class Source:
         self, columns: Columns | None, where: pc.Expression | None, batch_size: int | None = None
     ) -> FlightScanner:
         """The read of these columns of the rows that ``where`` keeps."""
-        return FlightScanner(self.ticket, self.schema, self.opener, columns, _both(self.where, where), batch_size)
+        return FlightScanner(self.ticket, self.schema, self.open_stream, columns, _both(self.where, where), batch_size)
 
 
 class _Queries(Protocol):
     """The short ways to read that pyarrow's datasets and fragments have, all of them by way of a scanner."""
 
-    source: Source
+    source: ServedRows
 
     def to_batches(
         self,
@@ -98,7 +98,7 @@ class _Queries(Protocol):
 class FlightFragment(_Queries):
     """One endpoint of a dataset; has what DataFusion calls on a pyarrow Fragment."""
 
-    def __init__(self, source: Source) -> None:
+    def __init__(self, source: ServedRows) -> None:
         self.source = source
 
     @property
@@ -124,7 +124,7 @@ class FlightDataset(_Queries, _Dataset):
     Arrow's own options of a scanner (readahead, threads, memory pool) are taken and have no meaning here.
     """
 
-    def __init__(self, source: Source) -> None:  # pyarrow's own refuses to be called
+    def __init__(self, source: ServedRows) -> None:  # pyarrow's own refuses to be called
         self.source = source
 
     @property

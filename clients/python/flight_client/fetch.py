@@ -6,12 +6,12 @@ from dataclasses import dataclass
 import pyarrow as pa
 from pyarrow import flight
 
-from flight_client.errors import FlightClientError, translated
+from flight_client.client_errors import FlightClientError, translated
 from flight_client.live import LiveStreams
 from flight_client.lookups import Exchange
 from flight_client.parallel import STREAMS, ParallelStream
 from flight_client.peers import Endpoint, Peers, endpoint_of
-from flight_client.streams import BatchStream, FlightStream
+from flight_client.streams import ClosableBatches, FlightStream
 from flight_client.tickets import Ticket, command, decode, encode
 
 
@@ -48,7 +48,7 @@ class Fetcher:
         """The rows of a request in one call, which starts when the first row or the schema is asked for."""
         return self._stream([Endpoint(encode(request))], schema)
 
-    def by_endpoint(self, request: Ticket, schema: pa.Schema | None = None, *, how: Fetching) -> BatchStream:
+    def by_endpoint(self, request: Ticket, schema: pa.Schema | None = None, *, how: Fetching) -> ClosableBatches:
         """The rows of a request's endpoints, fetched side by side."""
         info = self.info(request)
         schema = info.schema if schema is None else schema
@@ -73,7 +73,9 @@ class Fetcher:
             answer = Exchange(self.peers, request, keys)
             return answer, answer.schema
 
-        stream = FlightStream(exchange, [Endpoint(encode(request))], self.peers.uri)
+        stream = FlightStream(
+            exchange, [Endpoint(encode(request))], self.peers.uri, busy_waits=0
+        )  # the keys are sent once
         self.live.add(stream)
         return stream
 

@@ -6,8 +6,7 @@ from dataclasses import dataclass
 import pyarrow as pa
 from pyarrow import flight
 
-from flight_client.pushdown import Json
-from flight_client.tickets import Ticket, decode
+from flight_client.tickets import Json, Ticket, decode
 
 
 @dataclass(frozen=True)

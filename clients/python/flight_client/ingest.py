@@ -9,7 +9,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from flight_client.client import Client
-from flight_client.errors import FlightClientError
+from flight_client.client_errors import FlightClientError
 from flight_client.extract import DEFAULT_LAYERS, EXTRACTED, EXTRACTOR_VERSION, SourceFile, extract, scan
 from flight_client.extract.layers import known_layers, tables_of
 from flight_client.extract.raw_rows import SCHEMAS
@@ -40,7 +40,7 @@ class Ingested:
 
 
 @dataclass(frozen=True)
-class Source:
+class SourceFolder:
     """What is ingested: a folder, the layers that are extracted of its files, and which files count.
 
     ``include`` and ``exclude`` are as in ``scan``; ``jobs`` is the number of processes, by default one for each core.
@@ -101,10 +101,10 @@ def ingest(
     progress: Progress | None = None,
 ) -> Ingested:
     """Bring ``repo`` up to date with the folder ``root``: ``ingest_source`` with its arguments one by one."""
-    return ingest_source(client, Source(root, repo, layers, include, exclude, jobs), progress)
+    return ingest_source(client, SourceFolder(root, repo, layers, include, exclude, jobs), progress)
 
 
-def ingest_source(client: Client, source: Source, progress: Progress | None = None) -> Ingested:
+def ingest_source(client: Client, source: SourceFolder, progress: Progress | None = None) -> Ingested:
     """Bring a repo up to date with a folder.
 
     Files that the server already has under the same sha256 and module name are left alone, but for layers of which a
@@ -123,7 +123,7 @@ def ingest_source(client: Client, source: Source, progress: Progress | None = No
     return _ingest(client, source, progress)
 
 
-def _ingest(client: Client, source: Source, progress: Progress | None) -> Ingested:
+def _ingest(client: Client, source: SourceFolder, progress: Progress | None) -> Ingested:
     repo, files = source.repo, scan(source.root, include=source.include, exclude=source.exclude)
     served = _served(client, repo)
     work = _work(files, served, source.layers)

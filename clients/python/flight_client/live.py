@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Protocol
 
-from flight_client.errors import closed
+from flight_client.client_errors import closed
 
 _QUIET, _LONGEST_WAIT = 0.25, 5.0  # seconds
 

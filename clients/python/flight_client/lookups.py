@@ -7,7 +7,7 @@ from typing import TypeAlias
 import pyarrow as pa
 from pyarrow import flight
 
-from flight_client.errors import FlightClientError
+from flight_client.client_errors import FlightClientError
 from flight_client.peers import Peers
 from flight_client.puts import ROWS_PER_MESSAGE, ArrowStream, batches_of
 from flight_client.tickets import Ticket, command

@@ -13,7 +13,7 @@ from typing import TypeAlias
 
 import pyarrow as pa
 
-from flight_client.errors import FlightClientError, closed
+from flight_client.client_errors import FlightClientError, closed
 from flight_client.live import ALL, FETCH_THREADS
 from flight_client.peers import Endpoint
 from flight_client.streams import FlightStream

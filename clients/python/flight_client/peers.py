@@ -1,8 +1,9 @@
 """The servers behind a client: the one that it was connected to, and those that endpoints name beside it.
 
-An endpoint says where its rows may be fetched, first choice first: nowhere in particular (the origin), over the same
-connection, or at servers over the same store. A location that does not answer is passed over for the next, and asked
-last for a while; the origin is the last resort. Once rows have come there is no going elsewhere.
+An endpoint names the places where its rows can be fetched, first choice first: no place in particular (the origin), the
+same connection, or servers over the same store. If a location does not answer, the client tries the next one, and for a
+while asks this one last. A server that answers that it is busy is asked in its turn again. The origin is the last
+resort. After the first rows there is no change of place.
 """
 
 import threading
@@ -13,12 +14,12 @@ from dataclasses import dataclass
 import pyarrow as pa
 from pyarrow import flight
 
-from flight_client.errors import closed, translated
+from flight_client.client_errors import closed, says_busy, translated
 
 REUSE_CONNECTION = "arrow-flight-reuse-connection://?"
-PASSED_OVER = 30.0  # seconds for which a server that did not answer is asked last
-# What a stream may have under way. gRPC's own guess grows up to 1 GiB for each stream when the machine is busy, all of
-# it held here while the reader pauses, and what does not fit into the processor's cache is slower.
+PASSED_OVER = 30.0  # seconds during which a server that did not answer is asked last
+# The bytes that a stream may have under way. gRPC's own estimate grows up to 1 GiB for each stream when the machine is
+# busy, all of it held here while the reader pauses; and data that does not fit into the processor's cache is slower.
 WINDOW = 1024 * 1024  # bytes
 _CHANNEL = (("grpc.http2.bdp_probe", 0), ("grpc.http2.lookahead_bytes", WINDOW))
 
@@ -53,14 +54,23 @@ class Peers:
         self._closed = False
 
     def open(self, endpoint: Endpoint) -> tuple[flight.FlightStreamReader, pa.Schema]:
-        """The stream of an endpoint and its schema; raises Flight's own errors, those of the last choice."""
-        *choices, last = self._choices(endpoint.locations)
-        for uri in choices:
+        """The stream of an endpoint and its schema.
+
+        Raises Flight's own errors: if no choice has room or answers, that of a busy server, else that of the last.
+        """
+        refused = flight.FlightUnavailableError("there is no location")
+        for uri in self._choices(endpoint.locations):
             try:
                 return self._open_at(uri, endpoint)
-            except (flight.FlightUnavailableError, _UnusableLocationError):
+            except _UnusableLocationError:
                 self._silent_until[uri] = time.monotonic() + PASSED_OVER
-        return self._open_at(last, endpoint)
+            except flight.FlightUnavailableError as error:
+                if says_busy(error):
+                    refused = error
+                else:
+                    self._silent_until[uri] = time.monotonic() + PASSED_OVER
+                    refused = refused if says_busy(refused) else error
+        raise refused
 
     def close(self) -> None:
         """Close all connections."""

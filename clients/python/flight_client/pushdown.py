@@ -18,9 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from flight_client.expressions import Call, ExpressionTree, Field, Literal, Node, UnreadableExpressionError
-
-Json = bool | int | float | str | list["Json"] | dict[str, "Json"] | None
-Cql2 = dict[str, Json]
+from flight_client.tickets import Cql2, Json
 
 MAX_VALUES = 10_000  # values of an "in" that are sent
 MAX_BYTES = 256 * 1024  # JSON of a whole filter
@@ -87,11 +85,6 @@ def split_filter(expression: pc.Expression, schema: pa.Schema) -> SplitFilter:
             room, operations = room - size, operations - count
     columns = frozenset[str]().union(*(tree.columns(node) for node in rest))
     return SplitFilter(_and(pushed), _conjunction([tree.expression(node) for node in rest]), columns)
-
-
-def both(left: Cql2 | None, right: Cql2 | None) -> Cql2 | None:
-    """The filter that keeps what both keep; null keeps all."""
-    return _and([term for term in (left, right) if term is not None])
 
 
 class _NotSayableError(Exception):

@@ -8,8 +8,8 @@ from typing import Protocol, runtime_checkable
 import pyarrow as pa
 from pyarrow import flight
 
-from flight_client.errors import FlightClientError, translated
-from flight_client.pushdown import Json
+from flight_client.client_errors import FlightClientError, translated
+from flight_client.tickets import Json
 
 ROWS_PER_MESSAGE = 64 * 1024
 

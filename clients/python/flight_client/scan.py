@@ -12,14 +12,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.dataset as ds
 
-from flight_client.errors import FlightClientError
+from flight_client.client_errors import FlightClientError
 from flight_client.expressions import ExpressionTree, UnreadableExpressionError
 from flight_client.pushdown import split_filter
-from flight_client.streams import BatchStream, FlightReader
+from flight_client.streams import ClosableBatches, FlightReader
 from flight_client.tickets import Ticket, narrowed
 
 Columns = Sequence[str] | Mapping[str, pc.Expression]
-Opener = Callable[[Ticket, pa.Schema], BatchStream]
+OpenStream = Callable[[Ticket, pa.Schema], ClosableBatches]
 
 
 @dataclass(frozen=True)
@@ -104,7 +104,7 @@ class FlightScanner:
 
     base: Ticket
     dataset_schema: pa.Schema
-    opener: Opener
+    open_stream: OpenStream
     columns: Columns | None = None
     where: pc.Expression | None = None
     batch_size: int | None = None
@@ -117,7 +117,7 @@ class FlightScanner:
     def reader(self, limit: int | None = None) -> FlightReader:
         """The result as a stream, at most ``limit`` rows of it."""
         scan = self._plan(limit)
-        stream = self.opener(scan.ticket, scan.fetched)
+        stream = self.open_stream(scan.ticket, scan.fetched)
         return FlightReader(scan.schema, stream, scan.batches(stream))
 
     def to_reader(self) -> pa.RecordBatchReader:

@@ -1,8 +1,8 @@
-"""Streams of record batches that stop when they are told to.
+"""Streams of record batches that can be closed at any time.
 
-A ``FlightStream`` reads one endpoint after another; closing it cancels the call on the wire, from any
-thread and also while a read is waiting. A ``FlightReader`` is what callers get: the batches, after what is left to do
-with them at the reader. pyarrow's own RecordBatchReader can't be that class: closing one over a Python source does
+A ``FlightStream`` reads one endpoint after another; closing it cancels the call on the wire, from any thread and also
+while a read is waiting. Callers get a ``FlightReader``: the batches, after the reader's own share of the filter, the
+columns and the limit. pyarrow's own RecordBatchReader can't be that class: closing one over a Python source does
 nothing, and the way round that, a C stream, turns every error into ``ArrowInvalid``.
 """
 
@@ -14,12 +14,12 @@ from typing import Protocol, Self
 import pyarrow as pa
 from pyarrow import flight
 
-from flight_client.errors import FlightClientError, closed, translated
+from flight_client.client_errors import FlightClientError, ServerBusyError, closed, translated
 from flight_client.live import ALL, ENGINE_THREADS
 from flight_client.peers import Endpoint
 
 
-class Call(Protocol):
+class StreamCall(Protocol):
     """A call that streams batches, as pyarrow's FlightStreamReader is one."""
 
     def read_chunk(self) -> flight.FlightStreamChunk:
@@ -29,11 +29,12 @@ class Call(Protocol):
         """End the call, from any thread."""
 
 
-Opener = Callable[[Endpoint], tuple[Call, pa.Schema]]
+OpenCall = Callable[[Endpoint], tuple[StreamCall, pa.Schema]]
+BUSY_WAITS = 3  # times that a stream waits for a busy server, for as long as that asked for
 
 
-class BatchStream(Protocol):
-    """What a reader reads: batches, none empty, of one schema, until ``close``."""
+class ClosableBatches(Protocol):
+    """The source of a reader: batches, none empty, of one schema, until ``close``."""
 
     @property
     def schema(self) -> pa.Schema:
@@ -57,15 +58,22 @@ class FlightStream(Iterator[pa.RecordBatch]):
     """
 
     def __init__(
-        self, opener: Opener, endpoints: Sequence[Endpoint], uri: str, schema: pa.Schema | None = None
+        self,
+        open_call: OpenCall,
+        endpoints: Sequence[Endpoint],
+        uri: str,
+        schema: pa.Schema | None = None,
+        *,
+        busy_waits: int = BUSY_WAITS,
     ) -> None:
-        self._opener = opener
+        self._open_call = open_call
         self._endpoints = iter(endpoints)
         self._uri = uri
         self._schema = schema
+        self._busy_waits = busy_waits
         self._lock = threading.Lock()
-        self._reader: Call | None = None
-        self._closed = False
+        self._reader: StreamCall | None = None
+        self._closed = threading.Event()
         ALL.add(self)
 
     @property
@@ -87,33 +95,46 @@ class FlightStream(Iterator[pa.RecordBatch]):
     def close(self) -> None:
         """Cancel the call that is running, if any; a read that waits for it ends with StreamClosedError."""
         with self._lock:
-            self._closed = True
+            self._closed.set()
             reader, self._reader = self._reader, None
         if reader is not None:
             reader.cancel()
 
     def _open_next(self) -> bool:
-        if self._closed:
+        if self._closed.is_set():
             raise closed("stream")
         endpoint = next(self._endpoints, None)
         if endpoint is None:
             return False
-        with translated(self._uri):
-            reader, schema = self._opener(endpoint)
+        reader, schema = self._opened(endpoint)
         with self._lock:
-            if not self._closed:
+            if not self._closed.is_set():
                 self._reader = reader
-        if self._closed:  # closed by another thread while the call was being made
+        if self._closed.is_set():  # closed by another thread while the call was being made
             reader.cancel()
             raise closed("stream")
         self._check(schema)
         return True
 
+    def _opened(self, endpoint: Endpoint) -> tuple[StreamCall, pa.Schema]:
+        """The call for an endpoint; a server that is busy is asked again when it said."""
+        waits = 0
+        while True:
+            try:
+                with translated(self._uri):
+                    return self._open_call(endpoint)
+            except ServerBusyError as error:
+                if waits == self._busy_waits:
+                    raise
+                waits += 1
+                if self._closed.wait(error.retry_after):
+                    raise closed("stream") from None
+
     def _check(self, schema: pa.Schema) -> None:
         if self._schema is None:
             self._schema = schema
         elif not schema.equals(self._schema):
-            # engines read the memory by the schema that they were told: a wrong one must not reach them
+            # engines read the memory by the schema that they were given: a wrong one must not reach them
             self.close()
             raise FlightClientError("schema_mismatch", f"the server sends {schema}, promised was {self._schema}")
 
@@ -127,7 +148,7 @@ class FlightStream(Iterator[pa.RecordBatch]):
         except StopIteration:
             return None
         except FlightClientError:
-            if self._closed:
+            if self._closed.is_set():
                 raise closed("stream") from None
             self.close()
             raise
@@ -140,7 +161,7 @@ class FlightReader(Iterator[pa.RecordBatch]):
     pandas, ``pyarrow.dataset.write_dataset``). Leaving its ``with`` block closes it; dropping it does too.
     """
 
-    def __init__(self, schema: pa.Schema, stream: BatchStream, batches: Iterator[pa.RecordBatch]) -> None:
+    def __init__(self, schema: pa.Schema, stream: ClosableBatches, batches: Iterator[pa.RecordBatch]) -> None:
         self.schema = schema
         self._stream = stream
         self._batches = _closing(stream, batches)
@@ -190,8 +211,8 @@ class FlightReader(Iterator[pa.RecordBatch]):
         self._stream.close()
 
 
-def _closing(stream: BatchStream, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-    """The batches; the stream is closed after the last, after an error, or when the iterator is dropped."""
+def _closing(stream: ClosableBatches, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """The batches; the stream is closed after the last one, after an error, or when the iterator is dropped."""
     try:
         while True:
             with ENGINE_THREADS.reading():

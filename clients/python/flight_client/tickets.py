@@ -8,9 +8,10 @@ from typing import TypeAlias, TypedDict, Unpack
 import pyarrow.compute as pc
 from pyarrow import flight
 
-from flight_client.errors import FlightClientError
-from flight_client.pushdown import Cql2, Json, both
+from flight_client.client_errors import FlightClientError
 
+Json = bool | int | float | str | list["Json"] | dict[str, "Json"] | None
+Cql2 = dict[str, Json]
 Ticket = Mapping[str, Json]
 Where: TypeAlias = Cql2 | pc.Expression
 
@@ -66,13 +67,9 @@ def ticket(repo: str, dataset: str, **narrowing: Unpack[Narrowing]) -> Ticket:
 
 def narrowed(base: Ticket, columns: Sequence[str], where: Cql2 | None, limit: int | None) -> Ticket:
     """The base ticket with these columns only, the rows that ``where`` keeps too, and at most ``limit`` of them."""
-    given = base.get("where")
-    keys: dict[str, Json] = {
-        **base,
-        "columns": list(columns),
-        "where": both(given if isinstance(given, dict) else None, where),
-        "limit": limit,
-    }
+    filters: list[Json] = [each for each in (base.get("where"), where) if each is not None]
+    both: Json = {"op": "and", "args": filters} if len(filters) > 1 else next(iter(filters), None)
+    keys: dict[str, Json] = {**base, "columns": list(columns), "where": both, "limit": limit}
     return {key: value for key, value in keys.items() if value is not None}
 
 

@@ -5,7 +5,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from flight_client.client import Client
-from flight_client.errors import FlightClientError
+from flight_client.client_errors import FlightClientError
 from flight_client.runtime.inspection import Inspected
 
 

@@ -15,8 +15,8 @@ from typing import BinaryIO
 import pyarrow as pa
 
 from flight_client.client import Client
+from flight_client.client_errors import FlightClientError
 from flight_client.contracts.ids import file_id, part_of
-from flight_client.errors import FlightClientError
 from flight_client.puts import PutStream
 from flight_client.scip.index_file import Field, Frame, Layout, frames, layout_of, message
 from flight_client.scip.messages import ScipError

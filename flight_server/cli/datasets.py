@@ -1,15 +1,14 @@
-"""The commands that look: ``ls``, ``info``, ``get``, ``explain``."""
+"""The commands that read one dataset: ``info``, ``get``, ``explain``."""
 
 import json
 from typing import Unpack
 
 import click
 
-from flight_client import Client, DatasetInfo
-from flight_client.pushdown import Cql2
-from flight_client.tickets import Narrowing
-from flight_server.cli.files import write_rows
+from flight_client import Client
+from flight_client.tickets import Cql2, Narrowing
 from flight_server.cli.session import options, with_client
+from flight_server.cli.table_files import write_rows
 
 
 def _cql2(_: click.Context, __: click.Parameter, text: str | None) -> Cql2 | None:
@@ -22,47 +21,25 @@ def _cql2(_: click.Context, __: click.Parameter, text: str | None) -> Cql2 | Non
     return document
 
 
-def _tag(found: DatasetInfo, key: str) -> str:
-    tags = found.metadata.get("tags")
-    return str(tags.get(key)) if isinstance(tags, dict) else ""
-
-
 def _names(_: click.Context, __: click.Parameter, text: str | None) -> list[str] | None:
     return None if text is None else [name.strip() for name in text.split(",")]
 
 
-_NARROWING = (
+_DATASET = options(click.argument("repo"), click.argument("dataset"))
+_NARROWING = options(
     click.option("--columns", callback=_names, metavar="A,B", help="Only these columns, in this order."),
-    click.option("--where", callback=_cql2, metavar="JSON", help="A CQL2-JSON filter."),
-    click.option("--limit", type=click.IntRange(0), help="At most so many rows."),
-    click.option("--order", type=click.Choice(["canonical"]), help="Sorted by the contract's order."),
+    click.option("--where", callback=_cql2, metavar="JSON", help="A filter in CQL2-JSON."),
+    click.option("--limit", type=click.IntRange(0), help="At most this many rows."),
+    click.option("--order", type=click.Choice(["canonical"]), help="Sort by the contract's order."),
     click.option("--snapshot", type=click.IntRange(0), help="This snapshot instead of the newest."),
 )
 
 
 @click.command()
-@with_client
-@click.argument("repo", required=False)
-def ls(client: Client, repo: str | None) -> None:
-    """List the repos, or one repo's datasets: outputs first, then the raw tables, with their rows where known.
-
-    Example: flight-server ls django
-    """
-    if repo is None:
-        for name in client.repos():
-            click.echo(name)
-        return
-    for found in sorted(client.infos(repo), key=lambda each: _tag(each, "kind") == "raw"):
-        rows = "-" if found.rows is None else found.rows
-        click.echo(f"{found.dataset:<34} {rows:>12}  {_tag(found, 'kind'):<7} {_tag(found, 'layer')}")
-
-
-@click.command()
-@with_client
-@click.argument("repo")
-@click.argument("dataset")
+@with_client()
+@_DATASET
 def info(client: Client, repo: str, dataset: str) -> None:
-    """Show what a dataset is: columns, contract, lineage, snapshot.
+    """Show a dataset's columns, contract, lineage and snapshot.
 
     Example: flight-server info django callsite_qname_candidates
     """
@@ -76,11 +53,10 @@ def info(client: Client, repo: str, dataset: str) -> None:
 
 
 @click.command()
-@with_client
-@click.argument("repo")
-@click.argument("dataset")
-@options(*_NARROWING)
-@click.option("-o", "--output", metavar="FILE", help="FILE.parquet, .arrow or .csv; - is Arrow IPC to stdout.")
+@with_client()
+@_DATASET
+@_NARROWING
+@click.option("-o", "--output", metavar="FILE", help="FILE.parquet, .arrow or .csv; - writes Arrow IPC to stdout.")
 def get(client: Client, repo: str, dataset: str, output: str | None, **narrowing: Unpack[Narrowing]) -> None:
     """Read a dataset: as a table on the terminal, or into a file.
 
@@ -91,12 +67,13 @@ def get(client: Client, repo: str, dataset: str, output: str | None, **narrowing
 
 
 @click.command()
-@with_client
-@click.argument("repo")
-@click.argument("dataset")
-@options(*_NARROWING)
+@with_client()
+@_DATASET
+@_NARROWING
 def explain(client: Client, repo: str, dataset: str, **narrowing: Unpack[Narrowing]) -> None:
-    """Show what a read would do: its plan before and after the optimizer, and what it scans in each part.
+    """Show how a read would run, without running it.
+
+    Shown are the plan before and after the optimizer, and the scans of each part.
 
     Example: flight-server explain django callsite_qname_candidates --columns qname
     """

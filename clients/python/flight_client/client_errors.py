@@ -1,24 +1,26 @@
-"""What can go wrong at the client: a code that is stable and a message for people, never the transport's own text.
+"""Errors at the client: a stable code and a message for people, never the transport's own text.
 
-The server sends both as JSON in a Flight error's ``extra_info``. Where there is none (no server, a deadline that has
-passed, a server of another make) the code says what kind of failure it was.
+The server sends both as JSON in a Flight error's ``extra_info``. If there is none (no server answers, a deadline has
+passed, the server is of another make), the code says what kind of failure it was.
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 import pyarrow as pa
 from pyarrow import flight
 
+from arrowdsl.errors import DataError
 
-class FlightClientError(Exception):
+
+class FlightClientError(DataError):
     """A request that failed; ``code`` is stable, ``message`` says what was wrong and what is allowed."""
 
     def __init__(self, code: str, message: str) -> None:
-        super().__init__(code, message)
+        super().__init__(message)
+        self.args = (code, message)
         self.code = code
-        self.message = message
 
     def __str__(self) -> str:
         return f"{self.message} [{self.code}]"
@@ -30,6 +32,15 @@ class UnreachableError(FlightClientError):
 
 class StreamClosedError(FlightClientError):
     """A read from a stream or client that was closed; the code is ``closed``."""
+
+
+class ServerBusyError(FlightClientError):
+    """The server has no room for the stream; it asks for another try in ``retry_after`` seconds."""
+
+    def __init__(self, code: str, message: str, retry_after: float) -> None:
+        super().__init__(code, message)
+        self.args = (code, message, retry_after)
+        self.retry_after = retry_after
 
 
 _CODES: tuple[tuple[type[Exception], str], ...] = (
@@ -53,16 +64,23 @@ def closed(what: str) -> StreamClosedError:
 
 @contextmanager
 def translated(uri: str) -> Iterator[None]:
-    """Raise what Arrow and Flight raise within as a FlightClientError."""
+    """Raise the errors of Arrow and Flight in the block as FlightClientErrors."""
     try:
         yield
     except (pa.ArrowException, flight.FlightError, OSError) as error:  # Arrow's IOError is Python's OSError
-        # "from None": the transport's error carries its debug context, which says nothing to the caller
+        # "from None": the transport's error carries its debug context, which means nothing to the caller
         raise _client_error(error, uri) from None
+
+
+def says_busy(error: flight.FlightError) -> bool:
+    """Whether the error is the answer of a server that has no room, and not a failure to reach one."""
+    return "retry_after" in _server_error(error)
 
 
 def _client_error(error: Exception, uri: str) -> FlightClientError:
     match _server_error(error):
+        case {"code": str(code), "message": str(message), "retry_after": int() | float() as seconds}:
+            return ServerBusyError(code, message, float(seconds))
         case {"code": str(code), "message": str(message)}:
             return FlightClientError(code, message)
     if isinstance(error, flight.FlightUnavailableError):
@@ -71,11 +89,13 @@ def _client_error(error: Exception, uri: str) -> FlightClientError:
     return FlightClientError(code, _without_debug_context(str(error)))
 
 
-def _server_error(error: Exception) -> object:
+def _server_error(error: Exception) -> Mapping[str, object]:
+    """The JSON object that one of our servers sends with an error; empty if there is none."""
     try:
-        return json.loads(getattr(error, "extra_info", b"") or b"null")
+        document = json.loads(getattr(error, "extra_info", b"") or b"{}")
     except ValueError:
-        return None
+        return {}
+    return document if isinstance(document, dict) else {}
 
 
 def _without_debug_context(text: str) -> str:

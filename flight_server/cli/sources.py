@@ -1,8 +1,10 @@
-"""Ingest as the command line shows it: a progress bar on a terminal, and a line that says what was done."""
+"""Ingesting a folder on the command line: its options, a progress bar on a terminal, and a line on the result."""
 
 import re
 import sys
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import wraps
 from pathlib import Path
@@ -12,7 +14,7 @@ import click
 from flight_client import Client
 from flight_client.extract import DEFAULT_LAYERS, LAYERS, NotAFolderError
 from flight_client.extract.layers import known_layers
-from flight_client.ingest import Ingested, Source, ingest_source
+from flight_client.ingest import Ingested, SourceFolder, ingest_source
 from flight_server.cli.session import Command, options
 
 
@@ -35,22 +37,22 @@ _SOURCE = (
         type=Layers(),
         default=",".join(DEFAULT_LAYERS),
         show_default=True,
-        help=f"What is extracted of each file, of {', '.join(LAYERS)}.",
+        help=f"The layers to extract, of {', '.join(LAYERS)}.",
     ),
     click.option(
-        "--include", multiple=True, metavar="GLOB", help="Only what this matches, as in .gitignore; repeatable."
+        "--include", multiple=True, metavar="GLOB", help="Only files that match, as in .gitignore; repeatable."
     ),
     click.option(
         "--exclude",
         multiple=True,
         metavar="GLOB",
-        help="Nothing that this matches; !GLOB takes back in what is otherwise left out; repeatable.",
+        help="No files that match; !GLOB includes files that are otherwise left out; repeatable.",
     ),
 )
 
 
 def with_source(command: Command) -> Command:
-    """A command that is given a Source, and the arguments and options that say which."""
+    """A command that is given a SourceFolder, and the argument and options for it."""
 
     @options(*_SOURCE)
     @wraps(command)
@@ -63,15 +65,14 @@ def with_source(command: Command) -> Command:
         exclude: tuple[str, ...],
         **others: object,
     ) -> None:
-        source = Source(path, repo or repo_name(path), layers, include, exclude, jobs)
-        command(source=source, **others)
+        command(source=SourceFolder(path, repo or repo_name(path), layers, include, exclude, jobs), **others)
 
     return run
 
 
 @dataclass(frozen=True)
 class Done:
-    """What an ingest did, and how long it took; as a string, a line for people."""
+    """The result of an ingest, and how long it took; as a string, a line for people."""
 
     ingested: Ingested
     seconds: float
@@ -92,22 +93,29 @@ class Done:
         )
 
 
-def ingest_with_progress(client: Client, source: Source) -> Done:
-    """Bring a repo up to date with a folder; on a terminal a bar shows how far it is."""
+def ingest_with_progress(client: Client, source: SourceFolder) -> Done:
+    """Bring a repo up to date with a folder; on a terminal a bar shows the progress."""
     started = time.monotonic()
+    with progress_bar("extracting") as show:
+        result = ingest_source(client, source, show)
+    return Done(result, time.monotonic() - started)
+
+
+@contextmanager
+def progress_bar(label: str) -> Iterator[Callable[[int, int], None]]:
+    """A bar on a terminal, as a function of the number of things done and of those in all."""
     hidden = not (sys.stdout.isatty() and sys.stderr.isatty())
-    with click.progressbar(length=1, label="extracting", file=sys.stderr, hidden=hidden) as bar:
+    with click.progressbar(length=1, label=label, file=sys.stderr, hidden=hidden) as bar:
 
         def show(done: int, total: int) -> None:
             bar.length = max(total, 1)
             bar.update(done - bar.pos)
 
-        result = ingest_source(client, source, show)
-    return Done(result, time.monotonic() - started)
+        yield show
 
 
 def repo_name(path: Path) -> str:
-    """A repo's name from its folder's: characters that names can't have become ``-``."""
+    """A repo's name from its folder's; characters that names can't have become ``-``."""
     folder = path.resolve()
     if not folder.is_dir():
         raise NotAFolderError(f"{path} is not a folder")

@@ -1,4 +1,4 @@
-"""Files of tables as the command line reads and writes them: Parquet, Arrow IPC and CSV, by their suffix."""
+"""Tables in files and on stdout: Parquet, Arrow IPC and CSV, by the file name's suffix."""
 
 import json
 import sys
@@ -23,7 +23,7 @@ from flight_server.storage.parquet_file import RowGroupWriter
 
 @contextmanager
 def read_file(path: Path, schema: pa.Schema) -> Iterator[pa.RecordBatchReader]:
-    """The rows of a file, streamed; raises a usage error for a file that is no table.
+    """The rows of a file, streamed; raises a usage error for a file that is not a table.
 
     Only CSV needs the ``schema``: its types are not guessed from the text.
     """
@@ -36,9 +36,9 @@ def read_file(path: Path, schema: pa.Schema) -> Iterator[pa.RecordBatchReader]:
 
 
 def write_rows(reader: FlightReader, output: str | None) -> None:
-    """Write the rows where ``--output`` says: a file, or for ``-`` stdout as Arrow IPC.
+    """Write the rows to the file ``output``, or for ``-`` to stdout as Arrow IPC.
 
-    Without it they are a table for people on a terminal, and CSV into a pipe.
+    Without a file they are printed as a table on a terminal, and written as CSV into a pipe.
     """
     match output:
         case None if sys.stdout.isatty():
@@ -46,7 +46,7 @@ def write_rows(reader: FlightReader, output: str | None) -> None:
         case None:
             _write_csv(reader, sys.stdout.buffer)
         case "-" if sys.stdout.isatty():
-            raise click.UsageError("Arrow IPC is not for a terminal; leave --output out to see a table")
+            raise click.UsageError("Arrow IPC is not for a terminal; without --output the rows are shown as a table")
         case "-":
             with ipc.new_stream(sys.stdout.buffer, reader.schema) as writer:
                 for batch in reader:
@@ -94,7 +94,7 @@ def _open_ipc(path: Path, _schema: pa.Schema) -> Iterator[pa.RecordBatchReader]:
 
 @contextmanager
 def _open_csv(path: Path, schema: pa.Schema) -> Iterator[pa.RecordBatchReader]:
-    """Lists, structs and maps are read from JSON and bytes from base64, as ``_write_csv`` spells them."""
+    """Lists, structs and maps are read from JSON and bytes from base64, as ``_write_csv`` writes them."""
     with csv.open_csv(path) as probe:
         names = probe.schema.names
     options = csv.ConvertOptions(
@@ -106,7 +106,7 @@ def _open_csv(path: Path, schema: pa.Schema) -> Iterator[pa.RecordBatchReader]:
     types = {name: schema.field(name).type for name in names if name in schema.names}
     with csv.open_csv(path, convert_options=options) as reader:
         batches = (
-            pa.RecordBatch.from_arrays(list(map(_out_of_csv, batch.columns, map(types.get, names))), names)
+            pa.RecordBatch.from_arrays(list(map(_from_csv, batch.columns, map(types.get, names))), names)
             for batch in reader
         )
         yield pa.RecordBatchReader.from_batches(
@@ -127,7 +127,7 @@ def _write_csv(reader: FlightReader, sink: Path | BinaryIO) -> None:
     schema = pa.schema([(column.name, _flat(column.type)) for column in reader.schema])
     with csv.CSVWriter(sink, schema) as writer:
         for batch in reader:
-            writer.write_batch(pa.RecordBatch.from_arrays([_in_csv(column) for column in batch.columns], schema=schema))
+            writer.write_batch(pa.RecordBatch.from_arrays([_to_csv(column) for column in batch.columns], schema=schema))
 
 
 def _flat(data_type: pa.DataType) -> pa.DataType:
@@ -136,14 +136,14 @@ def _flat(data_type: pa.DataType) -> pa.DataType:
     return pa.string() if pa.types.is_nested(data_type) or pa.types.is_binary(data_type) else data_type
 
 
-def _in_csv(column: pa.Array) -> pa.Array:
-    """The column as CSV can hold it: lists, structs and maps become JSON, bytes become base64."""
+def _to_csv(column: pa.Array) -> pa.Array:
+    """The column for CSV: lists, structs and maps as JSON, bytes as base64."""
     if pa.types.is_nested(column.type) or pa.types.is_binary(column.type):
-        return pa.array([None if value is None else _spelled(value) for value in column.to_pylist()], pa.string())
+        return pa.array([None if value is None else _cell(value) for value in column.to_pylist()], pa.string())
     return column.cast(_flat(column.type))
 
 
-def _out_of_csv(column: pa.Array, wanted: pa.DataType | None) -> pa.Array:
+def _from_csv(column: pa.Array, wanted: pa.DataType | None) -> pa.Array:
     if wanted is not None and pa.types.is_nested(wanted):
         return pa.array([None if text is None else json.loads(text) for text in column.to_pylist()], wanted)
     if wanted is not None and pa.types.is_binary(wanted):
@@ -151,7 +151,7 @@ def _out_of_csv(column: pa.Array, wanted: pa.DataType | None) -> pa.Array:
     return column
 
 
-def _spelled(value: object) -> str:
+def _cell(value: object) -> str:
     return b64encode(value).decode() if isinstance(value, bytes) else json.dumps(value, ensure_ascii=False)
 
 

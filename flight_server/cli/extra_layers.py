@@ -1,0 +1,178 @@
+"""The layers that ``ingest`` adds on request: ``--scip`` from an index file, ``--runtime`` by importing modules."""
+
+import importlib
+import importlib.util
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import wraps
+from pathlib import Path
+
+import click
+
+from flight_client import Client
+from flight_client.extract import MissingExtraError
+from flight_client.ingest import SourceFolder
+from flight_client.runtime import SECONDS, inspect_modules, put_inspection
+from flight_server.cli.session import Command, options
+from flight_server.cli.sources import progress_bar
+from flight_server.cli.table import one_line
+
+_SCIP = "flight_client.scip"  # imports the protobuf library, which only the extra installs
+
+
+class Modules(click.ParamType[tuple[str, ...]]):
+    """Modules by dotted name, commas between them."""
+
+    name = "modules"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, ...]:
+        """The names, each once."""
+        if isinstance(value, tuple):
+            return value
+        names = tuple(dict.fromkeys(name.strip() for name in str(value).split(",")))
+        for name in names:
+            if not all(step.isidentifier() for step in name.split(".")):
+                self.fail(f"{name!r} is not a module's name", param, ctx)
+        return names
+
+
+class FolderPair(click.ParamType[tuple[str, str]]):
+    """``OLD=NEW``."""
+
+    name = "prefix"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, str]:
+        """Both folders."""
+        if isinstance(value, tuple):
+            return value
+        old, equals, new = str(value).partition("=")
+        if not equals:
+            self.fail(f"{value!r} is not OLD=NEW", param, ctx)
+        return old, new
+
+
+def _installed(_context: click.Context, _option: click.Parameter, value: Path | None) -> Path | None:
+    """Raises MissingExtraError before any work is done."""
+    if value is not None and (
+        importlib.util.find_spec("google") is None or importlib.util.find_spec("google.protobuf") is None
+    ):
+        raise MissingExtraError("--scip needs protobuf: pip install 'flight-server[scip]'")
+    return value
+
+
+_OPTIONS = (
+    click.option(
+        "--scip",
+        "index",
+        type=click.Path(path_type=Path, dir_okay=False, exists=True),
+        callback=_installed,
+        help="Put this SCIP index of the folder as well; it replaces the last one.",
+    ),
+    click.option(
+        "--scip-prefix",
+        "prefix",
+        type=FolderPair(),
+        metavar="OLD=NEW",
+        help="The index's folder OLD is the repo's folder NEW; either may be empty.",
+    ),
+    click.option(
+        "--runtime",
+        "modules",
+        type=Modules(),
+        default=(),
+        metavar="MODULE,…",
+        help="Import these modules of the folder, which runs their code, and put a description of their objects.",
+    ),
+    click.option(
+        "--runtime-python",
+        "python",
+        metavar="PYTHON",
+        help="The interpreter that imports them, 3.11 or newer.  [default: this one]",
+    ),
+    click.option(
+        "--runtime-timeout",
+        "seconds",
+        type=click.FloatRange(min=0, min_open=True),
+        metavar="SECONDS",
+        help=f"The time for each of them.  [default: {SECONDS:g}]",
+    ),
+)
+
+
+@dataclass(frozen=True)
+class ExtraLayers:
+    """The values of the options; null or empty if an option was not given."""
+
+    index: Path | None
+    prefix: tuple[str, str] | None
+    modules: tuple[str, ...]
+    python: str | None
+    seconds: float | None
+
+    def check(self) -> None:
+        """Raise a usage error for an option that would have no effect."""
+        if self.prefix is not None and self.index is None:
+            raise click.UsageError("--scip-prefix needs --scip")
+        for option, value in (("--runtime-python", self.python), ("--runtime-timeout", self.seconds)):
+            if value is not None and not self.modules:
+                raise click.UsageError(f"{option} needs --runtime")
+
+
+def with_extras(command: Command) -> Command:
+    """A command that is given ExtraLayers, and the options for them."""
+
+    @options(*_OPTIONS)
+    @wraps(command)
+    def run(
+        index: Path | None,
+        prefix: tuple[str, str] | None,
+        modules: tuple[str, ...],
+        python: str | None,
+        seconds: float | None,
+        **others: object,
+    ) -> None:
+        extras = ExtraLayers(index, prefix, modules, python, seconds)
+        extras.check()
+        command(extras=extras, **others)
+
+    return run
+
+
+def put_extras(client: Client, source: SourceFolder, extras: ExtraLayers) -> None:
+    """Put the layers that were asked for, and print a line on each; on a terminal a bar shows the progress."""
+    if extras.index is not None:
+        click.echo(_put_index(client, source.repo, extras.index, extras.prefix or ("", "")))
+    if extras.modules:
+        listed = ", ".join(extras.modules)
+        click.echo(f"warning: --runtime imports modules, and so runs their code: {listed}", err=True)
+        click.echo(_inspect_and_put(client, source, extras))
+
+
+def _put_index(client: Client, repo: str, index: Path, prefix: tuple[str, str]) -> str:
+    scip = importlib.import_module(_SCIP)
+    with progress_bar("reading the index") as show:
+        done = scip.put_index(client, index, repo=repo, prefix=scip.PathPrefix(*prefix), progress=show)
+    line = f"{repo}: {done.documents} documents of the SCIP index, {sum(done.rows.values())} rows put"
+    if done.unmatched:
+        line += f", {done.unmatched} of files that the repo does not have"
+    if done.left_out:
+        line += f", {done.left_out} documents outside left out"
+    return f"{line}; snapshot {done.snapshot}"
+
+
+def _inspect_and_put(client: Client, source: SourceFolder, extras: ExtraLayers) -> str:
+    python, seconds, modules = extras.python or sys.executable, extras.seconds or SECONDS, extras.modules
+    found = inspect_modules(source.root, modules, python=python, seconds=seconds)
+    _print_problems("failed", found.errors)
+    _print_problems("incomplete", found.notes)
+    done = put_inspection(client, source.repo, found)
+    return (
+        f"{source.repo}: {len(modules) - len(found.errors)} of {len(modules)} modules inspected,"
+        f" {sum(done.rows.values())} rows put; snapshot {done.snapshot}"
+    )
+
+
+def _print_problems(outcome: str, messages: Mapping[str, str]) -> None:
+    for module, message in messages.items():
+        click.echo(f"{outcome}: {module}: {one_line(message)}", err=True)

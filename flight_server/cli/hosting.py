@@ -1,0 +1,173 @@
+"""A server in this process: opened over a store folder, bounded by options, and stopped in good order."""
+
+import os
+import re
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial, wraps
+from pathlib import Path
+
+import click
+
+from flight_server.cli.exits import EXPECTED, report
+from flight_server.cli.session import DEFAULT_PORT, Command, options
+from flight_server.pipeline.driver import load_pipeline
+from flight_server.rpc.server import FlightServer
+from flight_server.serving.limits import Limits
+from flight_server.serving.service import CAPACITY, Capacity, Service
+from flight_server.storage.artifacts import DEFAULT_BYTES
+from flight_server.storage.store import Store
+
+OpenServer = Callable[[], FlightServer]
+_UNITS = {"": 1, "K": 1024, "M": 1024**2, "G": 1024**3, "T": 1024**4}
+_SIZE = re.compile(r"(\d+) *([KMGT]?)(?:I?B)?", re.IGNORECASE)
+_DEFAULTS = Limits()
+
+
+def default_store() -> Path:
+    """The folder for a user's data by the platform's convention (on Linux the XDG base directory specification)."""
+    if sys.platform == "darwin":
+        return Path.home() / "Library" / "Application Support" / "flight-server"
+    return Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share") / "flight-server"
+
+
+def open_server(
+    store: Path | None,
+    host: str = "127.0.0.1",
+    port: int = 0,
+    advertised: Sequence[str] = (),
+    capacity: Capacity = CAPACITY,
+) -> FlightServer:
+    """A server over a store folder (by default the user's own); it answers calls from now on."""
+    service = Service(Store(store or default_store()), load_pipeline(), capacity)
+    return FlightServer(service, host, port, advertised)
+
+
+@contextmanager
+def serving(server: FlightServer) -> Iterator[None]:
+    """Serve while the block runs, then stop in good order.
+
+    A client that neither reads nor goes away would keep the process from ending: then the process ends here.
+    """
+    try:
+        yield
+    except BaseException as error:
+        if not server.stop() and isinstance(error, EXPECTED):
+            _leave(report(error))
+        raise
+    if not server.stop():
+        _leave(0)
+
+
+def _leave(code: int) -> None:
+    sys.stdout.flush()
+    os._exit(code)
+
+
+class Size(click.ParamType[int]):
+    """A number of bytes: 500M, 8GiB."""
+
+    name = "size"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """The bytes; units are powers of 1024."""
+        if isinstance(value, int):
+            return value
+        found = _SIZE.fullmatch(str(value).strip())
+        if found is None:
+            self.fail(f"{value!r} is not a size; allowed: a whole number of bytes, or of K, M, G, T", param, ctx)
+        return int(found[1]) * _UNITS[found[2].upper()]
+
+
+def size_text(size: int) -> str:
+    """A size in the largest unit that divides it.
+
+    >>> size_text(8 * 1024**3)
+    '8G'
+    """
+    unit, factor = max((each for each in _UNITS.items() if size % each[1] == 0), key=lambda each: each[1])
+    return f"{size // factor}{unit}"
+
+
+_SERVING = (
+    click.option(
+        "--store",
+        type=click.Path(path_type=Path, file_okay=False),
+        help="The store's folder.  [default: the user's data folder]",
+    ),
+    click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on."),
+    click.option(
+        "--port", default=DEFAULT_PORT, show_default=True, type=click.IntRange(0, 65535), help="0: any free port."
+    ),
+    click.option(
+        "--advertise",
+        multiple=True,
+        metavar="URI",
+        help="Another server over the same store, which readers are sent to as well; repeatable.",
+    ),
+    click.option(
+        "--cache-size",
+        type=Size(),
+        default=size_text(DEFAULT_BYTES),
+        show_default=True,
+        help="Room on disk for cached results; 0: no cache.",
+    ),
+    click.option(
+        "--memory",
+        type=Size(),
+        default=size_text(_DEFAULTS.memory),
+        show_default=True,
+        help="About how much memory all streams together may take; further streams wait.",
+    ),
+    click.option(
+        "--max-streams",
+        type=click.IntRange(1),
+        default=_DEFAULTS.streams,
+        show_default=True,
+        help="Streams that run at once; further streams wait.",
+    ),
+    click.option(
+        "--max-waiting",
+        type=click.IntRange(0),
+        default=_DEFAULTS.waiting,
+        show_default=True,
+        help="Streams that may wait; further streams are refused.",
+    ),
+    click.option(
+        "--max-wait",
+        type=click.FloatRange(0),
+        default=_DEFAULTS.wait_seconds,
+        show_default=True,
+        help="Seconds that a stream waits before it is refused.",
+    ),
+    click.option(
+        "--query-timeout",
+        type=click.FloatRange(0, min_open=True),
+        help="Seconds that a stream may run.  [default: no limit]",
+    ),
+)
+
+
+def with_server(command: Command) -> Command:
+    """A command that is given a function that opens its server, and the options for that server."""
+
+    @options(*_SERVING)
+    @wraps(command)
+    def run(
+        store: Path | None,
+        host: str,
+        port: int,
+        advertise: tuple[str, ...],
+        cache_size: int,
+        memory: int,
+        max_streams: int,
+        max_waiting: int,
+        max_wait: float,
+        query_timeout: float | None,
+        **others: object,
+    ) -> None:
+        capacity = Capacity(Limits(max_streams, max_waiting, max_wait, memory, query_timeout), cache_size)
+        command(server=partial(open_server, store, host, port, advertise, capacity), **others)
+
+    return run
