@@ -4,18 +4,19 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 
-from flight_client.expressions import Call, ExpressionTree, Field, Literal, UnreadableExpressionError
+from arrowdsl.compute.expr import Column, Literal
+from flight_client.expressions import EngineCall, ExpressionTree, UnreadableExpressionError
 
 x, s = pc.field("x"), pc.field("s")
 
 
 def shape(node):
     match node:
-        case Field(name):
+        case Column(name):
             return name
         case Literal(value):
-            return value.as_py()
-        case Call(function, arguments):
+            return value
+        case EngineCall(function, arguments):
             return (function, *map(shape, arguments))
 
 
@@ -51,15 +52,25 @@ def test_any_column_name_is_read(name):
 def test_each_conjunct_is_an_expression_of_its_own():
     first, second, third = x > 3, s.isin(["a", "b"]), (x < 9) | (s == "c")
     tree = ExpressionTree(first & second & third)
-    conjuncts = list(tree.conjuncts())
-    for conjunct, expected in zip(conjuncts, [first, second, third], strict=True):
-        assert tree.expression(conjunct).equals(expected)
-    assert [tree.columns(each) for each in conjuncts] == [{"x"}, {"s"}, {"x", "s"}]
+    spans = [span for _, span in tree.conjuncts()]
+    for span, expected in zip(spans, [first, second, third], strict=True):
+        assert tree.expression(span).equals(expected)
+    assert [tree.columns(span) for span in spans] == [{"x"}, {"s"}, {"x", "s"}]
 
 
 def test_a_cast_of_a_literal_is_a_constant():
     tree = ExpressionTree(x == pc.scalar(3).cast(pa.int8()))
-    assert tree.constant(tree.root.arguments[1]) == pa.scalar(3, pa.int8())
+    assert tree.constant(tree.root.arguments[1]) == Literal(3, pa.int8())
+
+
+def test_a_bare_column_is_a_conjunct_like_any_other():
+    tree = ExpressionTree(pc.field("b") & ~pc.field("c") & pc.field("d"))
+    assert [str(tree.expression(span)) for _, span in tree.conjuncts()] == ["b", "invert(c)", "d"]
+
+
+def test_a_constant_of_another_kind_has_no_value():
+    tree = ExpressionTree(x > pa.scalar(3, pa.timestamp("us")))
+    assert tree.constant(tree.root.arguments[1]) is None
 
 
 def test_a_cast_that_fails_is_none():

@@ -2,11 +2,11 @@
 
 Expressions have no visitor, but their pickled form is an Arrow IPC file that spells the tree in prefix order with the
 names of columns and functions: the schema's metadata is the list of ``("call", "equal")``, ``("field_ref", "x")``,
-``("literal", "0")``, …, ``("end", "equal")``, and the one batch holds the literals and options by position. A node
-remembers which stretch of that list it is, so any subtree is written back as an Expression of its own.
+``("literal", "0")``, …, ``("end", "equal")``, and the one batch holds the literals and options by position. A call
+remembers which stretch of that list it is, so any subtree can be written back as an Expression.
 
-The form belongs to a pyarrow version. What can't be read raises ``UnreadableExpressionError``, and the caller filters
-without looking inside.
+The form belongs to a pyarrow version. If it can't be read, ``UnreadableExpressionError`` is raised, and the caller
+filters without looking inside.
 """
 
 import ctypes
@@ -17,53 +17,34 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.dataset as ds
 
+from arrowdsl.compute.expr import Column, Literal
+
+Span = tuple[int, int]
+
 
 class UnreadableExpressionError(Exception):
     """The pickled form is not one that this module knows."""
 
 
-Span = tuple[int, int]
-
-
 @dataclass(frozen=True)
-class Field:
-    """A column, by name."""
+class EngineCall:
+    """One of Arrow's compute functions applied to arguments.
 
-    name: str
-    span: Span
-
-
-@dataclass(frozen=True)
-class Literal:
-    """A constant, with its Arrow type."""
-
-    value: pa.Scalar
-    span: Span
-
-
-@dataclass(frozen=True)
-class Call:
-    """A compute function applied to arguments; ``options`` is a struct scalar, null where it has none."""
+    ``options`` is a struct scalar, null if the function has none. A constant that is neither a boolean, a number nor a
+    text is a call of ``constant`` without arguments.
+    """
 
     function: str
-    arguments: tuple["Node", ...]
+    arguments: tuple["EngineNode", ...]
     options: pa.Scalar | None
     span: Span
 
 
-Node = Field | Literal | Call
-
-
-@dataclass
-class _OpenCall:
-    function: str
-    start: int
-    arguments: list[Node]
-    options: pa.Scalar | None = None
+EngineNode = Column | Literal | EngineCall
 
 
 class ExpressionTree:
-    """An Expression's nodes. Raises UnreadableExpressionError when its pickled form can't be read."""
+    """An Expression's nodes. Raises UnreadableExpressionError if its pickled form can't be read."""
 
     def __init__(self, expression: pc.Expression) -> None:
         try:
@@ -73,44 +54,68 @@ class ExpressionTree:
             self.root = _parse(self._spelling, self._constants)
         except (pa.ArrowException, ValueError, LookupError, TypeError) as error:
             raise UnreadableExpressionError(str(error)) from error
+        self.span: Span = (0, len(self._spelling))
 
-    def expression(self, node: Node) -> pc.Expression:
-        """The subtree as an Expression."""
-        start, end = node.span
+    def expression(self, span: Span) -> pc.Expression:
+        """The subtree at ``span`` as an Expression."""
+        start, end = span
         batch = self._constants.replace_schema_metadata(pa.KeyValueMetadata(self._spelling[start:end]))
         sink = pa.BufferOutputStream()
         with pa.ipc.new_file(sink, batch.schema) as writer:
             writer.write_batch(batch)
         return self._rebuild(sink.getvalue())
 
-    def columns(self, node: Node) -> frozenset[str]:
-        """The names of the columns that the subtree reads."""
-        start, end = node.span
+    def columns(self, span: Span) -> frozenset[str]:
+        """The names of the columns that the subtree at ``span`` reads."""
+        start, end = span
         return frozenset(value for key, value in self._spelling[start:end] if key == "field_ref")
 
-    def conjuncts(self) -> Iterator[Node]:
-        """The terms whose ``and`` the expression is, from left to right."""
-        pending = [self.root]
+    def conjuncts(self) -> Iterator[tuple[EngineNode, Span]]:
+        """The terms whose ``and`` the expression is, from left to right, each with its span."""
+        pending: list[tuple[EngineNode, Span]] = [(self.root, self.span)]
         while pending:
             match pending.pop():
-                case Call("and_kleene", arguments):
-                    pending.extend(reversed(arguments))
-                case node:
-                    yield node
+                case EngineCall("and_kleene") as call, _:
+                    pending.extend(reversed(_placed(call)))
+                case conjunct:
+                    yield conjunct
 
-    def constant(self, node: Node) -> pa.Scalar | None:
-        """The value of a literal, or of a cast of one that can be made; null for any other node."""
+    def constant(self, node: EngineNode) -> Literal | None:
+        """The value of a literal, or of a cast of one that succeeds; None for any other node."""
         match node:
-            case Literal(value):
-                return value
-            case Call("cast", (Literal(),)):
+            case Literal():
+                return node
+            case EngineCall("cast", (Literal(),)):
                 one_row = ds.InMemoryDataset(pa.record_batch({"": [None]}))
                 try:
-                    return one_row.to_table(columns={"": self.expression(node)}, use_threads=False)[0][0]
+                    cast = one_row.to_table(columns={"": self.expression(node.span)}, use_threads=False)[0][0]
                 except pa.ArrowException:
                     return None
+                return Literal(cast.as_py(), cast.type) if _is_plain(cast.type) else None
             case _:
                 return None
+
+
+def is_text(data_type: pa.DataType) -> bool:
+    """Whether the values are texts, dictionary encoded or not."""
+    if pa.types.is_dictionary(data_type):
+        data_type = data_type.value_type
+    return bool(data_type in {pa.string(), pa.large_string(), pa.string_view()})
+
+
+def _is_plain(data_type: pa.DataType) -> bool:
+    kinds = (pa.types.is_boolean, pa.types.is_integer, pa.types.is_float32, pa.types.is_float64, pa.types.is_null)
+    return is_text(data_type) or any(kind(data_type) for kind in kinds)
+
+
+def _placed(call: EngineCall) -> list[tuple[EngineNode, Span]]:
+    """The arguments of a call, each with its span: they follow the call's own entry one after another."""
+    placed, start = [], call.span[0] + 1
+    for argument in call.arguments:
+        span = argument.span if isinstance(argument, EngineCall) else (start, start + 1)
+        placed.append((argument, span))
+        start = span[1]
+    return placed
 
 
 def _pickled(expression: pc.Expression) -> tuple[Callable[[pa.Buffer], pc.Expression], tuple[pa.Buffer]]:
@@ -118,23 +123,33 @@ def _pickled(expression: pc.Expression) -> tuple[Callable[[pa.Buffer], pc.Expres
     return rebuild, arguments
 
 
-def _parse(spelling: list[tuple[str, str]], constants: pa.RecordBatch) -> Node:
+@dataclass
+class _OpenCall:
+    function: str
+    start: int
+    arguments: list[EngineNode]
+    options: pa.Scalar | None = None
+
+
+def _parse(spelling: list[tuple[str, str]], constants: pa.RecordBatch) -> EngineNode:
     outermost = _OpenCall("", 0, [])
     open_calls = [outermost]
     for position, (key, value) in enumerate(spelling):
-        span = (position, position + 1)
         match key:
             case "field_ref":
-                open_calls[-1].arguments.append(Field(value, span))
+                open_calls[-1].arguments.append(Column(value))
             case "literal":
-                open_calls[-1].arguments.append(Literal(constants.column(int(value))[0], span))
+                scalar = constants.column(int(value))[0]
+                is_plain = _is_plain(scalar.type)
+                other = EngineCall("constant", (), None, (position, position + 1))
+                open_calls[-1].arguments.append(Literal(scalar.as_py(), scalar.type) if is_plain else other)
             case "options":
                 open_calls[-1].options = constants.column(int(value))[0]
             case "call":
                 open_calls.append(_OpenCall(value, position, []))
             case "end" if open_calls[-1].function == value:
                 call = open_calls.pop()
-                node = Call(value, tuple(call.arguments), call.options, (call.start, position + 1))
+                node = EngineCall(value, tuple(call.arguments), call.options, (call.start, position + 1))
                 open_calls[-1].arguments.append(node)
             case _:
                 raise ValueError(f"{key} {value!r} is not understood")

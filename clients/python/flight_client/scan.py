@@ -161,7 +161,7 @@ def _columns_of(expressions: Iterable[pc.Expression]) -> frozenset[str] | None:
             tree = ExpressionTree(expression)
         except UnreadableExpressionError:
             return None
-        names |= tree.columns(tree.root)
+        names |= tree.columns(tree.span)
     return names
 
 
