@@ -1,36 +1,69 @@
-"""What a contract of one table can't say: that the ends of edges are nodes."""
+"""Checks that the contract of one table can't express: every end of an edge must be a node.
 
-from hamilton.function_modifiers import tag
+Each part looks among its own nodes first; only the ends that it lacks, its open ends, are looked up in the other parts.
+"""
 
-from arrowdsl.plan.nodes import Plan, Scope
-from flight_server.normalize import closure
+from arrowdsl.compute.expr import Literal, col, concat
+from arrowdsl.plan.nodes import Aggregate, Plan, Scope, Union
+from flight_server.pipeline.relational import join, output, relation
+
+_END = ("node_id", "column", "edge_kind")
 
 
-@tag(layer="checks", kind="intermediate", scope=Scope.PART)
+@relation("checks", Scope.PART, "cpg_build")
 def open_ends_of_parts(cpg_edges_of_parts: Plan, cpg_nodes_of_parts: Plan) -> Plan:
-    """Ends of one part's edges that are not among its nodes."""
-    return closure.open_ends(cpg_edges_of_parts, cpg_nodes_of_parts)
+    """The ends of one part's edges that are not among its nodes.
+
+    node_id, column, edge_kind, rows (how many edges have the end).
+    """
+    return _open_ends(cpg_edges_of_parts, cpg_nodes_of_parts)
 
 
-@tag(layer="checks", kind="intermediate", scope=Scope.REPO)
+@relation("checks", Scope.REPO, "cpg_build")
 def open_ends(open_ends_of_parts: Plan, cpg_edges_of_repo: Plan, cpg_nodes_of_repo: Plan) -> Plan:
-    """Ends of edges that are not among the nodes of the same part."""
-    return closure.all_open_ends(open_ends_of_parts, closure.open_ends(cpg_edges_of_repo, cpg_nodes_of_repo))
+    """The ends of edges that are not among the nodes of the same part, each once.
+
+    node_id, column, edge_kind, rows.
+    """
+    columns = (*_END, "rows")
+    of_repo = _open_ends(cpg_edges_of_repo, cpg_nodes_of_repo)
+    both = Union((open_ends_of_parts.select(*columns), of_repo.select(*columns)))
+    return Aggregate(both, _END, (("rows", "sum", "rows"),))
 
 
-@tag(layer="checks", kind="intermediate", scope=Scope.PART)
+@relation("checks", Scope.PART, "cpg_build")
 def found_ends_of_parts(cpg_nodes_of_parts: Plan, open_ends: Plan) -> Plan:
-    """One part's nodes that are ends of other parts' edges."""
-    return closure.found_ends(cpg_nodes_of_parts, open_ends)
+    """One part's nodes that are ends of other parts' edges.
+
+    node_id.
+    """
+    return join(cpg_nodes_of_parts, open_ends, "node_id", keep="node_id", kind="left semi")
 
 
-@tag(layer="checks", kind="intermediate", scope=Scope.REPO)
+@relation("checks", Scope.REPO, "cpg_build")
 def found_ends(found_ends_of_parts: Plan, cpg_nodes_of_repo: Plan, open_ends: Plan) -> Plan:
-    """The open ends that are nodes somewhere."""
-    return closure.all_found(found_ends_of_parts, closure.found_ends(cpg_nodes_of_repo, open_ends))
+    """The open ends that are nodes of another part or of the repo.
+
+    node_id.
+    """
+    of_repo = join(cpg_nodes_of_repo, open_ends, "node_id", keep="node_id", kind="left semi")
+    return Union((found_ends_of_parts.select("node_id"), of_repo.select("node_id")))
 
 
-@tag(layer="checks", kind="output", scope=Scope.REPO, dataset="violations", checked="cpg_edges")
+@output("checks", Scope.REPO, "cpg_build", dataset="violations", checked="cpg_edges")
 def dangling_edges(open_ends: Plan, found_ends: Plan) -> Plan:
     """The ends of edges that are no node."""
-    return closure.dangling_edges(open_ends, found_ends)
+    lost = join(open_ends, found_ends, "node_id", keep=f"{' '.join(_END)} rows", kind="left anti")
+    return lost.select(
+        *("column", "rows"),
+        row_key=col("node_id"),
+        check=Literal("dangling_edge"),
+        detail=concat("an end of edges of kind ", col("edge_kind"), " is no node"),
+    )
+
+
+def _open_ends(edges: Plan, nodes: Plan) -> Plan:
+    columns = ("src_node_id", "dst_node_id")
+    ends = Union(tuple(edges.select("edge_kind", node_id=col(name), column=Literal(name)) for name in columns))
+    counted = Aggregate(ends, _END, (("edge_kind", "count", "rows"),))
+    return join(counted, nodes, "node_id", keep=f"{' '.join(_END)} rows", kind="left anti")

@@ -1,4 +1,4 @@
-"""Runs the Hamilton graph once and keeps what requests need of it: each output's plans, lineage and tags."""
+"""Runs the Hamilton graph once, and gives each output's plans, lineage and tags to the requests."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -13,18 +13,19 @@ from arrowdsl.plan.nodes import Plan, Ref, Scope, Union, in_scan_order, sorted_b
 from arrowdsl.schema.schema import TableSpec
 from flight_client.contracts.raw import RAW_TABLES
 from flight_client.contracts.tables import TABLES
-from flight_server.pipeline import call_graph, checks, cpg_build, extraction, normalization, outputs, resolved, symbols
+from flight_server.pipeline import checks, graph, raw_tables
 
-MODULES = (extraction, normalization, symbols, outputs, call_graph, resolved, cpg_build, checks)
+MODULES = (raw_tables, *graph.CONCEPTS, graph, checks)
+_TAGS = ("layer", "kind", "scope", "stage")
 
 
 @dataclass(frozen=True)
 class Output:
-    """A node of the pipeline: a raw table, an output, or (without a ``spec``) something between the two.
+    """A node of the pipeline: a raw table, an output, or (without a ``spec``) a relation between the two.
 
-    ``plans`` has a plan for each scope that the output has rows in; nodes of several scopes make one output if they
-    carry its name in their tag ``dataset``. ``lineage`` are the raw tables that it is made
-    from, ``tags`` layer, kind (raw, intermediate, output) and scope.
+    ``plans`` has a plan for each scope that the output has rows in: nodes of several scopes whose tag ``dataset`` is
+    one name are one output. ``lineage`` names the raw tables that it is made from, ``tags`` are layer, kind, scope and
+    stage (``flight_server.pipeline.relational``).
     """
 
     name: str
@@ -36,7 +37,7 @@ class Output:
 
 
 class _CrossScope(lifecycle.NodeExecutionMethod):
-    """Hands a node's plan to a node of another scope as a ``Ref``: inlined, it would see the rows of one part only."""
+    """Gives a node the plan of another scope as a ``Ref``: inlined, the plan would see the rows of one part only."""
 
     def __init__(self) -> None:
         self.scopes: dict[str, str] = {}
@@ -62,9 +63,9 @@ class _CrossScope(lifecycle.NodeExecutionMethod):
 
 def load_pipeline() -> Mapping[str, Output]:
     """Every node of the pipeline by name."""
-    graph = driver.Builder().with_modules(*MODULES).with_adapters(base.DictResult(), _CrossScope()).build()
-    nodes = {node.name: node for node in graph.list_available_variables() if not node.is_external_input}
-    plans = graph.execute(list(nodes))
+    built = driver.Builder().with_modules(*MODULES).with_adapters(base.DictResult(), _CrossScope()).build()
+    nodes = {node.name: node for node in built.list_available_variables() if not node.is_external_input}
+    plans = built.execute(list(nodes))
     outputs: dict[str, Output] = {}
     reports: dict[Scope, list[Plan]] = {scope: [] for scope in Scope}
     for name, node in nodes.items():
@@ -82,9 +83,9 @@ def load_pipeline() -> Mapping[str, Output]:
         made = Output(
             name=dataset,
             plans={scope: plan},
-            lineage=tuple(sorted(above.name for above in graph.what_is_upstream_of(name) if above.name in RAW_TABLES)),
-            tags=MappingProxyType({key: str(node.tags[key]) for key in ("layer", "kind", "scope")}),
-            summary=node.documentation or "",
+            lineage=tuple(sorted(above.name for above in built.what_is_upstream_of(name) if above.name in RAW_TABLES)),
+            tags=MappingProxyType({key: str(node.tags[key]) for key in _TAGS}),
+            summary=(node.documentation or "").partition("\n\n")[0],
             spec=spec,
         )
         outputs[dataset] = _together(outputs[dataset], made) if dataset in outputs else made
@@ -93,7 +94,7 @@ def load_pipeline() -> Mapping[str, Output]:
 
 
 def _held(check: Callable[..., Plan], family: Plan, spec: TableSpec) -> Plan:
-    """A check of one branch of an output: the branches of a union hold keys of their own, so each is checked alone."""
+    """A check of one branch of an output. No two branches of a union have a key in common, so each is checked alone."""
     return check(family, spec, group_by="path" if in_scan_order(family) else sorted_by(family))
 
 
@@ -124,8 +125,9 @@ def _violations(reports: Mapping[Scope, list[Plan]], outputs: Mapping[str, Outpu
                 "layer": "checks",
                 "kind": "output",
                 "scope": ", ".join(scope for scope, found in reports.items() if found),
+                "stage": "outputs",
             }
         ),
-        summary="What the outputs left out because it breaks their contracts.",
+        summary="The rows that the outputs left out because they break their contracts.",
         spec=TABLES["violations"],
     )

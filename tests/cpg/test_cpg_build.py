@@ -12,7 +12,7 @@ from arrowdsl.plan.runner import run_plan_streamable
 from arrowdsl.plan.source import DatasetSource
 from flight_client.contracts.outputs import OUTPUTS
 from flight_client.contracts.raw import RAW_TABLES
-from flight_server.cpg.build import EDGE_COLUMNS, EdgeBuildInputs, build_edges
+from flight_server.pipeline.build import EDGE_COLUMNS, EdgeBuildInputs, build_edges
 from flight_server.serving.service import Service
 
 RAW = ("cst_defs", "cst_params", "cst_callsites", "cst_decorators", "sym_scopes", "repo_files")

@@ -8,8 +8,7 @@ from hypothesis import given, settings
 from arrowdsl.plan.nodes import Scan
 from arrowdsl.plan.runner import run_plan
 from arrowdsl.plan.source import PlanCatalog
-from flight_server.normalize.dependence import control_dependence, post_dominance
-from flight_server.normalize.reaching import reaching_defs
+from flight_server.pipeline.control_flow import control_dependence, post_dominance, reaching_defs
 
 EVENTS, POINTS, EDGES = Scan("events"), Scan("points"), Scan("edges")
 

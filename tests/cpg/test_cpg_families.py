@@ -4,7 +4,7 @@ import pyarrow as pa
 import pytest
 from cpg_store import FIXTURE, rows_of, served
 
-from arrowdsl.compute.expr import Call, Column, Literal
+from arrowdsl.compute.expr import Call, Column, Literal, col
 from arrowdsl.errors import DataError
 from arrowdsl.plan.nodes import Join, Scan, Union, walk
 from arrowdsl.plan.optimize import optimize
@@ -13,8 +13,8 @@ from arrowdsl.plan.source import PlanCatalog
 from arrowdsl.schema.schema import empty_table
 from flight_client.contracts.outputs import OUTPUTS
 from flight_client.contracts.raw import RAW_TABLES
-from flight_server.cpg.families import EdgeFamily, NodeFamily, Within, edge_plan, node_plan
-from flight_server.cpg.templates import matching
+from flight_server.pipeline.families import edges, nodes
+from flight_server.pipeline.family_plans import edge_plan, node_plan
 from flight_server.serving.explain import explain
 from flight_server.serving.plans import bound
 from flight_server.serving.request import Request
@@ -57,10 +57,8 @@ def test_kinds_narrow_to_the_same_rows(service):
     assert sorted(map(repr, narrowed)) == sorted(repr(edge) for edge in edges if edge["edge_kind"] in wanted)
 
 
-def test_a_new_family_is_a_few_lines():
-    family = NodeFamily(
-        "CST_DEF", "defs", "class:{file_id}:{line:d}", ("a", "b"), only={"kind": "class"}, given=("line",)
-    )
+def test_a_new_family_is_a_line():
+    [family] = nodes("CST_DEF defs[kind=class] class:{file_id}:{line?:d} span=a,b")
     defs = pa.table(
         {
             "file_id": ["f", "f", "f"],
@@ -78,20 +76,10 @@ def test_a_new_family_is_a_few_lines():
 
 
 def test_an_edge_family_keeps_what_its_other_end_has():
-    family = EdgeFamily(
-        "HAS_SCOPE",
-        "scopes",
-        "{def_id}",
-        "{scope_id}",
-        rule="scope_of_definition",
-        origin="cst",
-        site="{path}",
-        span=None,
-        confidence=0.5,
-        within=(Within("defs", (("def_id", "id"),)),),
-    )
+    line = "HAS_SCOPE scope_of_definition scopes {def_id} > {scope_id} site={path} span=none within=defs:def_id"
+    [family] = edges(line, origin="cst", confidence="0.5")
     scopes = pa.table({"path": ["p", "p"], "def_id": ["d", "lost"], "scope_id": ["s", "t"], "names": [["a"], ["b"]]})
-    sources = PlanCatalog({"scopes": scopes, "defs": pa.table({"id": ["d", "d"]})})
+    sources = PlanCatalog({"scopes": scopes, "defs": pa.table({"def_id": ["d", "d"]})})
     plan = edge_plan(family, {name: Scan(name) for name in ("scopes", "defs")})
     [edge] = run_plan(plan, sources).to_pylist()
     assert (edge["edge_id"], edge["path"], edge["confidence"]) == ("HAS_SCOPE:d>s:p", "p", 0.5)
@@ -111,7 +99,7 @@ def test_each_family_by_itself_has_the_outputs_schema(service, dataset):
 
 
 def test_what_is_absent_is_known_without_reading():
-    rows = Scan("ts_nodes").where(matching({"is_error": True})).select("ts_node_id")
+    rows = Scan("ts_nodes").where(col("is_error")).select("ts_node_id")
     assert is_absent(rows, EMPTY)
     assert is_absent(
         Join(Scan("ts_nodes"), Scan("ts_errors"), "left outer", ("ts_node_id",), ("ts_node_id",), ()), EMPTY

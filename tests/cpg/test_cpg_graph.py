@@ -17,7 +17,7 @@ from flight_client.contracts.kinds import (
     RESOLUTION_METHODS,
     RULE_NAMES,
 )
-from flight_server.cpg import graph
+from flight_server.pipeline import graph
 from flight_server.serving.service import Service
 
 NODES = (*graph.PART_NODES, *graph.REPO_NODES)

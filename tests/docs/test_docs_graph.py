@@ -5,7 +5,7 @@ import re
 from documents import document
 
 from flight_client.contracts.kinds import EDGE_KINDS, NODE_KINDS
-from flight_server.cpg import graph
+from flight_server.pipeline import graph
 
 GRAPH = document("docs/graph.md")
 KIND = re.compile(r"[A-Z]+(_[A-Z]+)*")

@@ -1,46 +1,71 @@
-"""Facts about definitions that no table has: how large and how branched they are, and what they are called with."""
+"""Definitions with their parameters, decorators and imports, and facts about them that no raw table has."""
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from arrowdsl.plan.nodes import Kernel, KernelFunction, Plan
+from arrowdsl.plan.nodes import Plan
 from flight_server.kernels.arrays import Ints, rows_of
+from flight_server.pipeline.families import edges, nodes, props
+from flight_server.pipeline.relational import join, kernel, relation
 
-_DEFS = ("file_id", "path", "def_id", "ast_idx", "name", "kind")
-_PARAMS = ("def_id", "pos", "name", "kind")
-_CALLS = ("owner_def_id",)
-_POINTS = ("point_id", "owner_def_id")
-_FLOW = ("src", "kind")
-_NODES = ("file_id", "ast_idx", "lineno", "end_lineno")
+NODES = nodes("""
+    CST_DEF           cst_defs        {def_id}     span=def
+    CST_PARAM         cst_params      {param_id}
+    CST_DECORATOR     cst_decorators  @decorator
+    CST_IMPORT_ALIAS  cst_imports     {import_id}  span=alias
+""")
+EDGES = edges(
+    """
+    FILE_CONTAINS  top_definition     cst_defs[container_def_id=null]  {file_id} > {def_id}  span=def origin=pipeline
+    CONTAINS       nested_definition  cst_defs        {container_def_id?} > {def_id}  span=def
+    CONTAINS       parameter          cst_params      {def_id} > {param_id}
+    CONTAINS       import             owned_imports   {def_id} > {import_id}  span=alias
+    AT_AST         ast_definition     cst_defs        {def_id} > @ast         span=def within=ast_nodes:file_id,ast_idx
+    DECORATED_BY   decorator          cst_decorators  {def_id} > @decorator   origin=resolve
+""",
+    origin="cst",
+)
+PROPS = props("""
+    cst_defs          {def_id}     name kind docstring is_generator
+    definition_facts  {def_id}     loc complexity param_count call_count signature
+    cst_params        {param_id}   name kind position=pos
+    cst_decorators    @decorator   position=pos known
+    cst_imports       {import_id}  name kind module asname relative_level is_star
+""")
 _CALLABLE = ("function", "async_function", "lambda")
 
 
+@relation("cst")
+def owned_imports(cst_imports: Plan, cst_defs: Plan) -> Plan:
+    """The imports, and the definitions whose code runs them.
+
+    file_id, path, alias_bstart, alias_bend, import_id, def_id.
+    """
+    return join(cst_imports, cst_defs, "scope_id", keep="file_id path alias_bstart alias_bend import_id", take="def_id")
+
+
+@relation("cst")
 def definition_facts(
     cst_defs: Plan, cst_params: Plan, cst_callsites: Plan, cfg_points: Plan, cfg_flow: Plan, ast_nodes: Plan
 ) -> Plan:
-    """def_id, loc, complexity, param_count, call_count, signature: a row for each definition.
+    """How large and how branched definitions are, and their signatures.
 
-    ``loc`` are the lines from the first to the last. ``complexity`` is one more than the number of points in its own
-    code that decide: conditions (each operand of ``and`` and ``or``), loops and handlers. ``signature`` is the name
-    with the parameters' names, for what can be called. Null where the layer that tells has no rows.
+    def_id, loc, complexity, param_count, call_count, signature: a row for each definition. ``loc`` counts the lines
+    from the first to the last. ``complexity`` is one more than the number of points in the definition's own code that
+    decide: conditions (each operand of ``and`` and ``or``), loops and handlers. ``signature`` is the name with the
+    parameters' names, and only for callables. A fact is null if the layer that it is taken from has no rows.
     """
-    sides = (
-        (cst_params, _PARAMS),
-        (cst_callsites, _CALLS),
-        (cfg_points, _POINTS),
-        (cfg_flow, _FLOW),
-        (ast_nodes, _NODES),
+    return kernel(
+        "definition_facts",
+        _facts,
+        (cst_defs, "file_id path def_id ast_idx name kind"),
+        (cst_params, "def_id pos name kind"),
+        (cst_callsites, "owner_def_id"),
+        (cfg_points, "point_id owner_def_id"),
+        (cfg_flow, "src kind"),
+        (ast_nodes, "file_id ast_idx lineno end_lineno"),
     )
-    function = KernelFunction(
-        name="definition_facts",
-        version=1,
-        apply=_facts,
-        needs=_DEFS,
-        replaces_columns=True,
-        side_needs=tuple(columns for _, columns in sides),
-    )
-    return Kernel(cst_defs.select(*_DEFS), function, tuple(plan.select(*columns) for plan, columns in sides))
 
 
 def _facts(
@@ -62,14 +87,14 @@ def _facts(
 
 
 def _decisions(ids: pa.ChunkedArray, points: pa.Table, flow: pa.Table) -> Ints:
-    """How many points of each definition have an edge for a condition that holds."""
+    """The number of points of each definition that have an edge for a true condition."""
     taken = flow.column("src").filter(pc.equal(flow.column("kind"), "true"))
     deciding = points.column("owner_def_id").filter(pc.is_in(points.column("point_id"), taken.combine_chunks()))
     return _counted(rows_of(deciding, ids), len(ids))
 
 
 def _lines(defs: pa.Table, nodes: pa.Table) -> pa.ChunkedArray:
-    """Lines by the syntax tree, in which a module's own node has none: its last line is that of its last node."""
+    """The number of lines of each definition's node in the syntax tree; a module's node has no lines."""
     node = rows_of(_keys(defs), _keys(nodes))
     at = pa.array(node, mask=node < 0)
     first, last = (nodes.column(name).take(at) for name in ("lineno", "end_lineno"))
@@ -77,7 +102,7 @@ def _lines(defs: pa.Table, nodes: pa.Table) -> pa.ChunkedArray:
 
 
 def _signatures(defs: pa.Table, params: pa.Table, owner: Ints) -> pa.Array:
-    """``name(a, /, b, *, c, **d)``: the parameters in order, with the marks that Python has for their kinds."""
+    """``name(a, /, b, *, c, **d)``: the parameters in order, with Python's marks for their kinds."""
     order = np.lexsort((np.asarray(pc.fill_null(params.column("pos"), 0)), owner))
     order = order[owner[order] >= 0]
     sorted_params, of = params.take(pa.array(order)), owner[order]

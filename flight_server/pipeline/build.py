@@ -1,4 +1,4 @@
-"""Edges from relations that are at hand, without a store or a server: plans, datasets and tables alike."""
+"""Edges without a store or a server: from plans, datasets and tables that the caller has."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,8 +10,8 @@ from arrowdsl.compute.expr import Expr, Literal, Parameter
 from arrowdsl.plan.nodes import Empty, Plan, Scan, bind_parameters
 from arrowdsl.plan.source import DatasetSource, PlanCatalog, PlanSource
 from flight_client.contracts.outputs import OUTPUTS
-from flight_server.cpg.families import EdgeFamily, edges, sources
-from flight_server.cpg.graph import PART_EDGES, REPO_EDGES
+from flight_server.pipeline.family_plans import edge_union
+from flight_server.pipeline.graph import PART_EDGES, REPO_EDGES
 
 Relationship: TypeAlias = DatasetSource | Plan | pa.Table
 EDGE_COLUMNS = OUTPUTS["cpg_edges"].plain_schema
@@ -19,9 +19,9 @@ EDGE_COLUMNS = OUTPUTS["cpg_edges"].plain_schema
 
 @dataclass(frozen=True)
 class EdgeBuildInputs:
-    """What edges are built from: raw tables and relations by the names that ``flight_server.pipeline`` gives them.
+    """Raw tables and relations, by the names that they have in ``flight_server.pipeline``, to build edges from.
 
-    A plan scans the tables and datasets that are given beside it. ``repo`` is the repo's name in node ids.
+    A plan among them may scan the tables and datasets beside it. ``repo`` is the repo's name in node ids.
     """
 
     relationship_outputs: Mapping[str, Relationship]
@@ -34,13 +34,9 @@ def build_edges(inputs: EdgeBuildInputs) -> PlanSource:
     It has the edges of every family whose tables are given, and no rows if there is none.
     """
     given = inputs.relationship_outputs
-    families = [family for family in (*PART_EDGES, *REPO_EDGES) if _is_given(family, given)]
+    families = [family for family in (*PART_EDGES, *REPO_EDGES) if all(table in given for table in family.tables)]
     relations = {name: value if isinstance(value, Plan) else Scan(name) for name, value in given.items()}
-    plan = edges(families, relations).select(*EDGE_COLUMNS.names) if families else Empty(EDGE_COLUMNS)
+    plan = edge_union(families, relations).select(*EDGE_COLUMNS.names) if families else Empty(EDGE_COLUMNS)
     repo: dict[Expr, Expr] = {Parameter("repo"): Literal(inputs.repo)}
-    held = {name: value for name, value in given.items() if not isinstance(value, Plan)}
-    return PlanSource(bind_parameters(plan, repo), PlanCatalog(held))
-
-
-def _is_given(family: EdgeFamily, given: Mapping[str, Relationship]) -> bool:
-    return all(name in given for name in sources((family,)))
+    tables = {name: value for name, value in given.items() if not isinstance(value, Plan)}
+    return PlanSource(bind_parameters(plan, repo), PlanCatalog(tables))

@@ -1,8 +1,9 @@
-"""Reaching definitions in bytecode (the optional layer bc): which instruction may have set a variable that one reads.
+"""Code objects, basic blocks and instructions (the optional layer bc), their places in the source, and their data flow.
 
-Instructions are the points of the flow graph, code units their owners, and loads and stores of variables the events. An
-exception may leave a block at any of its instructions. No instruction sets a parameter, so a load that reads only the
-argument has no row.
+An instruction's source is found by the position that the compiler gave it: lines and columns in bytes, like those of
+``ast`` nodes. For reaching definitions, instructions are the points of the flow graph, code units their owners, and
+loads and stores of variables the events. An exception may leave a block at any of its instructions. No instruction sets
+a parameter, so a load that reads only the argument has no row.
 """
 
 from collections.abc import Mapping
@@ -12,16 +13,51 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from arrowdsl.plan.nodes import Kernel, KernelFunction, Plan
+from arrowdsl.compute.expr import col
+from arrowdsl.plan.nodes import Plan
 from flight_server.kernels.arrays import Ints, codes, is_first, numbers, rows_of, spread, truths
 from flight_server.kernels.block_graph import FlowGraph, Way
 from flight_server.kernels.reaching_definitions import Events, reaching_definitions
+from flight_server.pipeline.families import edges, nodes
+from flight_server.pipeline.relational import FILE, SPAN, join, kernel, relation
 
-_INSTRUCTIONS = (
-    *("file_id", "path", "instr_id", "code_unit_id", "block_id", "instr_index"),
-    *("opname", "argval_str", "argrepr"),
+NODES = nodes("""
+    BC_CODE_UNIT  bc_code_units    {code_unit_id}  span=none
+    BC_BLOCK      bc_blocks        {block_id}      span=none
+    BC_INSTR      bc_instructions  {instr_id}      span=none
+""")
+EDGES = (
+    *edges(
+        """
+    HAS_CODE     code_of_definition  bc_code_units             {def_id?} > {code_unit_id}  within=cst_defs:def_id
+    CONTAINS     nested_code         bc_code_units             {parent_code_unit_id?} > {code_unit_id}
+    CONTAINS     code_block          bc_blocks                 {code_unit_id?} > {block_id}
+    CONTAINS     block_instruction   bc_instructions           {block_id?} > {instr_id}
+    BC_CFG_NEXT  block_flow          bc_cfg_edges[kind=next]   {src_block_id?} > {dst_block_id?}  site={edge_id}
+    BC_CFG_TRUE  block_flow          bc_cfg_edges[kind=true]   {src_block_id?} > {dst_block_id?}  site={edge_id}
+    BC_CFG_FALSE block_flow          bc_cfg_edges[kind=false]  {src_block_id?} > {dst_block_id?}  site={edge_id}
+    BC_CFG_EXC   block_flow          bc_cfg_edges[kind=exc]    {src_block_id?} > {dst_block_id?}  site={edge_id}
+    BC_REACHES   stored_value        bytecode_reaching         {def_event_id} > {use_event_id}    method=dataflow
+""",
+        origin="dis",
+        span="none",
+    ),
+    *edges(
+        """
+    BC_ANCHOR  call_instruction  anchored_calls  {instr_id} > {call_id}
+    BC_ANCHOR  name_instruction  anchored_names  {instr_id} > {name_ref_id}
+""",
+        origin="dis",
+        method="position",
+    ),
 )
-_FLOW = ("src_block_id", "dst_block_id", "kind")
+_CALLS = ("CALL", "CALL_FUNCTION_EX", "CALL_KW", "PRECALL")
+_NAMES = tuple(
+    f"{verb}_{space}"
+    for verb in ("LOAD", "STORE", "DELETE")
+    for space in ("NAME", "FAST", "GLOBAL", "DEREF", "CLASSDEREF", "FAST_CHECK", "FROM_DICT_OR_GLOBALS")
+)
+_AT = "file_id pos_start_line=lineno pos_start_col=col_offset pos_end_line=end_lineno pos_end_col=end_col_offset"
 _SPACES = ("FAST", "DEREF", "NAME", "GLOBAL")
 ONE: Mapping[str, str] = MappingProxyType(  # the event of the variable ``argval_str``
     {
@@ -41,20 +77,42 @@ TWO: Mapping[str, tuple[str, str]] = MappingProxyType(  # the events of the vari
 )
 
 
-def bytecode_reaching(bc_instructions: Plan, bc_cfg_edges: Plan) -> Plan:
-    """file_id, path, def_event_id, use_event_id: instructions that set a variable, and those that may read it.
+@relation("bc")
+def anchored_calls(bc_instructions: Plan, ast_nodes: Plan, cst_callsites: Plan) -> Plan:
+    """The instructions that call, with their call sites.
 
-    An event's id is its instruction's.
+    file_id, path, bstart, bend, instr_id, call_id.
     """
-    function = KernelFunction(
-        name="bytecode_reaching",
-        version=2,
-        apply=_reaching,
-        needs=_INSTRUCTIONS,
-        replaces_columns=True,
-        side_needs=(_FLOW,),
-    )
-    return Kernel(bc_instructions.select(*_INSTRUCTIONS), function, (bc_cfg_edges.select(*_FLOW),))
+    found = _at_nodes(bc_instructions, ast_nodes, _CALLS, "Call")
+    return join(found, cst_callsites, "file_id ast_idx", keep=f"{FILE} {SPAN} instr_id", take="call_id")
+
+
+@relation("bc")
+def anchored_names(bc_instructions: Plan, ast_nodes: Plan, cst_name_refs: Plan) -> Plan:
+    """The instructions that load or store a variable, with its name.
+
+    file_id, path, bstart, bend, instr_id, name_ref_id.
+    """
+    found = _at_nodes(bc_instructions, ast_nodes, _NAMES, "Name")
+    return join(found, cst_name_refs, f"file_id {SPAN}", keep=f"{FILE} {SPAN} instr_id", take="name_ref_id")
+
+
+@relation("bc")
+def bytecode_reaching(bc_instructions: Plan, bc_cfg_edges: Plan) -> Plan:
+    """The instructions that set a variable, with those that may read the value.
+
+    file_id, path, def_event_id, use_event_id; an event's id is its instruction's.
+    """
+    columns = f"{FILE} instr_id code_unit_id block_id instr_index opname argval_str argrepr"
+    flow = (bc_cfg_edges, "src_block_id dst_block_id kind")
+    return kernel("bytecode_reaching", _reaching, (bc_instructions, columns), flow, version=2)
+
+
+def _at_nodes(bc_instructions: Plan, ast_nodes: Plan, opnames: tuple[str, ...], kind: str) -> Plan:
+    """The instructions of these names with the ast_idx and span of the node of this kind at their position."""
+    instructions = bc_instructions.where(col("opname").is_in(opnames))
+    nodes_there = ast_nodes.where(col("kind").eq(kind))
+    return join(instructions, nodes_there, _AT, keep=f"{FILE} instr_id", take=f"ast_idx {SPAN}")
 
 
 def _reaching(instructions: pa.Table, edges: pa.Table) -> pa.Table:

@@ -1,4 +1,4 @@
-"""The raw tables, as they were put in: the leaves of the pipeline."""
+"""The raw tables, as they were put: the leaves of the pipeline."""
 
 from hamilton.function_modifiers import parameterize, tag_outputs, value
 
@@ -13,11 +13,12 @@ from flight_client.contracts.tables import partition_column
             "layer": spec.layer,
             "kind": "raw",
             "scope": Scope.REPO if partition_column(spec.schema) is None else Scope.PART,
+            "stage": "extraction",
         }
         for name, spec in RAW_TABLES.items()
     }
 )
 @parameterize(**{name: {"table": value(name)} for name in RAW_TABLES})
 def raw_table(table: str) -> Plan:
-    """The rows of the raw table {table}, as they were put in."""
+    """The rows of the raw table {table}, as they were put."""
     return Scan(table)

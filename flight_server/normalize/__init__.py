@@ -1,1 +1,0 @@
-"""Normalization: raw tables to relations, as plans built from plans. No I/O, no loop over rows."""

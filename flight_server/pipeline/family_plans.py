@@ -1,0 +1,96 @@
+"""Families as plans: a union of the nodes, edges or properties of each family.
+
+A family whose table has no rows has none either. The kind is a constant of the family's plan, so a filter on kinds
+removes the plans of the other families.
+
+>>> from arrowdsl.plan.nodes import Scan, describe
+>>> from flight_server.pipeline.families import nodes
+>>> print(describe(node_plan(*nodes("AST_NODE ast_nodes[kind=Name] @ast"), {"ast_nodes": Scan("ast_nodes")})))
+project file_id, path, bstart, bend, node_id = concat('ast:', file_id, ':', text(ast_idx)), node_kind = 'AST_NODE'
+  filter kind = 'Name'
+    scan ast_nodes
+"""
+
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
+
+import pyarrow as pa
+
+from arrowdsl.compute.expr import Column, Expr, Literal, col, columns
+from arrowdsl.plan.nodes import Plan, Scope, Union
+from flight_server.pipeline.families import EdgeFamily, NodeFamily, PropFamily, Relations, Span, template
+from flight_server.pipeline.properties import unpivoted
+from flight_server.pipeline.relational import join
+
+_NO_FILE: Mapping[str, Expr] = MappingProxyType(
+    {name: Literal(None, pa.string()) for name in ("file_id", "path")}
+    | {name: Literal(None, pa.int64()) for name in ("bstart", "bend")}
+)
+
+
+def node_union(families: Iterable[NodeFamily], relations: Relations) -> Plan:
+    """The nodes of all families, one family after another."""
+    return Union(tuple(node_plan(family, relations) for family in families))
+
+
+def edge_union(families: Iterable[EdgeFamily], relations: Relations) -> Plan:
+    """The edges of all families, one family after another."""
+    return Union(tuple(edge_plan(family, relations) for family in families))
+
+
+def prop_union(families: Iterable[PropFamily], relations: Relations) -> Plan:
+    """The properties of all families, one family after another."""
+    return Union(tuple(prop_plan(family, relations) for family in families))
+
+
+def node_plan(family: NodeFamily, relations: Relations) -> Plan:
+    """file_id, path, bstart, bend, node_id, node_kind."""
+    place = _place(family.scope, family.span)
+    return family.rows.of(relations).select(**place, node_id=family.id, node_kind=Literal(family.kind))
+
+
+def edge_plan(family: EdgeFamily, relations: Relations) -> Plan:
+    """The columns of cpg_edges."""
+    constant: dict[str, Expr] = {
+        "origin": Literal(family.origin),
+        "resolution_method": Literal(family.method),
+        "confidence": Literal(family.confidence, pa.float32()),
+        "score": Literal(family.confidence, pa.float32()),
+        "symbol_roles": Literal(None, pa.int32()),
+        "qname_source": Literal(None, pa.string()),
+        "ambiguity_group_id": Literal(None, pa.string()),
+        "rule_name": Literal(family.rule),
+        "rule_priority": Literal(family.priority, pa.int32()),
+    }
+    place = _place(family.scope, family.span)
+    place.pop("file_id")
+    ends = {"src_node_id": family.src, "dst_node_id": family.dst}
+    computed = {**place, **ends, **constant, **family.values, **({"site": family.site} if family.site else {})}
+    own = {name: expr for name, expr in computed.items() if not isinstance(expr, Literal)}
+    plan = family.rows.of(relations)
+    if family.within:
+        table, on = family.within
+        needed = sorted(frozenset(on.split()).union(*map(columns, own.values())))
+        plan = join(plan, relations[table], on, keep=" ".join(needed), kind="left semi")
+    shown = {name: expr if isinstance(expr, Literal) else Column(name) for name, expr in computed.items()}
+    site = ":{site}" if family.site else ""
+    return plan.select(**own).select(  # the id is put together from the ends, which are computed once
+        bstart=shown["bstart"],
+        bend=shown["bend"],
+        edge_id=template(f"{family.kind}:{{src_node_id}}>{{dst_node_id}}{site}"),
+        edge_kind=Literal(family.kind),
+        **{name: shown[name] for name in (*ends, "path", *constant)},
+    )
+
+
+def prop_plan(family: PropFamily, relations: Relations) -> Plan:
+    """The columns of cpg_props."""
+    named = {key: Column(column) for key, column in family.keys.items()}
+    return unpivoted(family.rows.of(relations).select(entity_id=family.id, **named), tuple(named))
+
+
+def _place(scope: Scope, span: Span | None) -> dict[str, Expr]:
+    if scope is not Scope.PART:
+        return dict(_NO_FILE)
+    place: dict[str, Expr] = {name: col(name) for name in ("file_id", "path")}
+    return {**_NO_FILE, **place, **(dict(zip(("bstart", "bend"), map(col, span), strict=True)) if span else {})}

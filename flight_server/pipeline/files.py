@@ -1,0 +1,183 @@
+"""Files, modules and packages, and the modules that imports name.
+
+A package is a folder with an ``__init__``. ``from a import b`` names the module ``a.b`` if the repo has it, and
+otherwise a name in ``a``. If two modules of the repo have one name, an import of it has a row for each.
+"""
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from arrowdsl.compute.expr import Parameter, col
+from arrowdsl.plan.nodes import Plan, Scope, Union
+from flight_server.pipeline.families import edges, nodes, props
+from flight_server.pipeline.relational import join, kernel, relation
+
+NODES = nodes("""
+    PY_FILE     repo_files                {file_id}  span=none
+    PY_MODULE   repo_files[module!=null]  @module    span=none
+    PY_REPO     repo_names                @repo      scope=repo
+    PY_PACKAGE  packages                  @package   scope=repo
+""")
+EDGES = (
+    *edges(
+        """
+    REPO_CONTAINS         repo_file       repo_file_names           @repo > {file_id}
+    FILE_DECLARES_MODULE  file_module     repo_files[module!=null]  {file_id} > @module
+    PACKAGE_CONTAINS      package_module  package_modules           @package > @module
+""",
+        origin="pipeline",
+        span="none",
+    ),
+    *edges(
+        """
+    PY_IMPORTS_MODULE  module_name      imported_modules  {import_id} > module:{module_file_id?}
+    PY_IMPORTS_MODULE  external_module  external_imports  {import_id} > @external
+""",
+        origin="resolve",
+        method="qualified_name",
+        span="alias",
+    ),
+)
+PROPS = (
+    *props("""
+    repo_files                {file_id}  path size_bytes encoding sha256=file_sha256
+    repo_files[module!=null]  @module    name=module is_package
+"""),
+    *props(
+        """
+    repo_names  @repo     name=repo
+    packages    @package  name=package
+""",
+        Scope.REPO,
+    ),
+)
+_IMPORTS = "file_id path alias_bstart alias_bend import_id kind module relative_level name"
+_IMPORT = "file_id path alias_bstart alias_bend import_id"
+_LAST_NAME = r"\.?[^.]*$"
+
+
+@relation("repo")
+def repo_file_names(repo_files: Plan) -> Plan:
+    """Each file with the name of its repo.
+
+    repo, file_id, path.
+    """
+    return repo_files.select("file_id", "path", repo=Parameter("repo"))
+
+
+@relation("repo", Scope.REPO)
+def repo_names(repo_file_names: Plan) -> Plan:
+    """The name of the repo.
+
+    repo.
+    """
+    return repo_file_names.distinct("repo")
+
+
+@relation("repo")
+def package_modules(repo_files: Plan) -> Plan:
+    """Each module with its package; a package's own module is in the package itself and in the one around it.
+
+    file_id, path, package. ``a/b/__init__.py`` is in the packages ``a.b`` and ``a``.
+    """
+    files = (repo_files, "file_id path module is_package")
+    return kernel("package_modules", _package_modules, files, passes="file_id path").where(col("package").ne(""))
+
+
+@relation("repo", Scope.REPO)
+def packages(package_modules: Plan) -> Plan:
+    """The packages of the repo, each once, sorted.
+
+    package.
+    """
+    return package_modules.distinct("package").order_by("package")
+
+
+@relation("resolve")
+def named_modules(cst_imports: Plan, repo_files: Plan) -> Plan:
+    """The absolute names of the modules that imports may mean.
+
+    file_id, path, alias_bstart, alias_bend, import_id, origin, target: ``origin`` is the module that is imported from,
+    ``target`` the imported name under it, which may be a module; both are the module of a plain import. They are null
+    for a relative import that leads out of the topmost package.
+    """
+    files = (repo_files, "file_id module is_package")
+    return kernel("named_modules", _named_modules, (cst_imports, _IMPORTS), files, passes="file_id path import_id")
+
+
+@relation("resolve")
+def part_modules(repo_files: Plan) -> Plan:
+    """The modules of one part.
+
+    module, module_file_id.
+    """
+    return repo_files.where(col("module").is_not_null()).select("module", module_file_id=col("file_id"))
+
+
+@relation("resolve", Scope.REPO)
+def repo_modules(part_modules: Plan) -> Plan:
+    """The modules of the repo.
+
+    module, module_file_id.
+    """
+    return part_modules.select("module", "module_file_id")
+
+
+@relation("resolve")
+def imported_modules(named_modules: Plan, repo_modules: Plan) -> Plan:
+    """The imports with the modules that they mean, a row for each module.
+
+    file_id, path, alias_bstart, alias_bend, import_id, module_file_id (null outside the repo), name.
+    """
+    given = named_modules.where(col("origin").is_not_null())
+    by_target = _with_module(given, repo_modules, "target", f"{_IMPORT} origin target")
+    is_outside = col("module_file_id").is_null()
+    modules = by_target.where(~is_outside).select(*_IMPORT.split(), "module_file_id", name=col("target"))
+    by_origin = _with_module(by_target.where(is_outside), repo_modules, "origin", f"{_IMPORT} origin")
+    return Union((modules, by_origin.select(*_IMPORT.split(), "module_file_id", name=col("origin"))))
+
+
+@relation("resolve")
+def external_imports(imported_modules: Plan) -> Plan:
+    """The imports of modules that the repo does not have.
+
+    The columns of ``imported_modules``.
+    """
+    return imported_modules.where(col("module_file_id").is_null())
+
+
+def _with_module(imports: Plan, repo_modules: Plan, name: str, keep: str) -> Plan:
+    return join(imports, repo_modules, f"{name}=module", keep=keep, take="module_file_id", kind="left outer")
+
+
+def _package_modules(files: pa.Table) -> pa.Table:
+    modules = files.filter(pc.is_valid(files.column("module")))
+    own = modules.filter(pc.fill_null(modules.column("is_package"), fill_value=False))
+    around = pc.replace_substring_regex(modules.column("module"), _LAST_NAME, "")
+    return pa.concat_tables(
+        rows.select(["file_id", "path"]).append_column("package", package)
+        for rows, package in ((own, own.column("module")), (modules, around))
+    )
+
+
+def _named_modules(imports: pa.Table, files: pa.Table) -> pa.Table:
+    file = pc.index_in(imports.column("file_id"), files.column("file_id").combine_chunks())
+    module, is_package = (files.column(name).take(file) for name in ("module", "is_package"))
+    level = pc.fill_null(imports.column("relative_level"), 0)
+    base = pc.if_else(pc.fill_null(is_package, fill_value=False), module, _parent(module))
+    for above in range(2, (pc.max(level).as_py() or 0) + 1):
+        base = pc.if_else(pc.greater_equal(level, above), _parent(base), base)
+    relative = _dotted(pc.if_else(pc.equal(base, ""), None, base), imports.column("module"))
+    is_plain, name = pc.equal(imports.column("kind"), "import"), imports.column("name")
+    origin = pc.if_else(is_plain, name, pc.if_else(pc.greater(level, 0), relative, imports.column("module")))
+    target = pc.if_else(is_plain, name, _dotted(origin, name))
+    return imports.select(_IMPORT.split()).append_column("origin", origin).append_column("target", target)
+
+
+def _parent(modules: pa.ChunkedArray) -> pa.ChunkedArray:
+    return pc.replace_substring_regex(modules, _LAST_NAME, "")
+
+
+def _dotted(first: pa.ChunkedArray, second: pa.ChunkedArray) -> pa.ChunkedArray:
+    """The two names with a dot between them; the first alone where there is no second."""
+    return pc.if_else(pc.is_null(second), first, pc.binary_join_element_wise(first, second, "."))

@@ -1,0 +1,133 @@
+"""Lines and characters that tools report, as byte spans in the repo's files.
+
+A SCIP document says in which code units it counts characters. Otherwise the tool decides (``TOOLS``); if that is not
+known either, only positions on lines of ASCII have a span, since all encodings agree there.
+"""
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+from types import MappingProxyType
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from arrowdsl.plan.nodes import Plan
+from flight_server.kernels.arrays import Bools, Ints, numbers, rows_of, truths
+from flight_server.kernels.text_positions import OUT_OF_RANGE, UTF8, UTF16, UTF32, LineIndex, line_index
+from flight_server.pipeline.relational import kernel
+
+# Indexers that don't say so count in UTF-16: pyright and the TypeScript compiler hold text as JavaScript strings.
+TOOLS: Mapping[str, int] = MappingProxyType({"scip-python": UTF16, "scip-typescript": UTF16})
+ENCODINGS: Mapping[str, int] = MappingProxyType(
+    {
+        "UTF8CodeUnitOffsetFromLineStart": UTF8,
+        "UTF16CodeUnitOffsetFromLineStart": UTF16,
+        "UTF32CodeUnitOffsetFromLineStart": UTF32,
+    }
+)
+UNKNOWN = 0
+REASONS = (
+    "no_text",  # the repo has no such file, or not its text
+    "stale",  # the file has changed since it was indexed
+    "malformed_range",  # not three or four numbers, or its end is before its start
+    "unknown_encoding",  # nothing says how the line's wide characters count
+    "out_of_range",  # the file has no such line, or the line no such character
+)
+_PLACED = -1
+_RANGE = "start_line start_char end_line end_char range_len"
+_LINES = "line column end_line end_column"
+
+
+def ranges_placed(ranges: Plan, scip_documents: Plan, repo_files: Plan, scip_metadata: Plan) -> Plan:
+    """SCIP ranges with bstart, bend, span_ok, and span_error: one of REASONS if there is no span."""
+    return kernel(
+        "scip spans",
+        _with_spans,
+        (ranges, f"path document_id {_RANGE}"),
+        (scip_documents, "document_id file_sha256 position_encoding"),
+        (repo_files, "path file_sha256 text"),
+        (scip_metadata, "tool_name"),
+        passes="path file_id document_id occurrence_id symbol symbol_roles",
+        group_by="path",
+        adds_columns=True,
+    )
+
+
+def errors_placed(errors: Plan, repo_files: Plan, *, first_column: int) -> Plan:
+    """Errors with bstart and bend in place of lines, counted from 1, and columns, which count characters."""
+    return kernel(
+        f"spans of errors, columns from {first_column}",
+        partial(_with_error_spans, first_column=first_column),
+        (errors, f"path {_LINES}"),
+        (repo_files, "path text"),
+        passes="file_id path",
+        adds_columns=True,
+    )
+
+
+def _with_spans(ranges: pa.Table, documents: pa.Table, files: pa.Table, metadata: pa.Table) -> pa.Table:
+    files = _files_of(ranges, files)
+    file = pc.index_in(ranges.column("path"), files.column("path").combine_chunks())
+    document = pc.index_in(ranges.column("document_id"), documents.column("document_id").combine_chunks())
+    has_text = truths(pc.is_valid(files.column("text")).take(file))
+    stale = truths(pc.not_equal(documents.column("file_sha256").take(document), files.column("file_sha256").take(file)))
+    encodings = np.append(_encodings(documents, metadata), UNKNOWN)[numbers(document)]
+    positions = [numbers(ranges.column(name)) for name in _RANGE.split()]
+    well_formed = np.isin(positions[-1], (3, 4))
+
+    starts, ends, ambiguous = (np.zeros(ranges.num_rows, np.int64) for _ in range(3))
+    tried = np.flatnonzero(has_text & ~stale & well_formed)
+    spans = _spans(
+        line_index(files.column("text")), numbers(file)[tried], [n[tried] for n in positions], encodings[tried]
+    )
+    starts[tried], ends[tried], ambiguous[tried] = spans
+
+    out = (starts == OUT_OF_RANGE) | (ends == OUT_OF_RANGE)
+    wrong = (~has_text, stale, ~well_formed | (~out & (ends < starts)), ambiguous != 0, out)
+    error = np.select(wrong, range(len(REASONS)), _PLACED)
+    failed = error != _PLACED
+    return (
+        ranges.append_column("bstart", pa.array(starts, mask=failed))
+        .append_column("bend", pa.array(ends, mask=failed))
+        .append_column("span_ok", pa.array(~failed))
+        .append_column("span_error", pa.array(REASONS, pa.string()).take(pa.array(error, mask=~failed)))
+    )
+
+
+def _spans(texts: LineIndex, files: Ints, positions: Sequence[Ints], encodings: Ints) -> tuple[Ints, Ints, Bools]:
+    """The start and end of each range in bytes, and whether they depend on an encoding that is not known."""
+    start_line, start_char, end_line, end_char, _ = positions
+    known = np.where(encodings == UNKNOWN, UTF8, encodings)
+    plain = texts.only_ascii(files, start_line) & texts.only_ascii(files, end_line)
+    return (
+        texts.offsets(files, start_line, start_char, known),
+        texts.offsets(files, end_line, end_char, known),
+        (encodings == UNKNOWN) & ~plain,
+    )
+
+
+def _encodings(documents: pa.Table, metadata: pa.Table) -> Ints:
+    """The code units that each document counts in."""
+    tools = {TOOLS.get(name, UNKNOWN) for name in metadata.column("tool_name").to_pylist()}
+    default = tools.pop() if len(tools) == 1 else UNKNOWN
+    named = pc.index_in(documents.column("position_encoding"), pa.array(ENCODINGS, pa.string()))
+    return np.array([*ENCODINGS.values(), default])[numbers(named)]
+
+
+def _with_error_spans(errors: pa.Table, files: pa.Table, *, first_column: int) -> pa.Table:
+    files = _files_of(errors, files)
+    row = rows_of(errors.column("path"), files.column("path"))
+    known = np.flatnonzero(row >= 0)
+    line, column, end_line, end_column = (numbers(errors.column(name))[known] for name in _LINES.split())
+    texts, encoding = line_index(files.column("text")), np.full(len(known), UTF32)
+    start, end = np.full((2, errors.num_rows), OUT_OF_RANGE)
+    start[known] = texts.offsets(row[known], line - 1, column - first_column, encoding)
+    end[known] = texts.offsets(row[known], end_line - 1, end_column - first_column, encoding)
+    nowhere = start == OUT_OF_RANGE
+    placed = errors.append_column("bstart", pa.array(start, mask=nowhere))
+    return placed.append_column("bend", pa.array(np.maximum(start, end), mask=nowhere)).drop_columns(_LINES.split())
+
+
+def _files_of(rows: pa.Table, files: pa.Table) -> pa.Table:
+    return files.filter(pc.is_in(files.column("path"), pc.unique(rows.column("path"))))
