@@ -1,4 +1,4 @@
-"""The Python client: connect to a server, read tables, query them from DuckDB, Polars and DataFusion, put tables.
+"""The Python client: connect to a server, read and put tables, query them from DuckDB, Polars and DataFusion.
 
 It needs pyarrow alone.
 """
@@ -6,8 +6,8 @@ It needs pyarrow alone.
 from flight_client.client import Client, connect
 from flight_client.client_errors import FlightClientError, ServerBusyError, StreamClosedError, UnreachableError
 from flight_client.dataset import FlightDataset
-from flight_client.infos import DatasetInfo
 from flight_client.streams import FlightReader
+from flight_client.tickets import DatasetInfo
 
 __all__ = [
     "Client",

@@ -1,4 +1,4 @@
-"""The connection to a server: what it has, reads, puts, and the actions on repositories.
+"""The connection to a server: its datasets, reads, puts, and the actions on repositories.
 
     with connect("grpc://127.0.0.1:8815") as client:
         client.read("django", "dim_qualified_names", limit=5).read_all()
@@ -7,11 +7,11 @@ Every method raises FlightClientError when the server refuses, and UnreachableEr
 used from several threads; closing it, and the end of the interpreter, cancel the streams that are still open.
 """
 
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from functools import partial
 from types import TracebackType
-from typing import Self, Unpack
+from typing import Self, Unpack, cast
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -20,7 +20,6 @@ from pyarrow import flight
 from flight_client.client_errors import FlightClientError, translated
 from flight_client.dataset import FlightDataset, ServedRows
 from flight_client.fetch import Fetcher, Fetching
-from flight_client.infos import DatasetInfo, dataset_info, known, metadata
 from flight_client.live import LiveStreams
 from flight_client.lookups import Keys, key_batches
 from flight_client.parallel import STREAMS
@@ -28,7 +27,18 @@ from flight_client.peers import Peers
 from flight_client.puts import ArrowStream, PutStream, batches_of
 from flight_client.scan import FlightScanner
 from flight_client.streams import FlightReader
-from flight_client.tickets import Json, Narrowing, Reading, Where, command, decode, encode, ticket
+from flight_client.tickets import (
+    DatasetInfo,
+    Json,
+    Narrowing,
+    Reading,
+    Where,
+    command,
+    dataset_info,
+    decode,
+    encode,
+    ticket,
+)
 
 
 def connect(uri: str, *, timeout: float | None = None, headers: Mapping[str, str] | None = None) -> "Client":
@@ -71,7 +81,7 @@ class Client:
         return sorted(info.dataset for info in self.infos(repo))
 
     def infos(self, repo: str, *, kind: str | None = None) -> list[DatasetInfo]:
-        """What ``info`` says of each dataset of a repository, in the server's order; ``kind`` is raw or output."""
+        """The ``info`` of each dataset of a repository, in the server's order; ``kind`` is raw or output."""
         criteria: dict[str, Json] = {"repo": repo} if kind is None else {"repo": repo, "kind": kind}
         self._live.check()
         with translated(self.uri):
@@ -89,16 +99,17 @@ class Client:
     def read(self, repo: str, dataset: str, **reading: Unpack[Reading]) -> FlightReader:
         """A stream of a dataset's rows, which starts at once and must be read to its end, closed or dropped.
 
-        Takes the keys of a ticket. ``where`` is a filter as CQL2-JSON or as a pyarrow Expression, of which the server
-        does what it can. ``streams`` endpoints are fetched at a time (default 1); with ``ordered=False`` their rows
-        come as they arrive.
+        Takes the keys of a ticket. ``where`` is a filter as CQL2-JSON or as a pyarrow Expression; the server applies as
+        much of an Expression as CQL2 can say, the client the rest. ``streams`` endpoints are fetched at a time (default
+        1); with ``ordered=False`` their rows come as they arrive.
         """
-        narrowing, where, how = _parted(reading)
+        how, where = Fetching(reading.pop("streams", 1), reading.pop("ordered", True)), reading.pop("where", None)
+        narrowing = cast("Narrowing", reading)
         opener = self._fetcher.whole if how.streams == 1 else partial(self._fetcher.by_endpoint, how=how)
         if isinstance(where, pc.Expression):
             columns, limit = narrowing.pop("columns", None), narrowing.pop("limit", None)
             base = ticket(repo, dataset, **narrowing)
-            return FlightScanner(base, self._fetcher.info(base).schema, opener, columns, where).reader(limit)
+            return FlightScanner(base, self._fetcher.info(base).schema, opener, columns, where, None, limit).reader()
         narrowing["where"] = where
         request = ticket(repo, dataset, **narrowing)
         stream = opener(request)
@@ -107,7 +118,7 @@ class Client:
     def lookup(
         self, repo: str, dataset: str, *, key: str, values: Keys, **narrowing: Unpack[Narrowing]
     ) -> FlightReader:
-        """The rows of a dataset whose column ``key`` has one of ``values``, in the dataset's order; a null has none.
+        """The rows of a dataset whose column ``key`` has one of ``values``, in the dataset's order. Null matches none.
 
         ``values`` are an Arrow array, a stream or table of one column, or plain values, and may be millions, which a
         filter could not hold. All are sent before the first row comes. Takes the keys of a ticket too.
@@ -129,21 +140,21 @@ class Client:
         streams: int = STREAMS,
         ordered: bool = True,
     ) -> FlightDataset:
-        """A dataset for query engines; it stays with one snapshot, the newest now by default.
+        """A dataset for query engines. It reads one snapshot, by default the newest of this moment.
 
         ``streams`` endpoints are fetched at a time; with ``ordered=False`` their rows come as they arrive.
         """
         pushed = None if isinstance(where, pc.Expression) else where
         base = ticket(repo, name, where=pushed, order=order, snapshot=snapshot, kinds=kinds, compression=compression)
-        info = self._fetcher.info(base)
-        pinned = metadata(info).get("snapshot")
+        info = dataset_info(self._fetcher.info(base))
+        pinned = info.metadata.get("snapshot")
         return FlightDataset(
             ServedRows(
                 base if pinned is None else {**base, "snapshot": pinned},
                 info.schema,
                 partial(self._fetcher.by_endpoint, how=Fetching(streams, ordered)),
                 self._fetcher.endpoints,
-                rows=known(info.total_records),
+                rows=info.rows,
                 where=where if isinstance(where, pc.Expression) else None,
             )
         )
@@ -160,20 +171,17 @@ class Client:
     ) -> Mapping[str, Json]:
         """Stream rows into a table; gives the server's reply, ``{"rows": …}`` at least.
 
-        ``mode`` is ``replace``, ``append`` or ``files`` (replace the rows of the files that the data has, and delete
-        those of the paths in ``removed``). Without ``txn`` the put is a transaction of its own, and the reply has the
-        new ``snapshot``; of rows that break off half way none are kept.
+        ``mode`` is ``replace``, ``append`` or ``files`` (replace the rows of the files in the data, and delete those of
+        the paths in ``removed``). Without ``txn`` the put is a transaction of its own, and the reply has the new
+        ``snapshot``; if the data breaks off half way, no row is put.
         """
-        # a put that breaks off looks complete to the server: only a commit with the number of rows is proof
-        own = str(self.begin(repo)["txn"]) if txn is None else txn
-        try:
-            reply, rows = self._put_all(repo, table, batches_of(data), mode, own, removed)
-            return {**reply, **self.commit(own, {str(reply.get("table", table)): rows})} if txn is None else reply
-        except BaseException:
-            if txn is None:
-                with suppress(FlightClientError):  # the error that led here says more
-                    self.abort(own)
-            raise
+        if txn is None:
+            # a put that breaks off looks complete to the server: only a commit with the number of rows is proof
+            with self.transaction(repo) as begun:
+                own = str(begun["txn"])
+                reply, rows = self._put(repo, table, data, mode, own, removed)
+                return {**reply, **self.commit(own, {str(reply.get("table", table)): rows})}
+        return self._put(repo, table, data, mode, txn, removed)[0]
 
     def open_put(
         self,
@@ -185,7 +193,7 @@ class Client:
         mode: str = "replace",
         removed: Sequence[str] = (),
     ) -> PutStream:
-        """A put within a transaction, to which batches are written one by one; ``put`` says what the rest means."""
+        """A put within a transaction, to which batches are written one by one; the arguments are those of ``put``."""
         target: dict[str, Json] = {"repo": repo, "table": table, "mode": mode, "txn": txn}
         if removed:
             target["removed"] = list(removed)
@@ -198,10 +206,21 @@ class Client:
         """Open a transaction: ``{"txn", "parts"}``. ``files``, the number of files expected, sets the parts."""
         return self._act("begin", {"repo": repo} if files is None else {"repo": repo, "files": files})
 
+    @contextmanager
+    def transaction(self, repo: str, files: int | None = None) -> Iterator[Mapping[str, Json]]:
+        """A block with a transaction, as ``begin`` gives it. The block commits; an exception in it aborts."""
+        begun = self.begin(repo, files)
+        try:
+            yield begun
+        except BaseException:
+            with suppress(FlightClientError):  # the error that led here says more
+                self.abort(str(begun["txn"]))
+            raise
+
     def commit(self, txn: str, rows: Mapping[str, int], *, removed: Sequence[str] = ()) -> Mapping[str, Json]:
         """Make a transaction's rows visible, if every table got as many as ``rows`` says: ``{"snapshot"}``.
 
-        The rows of the files whose paths are in ``removed`` go from every table.
+        The rows of the files whose paths are in ``removed`` are deleted from every table.
         """
         body: dict[str, Json] = {"txn": txn, "rows": dict(rows)}
         if removed:
@@ -230,7 +249,7 @@ class Client:
         return self._act("stats", {} if repo is None else {"repo": repo})
 
     def healthcheck(self) -> Mapping[str, Json]:
-        """What the server says of its health; UnreachableError when it says nothing."""
+        """The server's answer about its health; UnreachableError if it does not answer."""
         return self._act("healthcheck", {})
 
     def _act(self, action: str, body: Mapping[str, Json]) -> Mapping[str, Json]:
@@ -241,32 +260,16 @@ class Client:
             raise FlightClientError("protocol", f"the server answered {action} with {len(results)} results")
         return decode(results[0].body.to_pybytes(), f"answer to {action}")
 
-    def _put_all(
-        self, repo: str, table: str, batches: pa.RecordBatchReader, mode: str, txn: str, removed: Sequence[str]
+    def _put(
+        self, repo: str, table: str, data: ArrowStream, mode: str, txn: str, removed: Sequence[str]
     ) -> tuple[Mapping[str, Json], int]:
         """The server's reply and the number of rows sent."""
+        batches = batches_of(data)
         stream = self.open_put(repo, table, batches.schema, txn=txn, mode=mode, removed=removed)
         try:
             for batch in batches:
                 stream.write(batch)
         except BaseException:
-            with suppress(FlightClientError):
-                stream.abandon()
+            stream.abandon()
             raise
         return stream.finish(), stream.rows
-
-
-def _parted(reading: Reading) -> tuple[Narrowing, Where | None, Fetching]:
-    """What of a read's options goes into the ticket, the filter, and how the rows are fetched."""
-    how = Fetching(reading.get("streams", 1), reading.get("ordered", True))
-    narrowing = Narrowing(
-        columns=reading.get("columns"),
-        limit=reading.get("limit"),
-        order=reading.get("order"),
-        snapshot=reading.get("snapshot"),
-        kinds=reading.get("kinds"),
-        parts=reading.get("parts"),
-        compression=reading.get("compression"),
-        props=reading.get("props"),
-    )
-    return narrowing, reading.get("where"), how

@@ -3,8 +3,8 @@
     dataset = client.dataset("django", "callsite_qname_candidates")
     duckdb.sql("select qname, count(*) from dataset group by 1 order by 2 desc limit 10")
 
-Engines call ``scanner(columns=, filter=)``, and DataFusion ``get_fragments``; columns and filter go to the server as
-far as they can be said there. A dataset reads the snapshot that was the newest when it was made, however often it is
+Engines call ``scanner(columns=, filter=)``, and DataFusion ``get_fragments``. The columns go to the server, and as much
+of the filter as its language can say. A dataset reads one snapshot, the newest when it was made, however often it is
 queried.
 """
 
@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 import pyarrow.dataset as ds
 
 from flight_client.client_errors import FlightClientError
-from flight_client.scan import Columns, FlightScanner, OpenStream, plan_scan
+from flight_client.scan import Columns, FlightScanner, OpenStream
 from flight_client.tickets import Ticket
 
 if TYPE_CHECKING:
@@ -37,18 +37,18 @@ class ServedRows:
     schema: pa.Schema
     open_stream: OpenStream
     endpoints: Callable[[Ticket], Sequence[Ticket]]
-    rows: int | None = None  # where the server knows
-    where: pc.Expression | None = None  # kept by every read, on top of the ticket's own
+    rows: int | None = None  # null if the server does not know the number
+    where: pc.Expression | None = None  # a filter of every read, besides the ticket's own
 
     def scanner(
         self, columns: Columns | None, where: pc.Expression | None, batch_size: int | None = None
     ) -> FlightScanner:
-        """The read of these columns of the rows that ``where`` keeps."""
+        """The read of these columns of the rows for which ``where`` is true."""
         return FlightScanner(self.ticket, self.schema, self.open_stream, columns, _both(self.where, where), batch_size)
 
 
 class _Queries(Protocol):
-    """The short ways to read that pyarrow's datasets and fragments have, all of them by way of a scanner."""
+    """The short ways to read of pyarrow's datasets and fragments, each by way of a scanner."""
 
     source: ServedRows
 
@@ -83,7 +83,7 @@ class _Queries(Protocol):
         return self.source.scanner(columns, filter).take(indices)
 
     def count_rows(self, filter: pc.Expression | None = None, **_: object) -> int:
-        """The number of rows; without a filter nothing is read where the server knows it."""
+        """The number of rows; without a filter nothing is read if the server knows it."""
         where = _both(self.source.where, filter)
         if where is None and self.source.rows is not None:
             return self.source.rows
@@ -91,12 +91,12 @@ class _Queries(Protocol):
 
     @property
     def partition_expression(self) -> pc.Expression:
-        """What holds for every row: nothing that is known here."""
+        """A condition that holds for every row: none is known here."""
         return pc.scalar(value=True)
 
 
 class FlightFragment(_Queries):
-    """One endpoint of a dataset; has what DataFusion calls on a pyarrow Fragment."""
+    """One endpoint of a dataset, with the methods that DataFusion calls on a pyarrow Fragment."""
 
     def __init__(self, source: ServedRows) -> None:
         self.source = source
@@ -114,7 +114,7 @@ class FlightFragment(_Queries):
         batch_size: int | None = None,
         **_: object,
     ) -> FlightScanner:
-        """A read of the endpoint; the schema that a pyarrow Fragment is given first is known here."""
+        """A read of the endpoint. Of a pyarrow Fragment the first argument is a schema, which is known here."""
         return self.source.scanner(columns, filter, batch_size)
 
 
@@ -145,8 +145,7 @@ class FlightDataset(_Queries, _Dataset):
     def get_fragments(self, filter: pc.Expression | None = None) -> Iterator[FlightFragment]:
         """The endpoints that have rows for the filter; the filter is not applied to their reads."""
         source = self.source
-        plan = plan_scan(source.ticket, source.schema, None, _both(source.where, filter))
-        for endpoint in source.endpoints(plan.ticket):
+        for endpoint in source.endpoints(self.scanner(filter=filter).ticket):
             unfiltered = {key: value for key, value in endpoint.items() if key not in {"columns", "where"}}
             if "where" in source.ticket:
                 unfiltered["where"] = source.ticket["where"]

@@ -1,12 +1,10 @@
-"""A folder of source into a server: what changed since the last time is extracted and put, in one transaction."""
+"""A folder of source into a server: files that have changed are extracted, and put in one transaction."""
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import closing, suppress
+from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
-
-import pyarrow as pa
 
 from flight_client.client import Client
 from flight_client.client_errors import FlightClientError
@@ -14,7 +12,8 @@ from flight_client.extract import DEFAULT_LAYERS, EXTRACTED, EXTRACTOR_VERSION, 
 from flight_client.extract.layers import known_layers, tables_of
 from flight_client.extract.raw_rows import SCHEMAS
 from flight_client.extract.source_files import NotAFolderError
-from flight_client.puts import PutStream
+from flight_client.puts import PutStream, put_batches
+from flight_client.tickets import whole_number
 
 INCOMPLETE = "incomplete"  # the extractor version of a table that lacks files
 KNOWN = ("path", "file_sha256", "size_bytes", "module", "is_package")  # a file's rows depend on these
@@ -25,9 +24,9 @@ Progress = Callable[[int, int], None]
 
 @dataclass(frozen=True)
 class Ingested:
-    """What an ingest did: files found, extracted and removed, rows put by table, and the snapshot (null: no change).
+    """The result of an ingest: files found, extracted and removed, rows by table, and the snapshot (null: no change).
 
-    ``changed`` are the paths of the files whose content or module name was not that on the server.
+    ``changed`` are the paths of the files whose content or module name differed from the server's.
     """
 
     repo: str
@@ -41,7 +40,7 @@ class Ingested:
 
 @dataclass(frozen=True)
 class SourceFolder:
-    """What is ingested: a folder, the layers that are extracted of its files, and which files count.
+    """A folder to be ingested: the layers to extract, and the files that count.
 
     ``include`` and ``exclude`` are as in ``scan``; ``jobs`` is the number of processes, by default one for each core.
     """
@@ -56,9 +55,9 @@ class SourceFolder:
 
 @dataclass(frozen=True)
 class _Served:
-    """What the server has: by path what it knows of a file, and by table the version of the extractor of its rows.
+    """The state of a repo at the server: its files by path, and the extractor's version by table.
 
-    ``snapshot`` is null for a repo that there is not.
+    ``files`` has the columns KNOWN after the path. ``snapshot`` is null for a repo that does not exist.
     """
 
     files: Mapping[str, tuple[str, int, str, bool]]
@@ -68,7 +67,7 @@ class _Served:
 
 @dataclass(frozen=True)
 class _Pass:
-    """Files that go through the extractor for some tables: all files into ``whole`` tables, else what has changed."""
+    """A run of the extractor for some tables: of all files into ``whole`` tables, else of the changed files."""
 
     files: tuple[SourceFile, ...]
     layers: tuple[str, ...]
@@ -78,7 +77,7 @@ class _Pass:
 
 @dataclass(frozen=True)
 class _Work:
-    """What is to be done: ``changed`` are the paths of files that the server does not have as they are now."""
+    """The work to be done; ``changed`` are the paths of files that the server lacks, or has in another state."""
 
     passes: tuple[_Pass, ...]
     changed: tuple[str, ...]
@@ -107,11 +106,11 @@ def ingest(
 def ingest_source(client: Client, source: SourceFolder, progress: Progress | None = None) -> Ingested:
     """Bring a repo up to date with a folder.
 
-    Files that the server already has under the same sha256 and module name are left alone, but for layers of which a
-    table has not been put yet, or has rows of another version of the extractor: these get the rows of all files.
-    Layers not chosen lose the rows of files that have changed, and are extracted anew when they are chosen again.
-    ``progress`` is told files done and files to do. When another ingest of the repo is faster, this one looks again at
-    what is left to do. Raises the errors of ``scan`` and ``extract``, FlightClientError.
+    Files that the server already has with the same sha256 and module name are not extracted again. The exception is a
+    layer with a table that was never put, or was put by another version of the extractor: it gets all files' rows.
+    Layers not chosen lose the rows of changed files, and are extracted anew when they are chosen again. ``progress`` is
+    called with the number of files done and of those in all. If another ingest of the repo commits first, this one
+    starts again with the work that is left. Raises the errors of ``scan`` and ``extract``, FlightClientError.
     """
     source = replace(source, layers=known_layers(source.layers))
     for _ in range(ATTEMPTS - 1):
@@ -129,38 +128,30 @@ def _ingest(client: Client, source: SourceFolder, progress: Progress | None) -> 
     work = _work(files, served, source.layers)
     if not work.passes and not work.removed:
         return Ingested(repo, len(files), 0, 0, {}, None)
-    begun = client.begin(repo, files=len(files))
-    txn, parts = str(begun["txn"]), _whole(begun["parts"])
-    if begun.get("snapshot") != served.snapshot:
-        client.abort(txn)
-        raise FlightClientError("conflict", f"{repo} was changed by another commit meanwhile")
     counting = _counting(progress, sum(len(each.files) for each in work.passes))
-    try:
-        rows: dict[str, int] = {}
+    with client.transaction(repo, files=len(files)) as begun:
+        txn, rows = str(begun["txn"]), dict[str, int]()
+        if begun.get("snapshot") != served.snapshot:
+            raise FlightClientError("conflict", f"{repo} was changed by another commit meanwhile")
         for each in work.passes:
             batches = extract(
                 each.files,
                 repo=repo,
-                parts=parts,
+                parts=whole_number(begun, "parts"),
                 jobs=source.jobs or os.cpu_count() or 1,
                 layers=each.layers,
                 progress=counting,
             )
             with closing(batches):
-                rows |= _put(_streams(client, repo, txn, each, work.changed), batches)
-        _put(_outdated(client, repo, txn, work, served.versions.keys() - set(rows)), ())
+                rows |= put_batches(_streams(client, repo, txn, each, work.changed), batches)
+        put_batches(_outdated(client, repo, txn, work, served.versions.keys() - set(rows)), ())
         _check_folder(source.root)
-        committed = client.commit(txn, rows, removed=work.removed)
-    except BaseException:
-        with suppress(FlightClientError):  # the error that led here says more
-            client.abort(txn)
-        raise
-    snapshot = _whole(committed["snapshot"])
+        snapshot = whole_number(client.commit(txn, rows, removed=work.removed), "snapshot")
     return Ingested(repo, len(files), work.extracted, len(work.removed), rows, snapshot, work.changed)
 
 
 def _check_folder(root: Path) -> None:
-    """Files that vanish have no rows: where all have vanished with their folder, the server's rows stay."""
+    """Raise an error if the folder has vanished: its files would have no rows, and the server's rows would go."""
     if not root.is_dir():
         raise NotAFolderError(f"{root} was removed meanwhile")
 
@@ -169,7 +160,7 @@ def _served(client: Client, repo: str) -> _Served:
     if repo not in client.repos():
         return _Served({}, {}, None)
     infos = {info.dataset: info for info in client.infos(repo, kind="raw")}
-    snapshot = _whole(infos["repo_files"].metadata.get("snapshot"))
+    snapshot = whole_number(infos["repo_files"].metadata, "snapshot")
     made_by = {table: (infos[table].schema.metadata or {}).get(b"extractor_version") for table in EXTRACTED}
     with client.read(repo, "repo_files", columns=KNOWN, snapshot=snapshot) as reader:
         files = reader.read_all()
@@ -179,7 +170,7 @@ def _served(client: Client, repo: str) -> _Served:
 
 
 def _work(files: tuple[SourceFile, ...], served: _Served, layers: Sequence[str]) -> _Work:
-    """Layers that lack rows get them of all files, the others of those that have changed; ``repo_files`` goes along."""
+    """Layers that lack rows get those of all files, the others, with ``repo_files``, those of changed files."""
     changed = tuple(file for file in files if _is_changed(file, served))
     removed = tuple(sorted(served.files.keys() - {file.path for file in files}))
     outdated = {table for table in tables_of(layers) if served.versions.get(table) != EXTRACTOR_VERSION}
@@ -207,7 +198,7 @@ def _is_changed(file: SourceFile, served: _Served) -> bool:
 def _streams(
     client: Client, repo: str, txn: str, work: _Pass, changed: Sequence[str]
 ) -> Iterator[tuple[str, PutStream]]:
-    """A put for each table, also for those that get no rows: their old ones go."""
+    """A put for each table, also for those that get no rows, since their old rows have to go."""
     mode, removed = ("replace", ()) if work.whole else ("files", changed)
     for table in work.tables:
         yield table, client.open_put(repo, table, SCHEMAS[table], mode=mode, txn=txn, removed=removed)
@@ -216,32 +207,12 @@ def _streams(
 def _outdated(
     client: Client, repo: str, txn: str, work: _Work, tables: Iterable[str]
 ) -> Iterator[tuple[str, PutStream]]:
-    """A put for each table of the layers not chosen that takes the changed files' rows away, and says that it did."""
+    """For each table of the layers not chosen a put that deletes the changed files' rows and marks it as INCOMPLETE."""
     if work.changed:
         for table in sorted(tables):
             metadata = {**(SCHEMAS[table].metadata or {}), b"extractor_version": INCOMPLETE}
             schema = SCHEMAS[table].with_metadata(metadata)
             yield table, client.open_put(repo, table, schema, mode="files", txn=txn, removed=work.changed)
-
-
-def _put(opened: Iterable[tuple[str, PutStream]], batches: Iterable[tuple[str, pa.RecordBatch]]) -> dict[str, int]:
-    """Put the batches as they come into their tables' streams; gives the rows of each."""
-    streams: dict[str, PutStream] = {}
-    try:
-        streams.update(opened)
-        for table, batch in batches:
-            if table in streams:
-                streams[table].write(batch)
-        for stream in streams.values():
-            stream.end()
-        for stream in streams.values():
-            stream.finish()
-    except BaseException:
-        for stream in streams.values():
-            with suppress(FlightClientError):  # each may have been refused; the first error is the one to raise
-                stream.abandon()
-        raise
-    return {table: stream.rows for table, stream in streams.items()}
 
 
 def _counting(progress: Progress | None, total: int) -> Callable[[int], None]:
@@ -254,9 +225,3 @@ def _counting(progress: Progress | None, total: int) -> Callable[[int], None]:
             progress(done, total)
 
     return advance
-
-
-def _whole(value: object) -> int:
-    if not isinstance(value, int):
-        raise FlightClientError("protocol", f"the server answered {value!r} where a whole number was due")
-    return value

@@ -1,4 +1,4 @@
-"""Lookups: keys are streamed to the server, which streams back the rows that have them."""
+"""Lookups: keys are streamed to the server, which streams back the rows with these keys."""
 
 from collections.abc import Iterable
 from contextlib import suppress
@@ -43,10 +43,10 @@ def _stream_of(values: Keys) -> pa.RecordBatchReader:
 
 
 class Exchange:
-    """The answer to a lookup, with what a stream asks of pyarrow's reader. The keys are sent when it is made."""
+    """The call of a lookup, with the methods of pyarrow's reader. The keys are sent when it is made."""
 
     def __init__(self, peers: Peers, request: Ticket, keys: pa.RecordBatchReader) -> None:
-        # the writer is kept since it shares the call with the reader
+        # the reader needs the writer to stay alive: they share the call
         self._writer, self._reader = peers.origin.do_exchange(command(request), peers.options)
         try:
             self._send(keys)

@@ -1,7 +1,7 @@
-"""A put under way: batches go out as they come, and the server's one reply is read at the end."""
+"""Puts: batches are sent one by one, and the server's one reply is read at the end."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from typing import Protocol, runtime_checkable
 
@@ -16,7 +16,7 @@ ROWS_PER_MESSAGE = 64 * 1024
 
 @runtime_checkable
 class ArrowStream(Protocol):
-    """A Table, RecordBatchReader, polars DataFrame, …: what has the Arrow C stream protocol."""
+    """Data with the Arrow C stream protocol: a Table, a RecordBatchReader, a polars DataFrame."""
 
     def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
         """A capsule of the stream."""
@@ -30,7 +30,7 @@ def batches_of(data: ArrowStream) -> pa.RecordBatchReader:
 
 
 class PutStream:
-    """A table being written; ``rows`` counts what was sent so far."""
+    """A table being written; ``rows`` counts those sent so far."""
 
     def __init__(self, writer: flight.FlightStreamWriter, replies: flight.FlightMetadataReader, uri: str) -> None:
         self._writer = writer
@@ -39,7 +39,7 @@ class PutStream:
         self.rows = 0
 
     def write(self, batch: pa.RecordBatch) -> None:
-        """Send a batch, in messages of at most ROWS_PER_MESSAGE rows; raises what the server refused."""
+        """Send a batch, in messages of at most ROWS_PER_MESSAGE rows; raises the server's refusal."""
         with translated(self._uri):
             try:
                 for start in range(0, batch.num_rows, ROWS_PER_MESSAGE):
@@ -68,6 +68,27 @@ class PutStream:
         return document
 
     def abandon(self) -> None:
-        """End the put without asking what became of it."""
-        with translated(self._uri):
+        """End the put, and ignore its result."""
+        with suppress(FlightClientError), translated(self._uri):  # it may have been refused already
             self._writer.close()
+
+
+def put_batches(
+    opened: Iterable[tuple[str, PutStream]], batches: Iterable[tuple[str, pa.RecordBatch]]
+) -> dict[str, int]:
+    """Send the batches of several tables to their puts; gives the rows of each. Batches of other tables are ignored."""
+    streams: dict[str, PutStream] = {}
+    try:
+        streams.update(opened)
+        for table, batch in batches:
+            if table in streams:
+                streams[table].write(batch)
+        for stream in streams.values():
+            stream.end()
+        for stream in streams.values():
+            stream.finish()
+    except BaseException:
+        for stream in streams.values():
+            stream.abandon()
+        raise
+    return {table: stream.rows for table, stream in streams.items()}

@@ -1,7 +1,7 @@
-"""Reads with columns and a filter: what to ask the server for, and what is left to do at the reader.
+"""Reads with columns and a filter: the ticket for the server, and the reader's own share of the work.
 
-The reader's part is exact, batch by batch: the residual of the filter, the projection (names, or new columns from
-expressions), the limit when a residual keeps the server from applying it.
+The reader's share is exact, batch by batch: the residual of the filter, the projection (names, or new columns from
+expressions), and the limit if a residual keeps the server from applying it.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -14,7 +14,7 @@ import pyarrow.dataset as ds
 
 from flight_client.client_errors import FlightClientError
 from flight_client.expressions import ExpressionTree, UnreadableExpressionError
-from flight_client.pushdown import split_filter
+from flight_client.pushdown import SplitFilter, split_filter
 from flight_client.streams import ClosableBatches, FlightReader
 from flight_client.tickets import Ticket, narrowed
 
@@ -23,83 +23,12 @@ OpenStream = Callable[[Ticket, pa.Schema], ClosableBatches]
 
 
 @dataclass(frozen=True)
-class Scan:
-    """One read: the ticket for the server, and the steps left for the reader, done in this order."""
-
-    ticket: Ticket
-    fetched: pa.Schema
-    residual: pc.Expression | None
-    columns: list[str] | dict[str, pc.Expression]
-    limit: int | None
-    batch_size: int | None
-
-    @cached_property
-    def schema(self) -> pa.Schema:
-        """The schema of the result."""
-        if isinstance(self.columns, dict):
-            return self._in_memory(self.fetched.empty_table()).projected_schema
-        return _selected(self.fetched, self.columns)
-
-    def batches(self, source: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        """The result's batches, none empty, from those that the server sends."""
-        left = self.limit
-        for batch in source if left != 0 else ():
-            for result in self._finished(batch):
-                piece = result if left is None else result.slice(0, left)
-                yield piece
-                if left is not None:
-                    left -= piece.num_rows
-                    if not left:
-                        return
-
-    def _finished(self, batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
-        if self.residual is None and not isinstance(self.columns, dict):
-            results = [batch.select(self.columns)]
-        else:
-            results = self._in_memory(batch).to_table().to_batches()
-        for result in results:
-            step = self.batch_size or max(result.num_rows, 1)
-            for start in range(0, result.num_rows, step):
-                yield result.slice(start, step)
-
-    def _in_memory(self, rows: pa.RecordBatch | pa.Table) -> ds.Scanner:
-        # without threads the work is done inside the call: nothing runs on when the read is dropped
-        return ds.InMemoryDataset(rows).scanner(columns=self.columns, filter=self.residual, use_threads=False)
-
-
-def plan_scan(
-    base: Ticket,
-    schema: pa.Schema,
-    columns: Columns | None = None,
-    where: pc.Expression | None = None,
-    limit: int | None = None,
-    batch_size: int | None = None,
-) -> Scan:
-    """The read of ``columns`` (default: all) of the rows of ``base``, which have ``schema``, that ``where`` keeps.
-
-    Raises FlightClientError: ``unknown_column`` for a name that the schema does not have, ``invalid_limit``.
-    """
-    if limit is not None and limit < 0:
-        raise FlightClientError("invalid_limit", f"a limit is 0 or more, given: {limit}")
-    wanted = dict(columns) if isinstance(columns, Mapping) else list(schema.names if columns is None else columns)
-    needed = _columns_of(wanted.values()) if isinstance(wanted, dict) else frozenset(wanted)
-    residual, pushed = where, None
-    if where is not None:
-        split = split_filter(where, schema)
-        residual, pushed = split.residual, split.pushed
-        needed = None if needed is None or split.columns is None else needed | split.columns
-    fetched = _fetched(schema, needed)
-    pushed_limit = limit if residual is None else None
-    ticket = narrowed(base, fetched, pushed, pushed_limit)
-    return Scan(ticket, _selected(schema, fetched), residual, wanted, limit, batch_size)
-
-
-@dataclass(frozen=True)
 class FlightScanner:
-    """A read that is asked for and not yet started; it has what query engines call on a pyarrow Scanner.
+    """A read of ``columns`` (default: all) of the rows of the ticket ``base`` for which ``where`` is true.
 
-    It is not one: an Arrow Scanner reads ahead on threads of its own, which abort or hang a process that stops at a
-    LIMIT.
+    It has the methods that query engines call on a pyarrow Scanner, and is not one: an Arrow Scanner reads ahead on
+    threads of its own, which abort or hang a process that stops at a LIMIT. Nothing is read before it is asked for.
+    Raises FlightClientError: ``unknown_column`` for a name that the schema does not have, ``invalid_limit``.
     """
 
     base: Ticket
@@ -108,17 +37,30 @@ class FlightScanner:
     columns: Columns | None = None
     where: pc.Expression | None = None
     batch_size: int | None = None
+    limit: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.limit is not None and self.limit < 0:
+            raise FlightClientError("invalid_limit", f"a limit is 0 or more, given: {self.limit}")
 
     @property
+    def ticket(self) -> Ticket:
+        """The server's share of the read."""
+        server_limit = self.limit if self._split.residual is None else None
+        return narrowed(self.base, self._fetched.names, self._split.pushed, server_limit)
+
+    @cached_property
     def projected_schema(self) -> pa.Schema:
         """The schema of the result."""
-        return self._plan().schema
+        if isinstance(self._wanted, dict):
+            return self._in_memory(self._fetched.empty_table()).projected_schema
+        return _selected(self._fetched, self._wanted)
 
-    def reader(self, limit: int | None = None) -> FlightReader:
-        """The result as a stream, at most ``limit`` rows of it."""
-        scan = self._plan(limit)
-        stream = self.open_stream(scan.ticket, scan.fetched)
-        return FlightReader(scan.schema, stream, scan.batches(stream))
+    def reader(self) -> FlightReader:
+        """The result as a stream."""
+        schema = self.projected_schema
+        stream = self.open_stream(self.ticket, self._fetched)
+        return FlightReader(schema, stream, self._results(stream))
 
     def to_reader(self) -> pa.RecordBatchReader:
         """The result as a pyarrow RecordBatchReader; dropping it cancels the stream."""
@@ -136,25 +78,74 @@ class FlightScanner:
 
     def head(self, num_rows: int) -> pa.Table:
         """The first rows."""
-        with self.reader(num_rows) as reader:
-            return reader.read_all()
+        return replace(self, limit=num_rows).to_table()
 
     def count_rows(self) -> int:
-        """The number of rows, counted as they come; no more columns travel than the filter needs."""
-        counted = replace(self, columns=[])
-        with counted.reader() as reader:
+        """The number of rows, counted as they come; only the columns that the filter needs are fetched."""
+        with replace(self, columns=[]).reader() as reader:
             return sum(batch.num_rows for batch in reader)
 
     def take(self, indices: pa.Array | Sequence[int]) -> pa.Table:
         """The rows at these positions, in the order given; reads the whole result."""
         return self.to_table().take(indices)
 
-    def _plan(self, limit: int | None = None) -> Scan:
-        return plan_scan(self.base, self.dataset_schema, self.columns, self.where, limit, self.batch_size)
+    @cached_property
+    def _wanted(self) -> list[str] | dict[str, pc.Expression]:
+        if isinstance(self.columns, Mapping):
+            return dict(self.columns)
+        return list(self.dataset_schema.names if self.columns is None else self.columns)
+
+    @cached_property
+    def _split(self) -> SplitFilter:
+        if self.where is None:
+            return SplitFilter(None, None, frozenset())
+        return split_filter(self.where, self.dataset_schema)
+
+    @cached_property
+    def _fetched(self) -> pa.Schema:
+        """The columns to ask for, in the schema's order; one if none is needed, since rows must be counted."""
+        schema, wanted, residual = self.dataset_schema, self._wanted, self._split.columns
+        needed = _columns_of(wanted.values()) if isinstance(wanted, dict) else frozenset(wanted)
+        if needed is None or residual is None:
+            return schema
+        unknown = sorted((needed | residual) - frozenset(schema.names))
+        if unknown:
+            raise FlightClientError(
+                "unknown_column", f"unknown column {unknown[0]!r}; columns: {', '.join(schema.names)}"
+            )
+        names = [name for name in schema.names if name in needed | residual]
+        return _selected(schema, names or [min(schema, key=_width).name])
+
+    def _results(self, source: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        """The result's batches, none empty, from those of the server."""
+        left = self.limit
+        for batch in source if left != 0 else ():
+            for result in self._finished(batch):
+                piece = result if left is None else result.slice(0, left)
+                yield piece
+                if left is not None:
+                    left -= piece.num_rows
+                    if not left:
+                        return
+
+    def _finished(self, batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
+        if self._split.residual is None and not isinstance(self._wanted, dict):
+            results = [batch.select(self._wanted)]
+        else:
+            results = self._in_memory(batch).to_table().to_batches()
+        for result in results:
+            step = self.batch_size or max(result.num_rows, 1)
+            for start in range(0, result.num_rows, step):
+                yield result.slice(start, step)
+
+    def _in_memory(self, rows: pa.RecordBatch | pa.Table) -> ds.Scanner:
+        # without threads the work is done inside the call: nothing runs on when the read is dropped
+        filtered = {"columns": self._wanted, "filter": self._split.residual}
+        return ds.InMemoryDataset(rows).scanner(**filtered, use_threads=False)
 
 
 def _columns_of(expressions: Iterable[pc.Expression]) -> frozenset[str] | None:
-    """The columns that the expressions read; null when it can't be told."""
+    """The columns that the expressions read; null if one of them can't be read."""
     names: frozenset[str] = frozenset()
     for expression in expressions:
         try:
@@ -163,16 +154,6 @@ def _columns_of(expressions: Iterable[pc.Expression]) -> frozenset[str] | None:
             return None
         names |= tree.columns(tree.span)
     return names
-
-
-def _fetched(schema: pa.Schema, needed: frozenset[str] | None) -> list[str]:
-    """The columns to ask for, in the schema's order; one where none is needed, since rows must be counted."""
-    if needed is None:
-        return list(schema.names)
-    unknown = sorted(needed - frozenset(schema.names))
-    if unknown:
-        raise FlightClientError("unknown_column", f"unknown column {unknown[0]!r}; columns: {', '.join(schema.names)}")
-    return [name for name in schema.names if name in needed] or [min(schema, key=_width).name]
 
 
 def _width(field: pa.Field) -> int:

@@ -1,10 +1,12 @@
-"""Tickets: the JSON object that says what a stream holds. Descriptors of the command form carry the same object."""
+"""The JSON of the wire: tickets, which a command descriptor carries too, and the server's description of a dataset."""
 
 import json
 import reprlib
 from collections.abc import Mapping, Sequence
-from typing import TypeAlias, TypedDict, Unpack
+from dataclasses import dataclass
+from typing import TypeAlias, TypedDict, Unpack, cast
 
+import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import flight
 
@@ -16,60 +18,51 @@ Ticket = Mapping[str, Json]
 Where: TypeAlias = Cql2 | pc.Expression
 
 
-class Narrowing(TypedDict, total=False):
-    """What a request may be narrowed to; docs/wire.md says what each key means. Null leaves the server's default."""
+class _Keys(TypedDict, total=False):
+    """The keys that narrow a request, except the filter, described in docs/wire.md. Null is the server's default."""
 
     columns: Sequence[str] | None
+    limit: int | None
+    order: str | None
+    snapshot: int | None
+    kinds: Sequence[str] | None
+    parts: Sequence[int | str] | None
+    compression: str | None
+    props: str | None
+
+
+class Narrowing(_Keys, total=False):
+    """The keys of a ticket that narrow it."""
+
     where: Cql2 | None
-    limit: int | None
-    order: str | None
-    snapshot: int | None
-    kinds: Sequence[str] | None
-    parts: Sequence[int | str] | None
-    compression: str | None
-    props: str | None
 
 
-class Reading(TypedDict, total=False):
-    """What ``Client.read`` takes: the keys of a ticket, the filter also as an Expression, and how rows are fetched."""
+class Reading(_Keys, total=False):
+    """The options of ``Client.read``: the filter may be an Expression, and the rows may be fetched side by side."""
 
-    columns: Sequence[str] | None
     where: Where | None
-    limit: int | None
-    order: str | None
-    snapshot: int | None
-    kinds: Sequence[str] | None
-    parts: Sequence[int | str] | None
-    compression: str | None
-    props: str | None
     streams: int
     ordered: bool
 
 
 def ticket(repo: str, dataset: str, **narrowing: Unpack[Narrowing]) -> Ticket:
     """The ticket of a request."""
-    parts = narrowing.get("parts")
-    keys: dict[str, Json] = {
-        "repo": repo,
-        "dataset": dataset,
-        "snapshot": narrowing.get("snapshot"),
-        "columns": _names("columns", narrowing.get("columns")),
-        "kinds": _names("kinds", narrowing.get("kinds")),
-        "where": narrowing.get("where"),
-        "limit": narrowing.get("limit"),
-        "order": narrowing.get("order"),
-        "parts": None if parts is None else list(parts),
-        "compression": narrowing.get("compression"),
-        "props": narrowing.get("props"),
-    }
-    return {key: value for key, value in keys.items() if value is not None}
+    for key, names in (("columns", narrowing.get("columns")), ("kinds", narrowing.get("kinds"))):
+        # a string is a sequence of strings too: "path" would ask for the columns p, a, t, h
+        if isinstance(names, str):
+            raise FlightClientError("invalid_ticket", f"{key} is a list of names, given: {names!r}")
+    given = {key: list(value) if isinstance(value, tuple) else value for key, value in narrowing.items()}
+    return cast("Ticket", {"repo": repo, "dataset": dataset, **_without_nulls(given)})
 
 
 def narrowed(base: Ticket, columns: Sequence[str], where: Cql2 | None, limit: int | None) -> Ticket:
     """The base ticket with these columns only, the rows that ``where`` keeps too, and at most ``limit`` of them."""
     filters: list[Json] = [each for each in (base.get("where"), where) if each is not None]
     both: Json = {"op": "and", "args": filters} if len(filters) > 1 else next(iter(filters), None)
-    keys: dict[str, Json] = {**base, "columns": list(columns), "where": both, "limit": limit}
+    return cast("Ticket", _without_nulls({**base, "columns": list(columns), "where": both, "limit": limit}))
+
+
+def _without_nulls(keys: Mapping[str, object]) -> dict[str, object]:
     return {key: value for key, value in keys.items() if value is not None}
 
 
@@ -88,17 +81,41 @@ def decode(data: bytes, what: str) -> dict[str, Json]:
     except ValueError:
         document = None
     if not isinstance(document, dict):
-        raise FlightClientError("protocol", f"the server's {what} is no JSON object: {reprlib.repr(data)}")
+        raise FlightClientError("protocol", f"the server's {what} is not a JSON object: {reprlib.repr(data)}")
     return document
+
+
+def whole_number(reply: Mapping[str, Json], key: str) -> int:
+    """A number in the server's reply; raises FlightClientError (``protocol``) for anything else."""
+    value = reply.get(key)
+    if not isinstance(value, int):
+        raise FlightClientError("protocol", f"the server answered {value!r} as {key}, which is not a whole number")
+    return value
+
+
+@dataclass(frozen=True)
+class DatasetInfo:
+    """The server's description of a dataset; ``rows`` and ``bytes`` are null if it does not know them."""
+
+    repo: str
+    dataset: str
+    schema: pa.Schema
+    rows: int | None
+    bytes: int | None
+    endpoints: tuple[Ticket, ...]
+    metadata: Mapping[str, Json]
+
+
+def dataset_info(info: flight.FlightInfo) -> DatasetInfo:
+    """The DatasetInfo in a FlightInfo, where -1 stands for a number that is not known."""
+    repo, dataset = (step.decode() for step in info.descriptor.path)
+    rows, size = (None if number < 0 else number for number in (info.total_records, info.total_bytes))
+    tickets = tuple(decode(endpoint.ticket.ticket, "ticket") for endpoint in info.endpoints)
+    return DatasetInfo(
+        repo, dataset, info.schema, rows, size, tickets, decode(info.app_metadata or b"{}", "app_metadata")
+    )
 
 
 def command(base: Ticket) -> flight.FlightDescriptor:
     """The descriptor of the command form."""
     return flight.FlightDescriptor.for_command(encode(base))
-
-
-def _names(key: str, names: Sequence[str] | None) -> list[Json] | None:
-    # a string is a sequence of strings too: "path" would ask for the columns p, a, t, h
-    if isinstance(names, str):
-        raise FlightClientError("invalid_ticket", f"{key} is a list of names, given: {names!r}")
-    return None if names is None else list(names)

@@ -1,7 +1,7 @@
-"""Modules of a folder, imported and inspected by an interpreter: each in a process of its own, for a limited time.
+"""Modules of a folder, imported and described by an interpreter: each in a process of its own, for a limited time.
 
-This runs the code of the modules, and of what they import. A process of its own keeps what that code does to the
-interpreter away from this one and from the other modules; it is no sandbox.
+This runs the code of the modules, and of the modules that they import. A process of its own keeps effects of that code
+away from this interpreter and from the other modules; it is not a sandbox.
 """
 
 import json
@@ -19,10 +19,12 @@ from types import MappingProxyType
 import pyarrow as pa
 
 from arrowdsl.schema.schema import SchemaMetadataSpec
+from flight_client.client import Client
 from flight_client.contracts.raw import RAW_TABLES
 from flight_client.extract import EXTRACTOR_VERSION, SourceFile, scan
 from flight_client.extract.source_text import printable
 from flight_client.runtime.inspector import TABLES
+from flight_client.tickets import whole_number
 
 SECONDS = 30.0
 ANSWER_BYTES = 256 << 20
@@ -41,7 +43,7 @@ _INSPECTOR = Path(__file__).with_name("inspector.py")
 
 @dataclass(frozen=True)
 class Inspected:
-    """What was found: the ``rt_*`` tables (columns: ``flight_client.contracts.raw``), and what went wrong by module.
+    """The ``rt_*`` tables (columns: ``flight_client.contracts.raw``), and the problems by module.
 
     A module in ``errors`` could not be imported or did not answer, and has no rows; one in ``notes`` lacks some.
     """
@@ -53,7 +55,7 @@ class Inspected:
 
 @dataclass(frozen=True)
 class _Answer:
-    """What a process wrote, as in ``flight_client.runtime.inspector``."""
+    """The answer that a process wrote, as ``flight_client.runtime.inspector`` describes it."""
 
     error: str | None
     note: str | None
@@ -65,9 +67,9 @@ def inspect_modules(
 ) -> Inspected:
     """Import these modules of the folder ``root`` with the interpreter ``python``, and inspect them.
 
-    It has the modules' own folder first on its path, then what is on that interpreter's; it runs in ``root``, with
-    nothing to read from stdin, and what it prints is dropped. A module gets so many ``seconds``. Raises OSError if the
-    interpreter can't be run, and the errors of ``scan``.
+    The modules' own folder is put before that interpreter's path. The process runs in ``root`` with an empty stdin, and
+    its output is dropped. Each module may take ``seconds``. Raises OSError if the interpreter can't be run, and the
+    errors of ``scan``.
     """
     folders = _import_folders(scan(root))
     rows: dict[str, list[list[object]]] = {table: [] for table in TABLES}
@@ -81,6 +83,24 @@ def inspect_modules(
         for table, found in answer.tables.items():
             rows[table].extend(found)
     return Inspected({table: _table(table, found) for table, found in rows.items()}, errors, notes)
+
+
+@dataclass(frozen=True)
+class InspectionPut:
+    """The rows put, by table, and the snapshot."""
+
+    rows: Mapping[str, int]
+    snapshot: int
+
+
+def put_inspection(client: Client, repo: str, inspected: Inspected) -> InspectionPut:
+    """Replace the ``rt_*`` tables of ``repo``, in one transaction; raises FlightClientError."""
+    with client.transaction(repo) as begun:
+        txn, tables = str(begun["txn"]), inspected.tables
+        for name, table in tables.items():
+            client.put(repo, name, table, txn=txn)
+        rows = {name: table.num_rows for name, table in tables.items()}
+        return InspectionPut(rows, whole_number(client.commit(txn, rows), "snapshot"))
 
 
 def _inspected(root: Path, module: str, folders: Mapping[str, str], python: str, seconds: float) -> _Answer:
@@ -97,7 +117,7 @@ def _inspected(root: Path, module: str, folders: Mapping[str, str], python: str,
 
 
 def _run(command: Sequence[str], root: Path, seconds: float) -> str:
-    """Run the command, end all that it has started, and say how it ended."""
+    """Run the command, end the processes that it has started, and say how it ended."""
     process = subprocess.Popen(
         command,
         stdin=subprocess.DEVNULL,
@@ -112,7 +132,7 @@ def _run(command: Sequence[str], root: Path, seconds: float) -> str:
     except subprocess.TimeoutExpired:
         return f"no answer within {seconds:g} s"
     finally:
-        with suppress(ProcessLookupError):  # else processes of its own go on
+        with suppress(ProcessLookupError):  # processes that it started would go on
             os.killpg(process.pid, signal.SIGKILL)
         process.wait()
     if code < 0:

@@ -3,7 +3,7 @@
 Needs the protobuf library: the extra ``scip``.
 """
 
+from flight_client.scip.index_put import IndexPut, PathPrefix, put_index
 from flight_client.scip.messages import ScipError
-from flight_client.scip.put import IndexPut, PathPrefix, put_index
 
 __all__ = ["IndexPut", "PathPrefix", "ScipError", "put_index"]

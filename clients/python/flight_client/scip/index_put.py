@@ -1,11 +1,10 @@
-"""An index into the raw ``scip_*`` tables of a repo, in one transaction, in place of the index that was there.
+"""A SCIP index into the raw ``scip_*`` tables of a repo, in one transaction, in place of the index put before.
 
 Documents come in the order of (part, path), whatever their order in the file, and are read a few at a time.
 """
 
 import posixpath
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import sha256
 from itertools import islice
@@ -15,23 +14,22 @@ from typing import BinaryIO
 import pyarrow as pa
 
 from flight_client.client import Client
-from flight_client.client_errors import FlightClientError
 from flight_client.contracts.ids import file_id, part_of
-from flight_client.puts import PutStream
+from flight_client.puts import put_batches
 from flight_client.scip.index_file import Field, Frame, Layout, frames, layout_of, message
+from flight_client.scip.index_rows import SCHEMAS, IndexedFile, document_rows, external_rows, metadata_rows
 from flight_client.scip.messages import ScipError
-from flight_client.scip.rows import SCHEMAS, IndexedFile, document_rows, external_rows, metadata_rows
+from flight_client.tickets import whole_number
 
 GROUP_BYTES = 1 << 20  # of documents at a time: their rows take some fifty times as much while they are made
 GROUP_SYMBOLS = 1 << 12
 
 Progress = Callable[[int, int], None]
-Rows = Mapping[str, pa.RecordBatch]
 
 
 @dataclass(frozen=True)
 class IndexPut:
-    """What was put: documents, those of them of which the repo has no file, and those left out; rows by table."""
+    """The documents put, those of them without a file in the repo, and those left out; the rows by table."""
 
     repo: str
     documents: int
@@ -43,7 +41,7 @@ class IndexPut:
 
 @dataclass(frozen=True)
 class PathPrefix:
-    """Where the index's folders are in the repo: paths under ``old`` are under ``new``, and others are left out."""
+    """The place of the index's folders in the repo: ``old`` becomes ``new``, and paths outside of it are left out."""
 
     old: str = ""
     new: str = ""
@@ -76,32 +74,28 @@ def put_index(
     """Put the SCIP index ``file`` into ``repo``; the rows of an index put before are replaced.
 
     A document's ``file_sha256`` is that of its text if the index has it, else of the repo's file as it is now.
-    ``progress`` is told documents done and documents to do. Memory is bounded by the largest document and the list of
-    paths. Raises ScipError for a file that is no whole index, before anything is put, and FlightClientError.
+    ``progress`` is called with the number of documents done and of those in all. Memory is bounded by the largest
+    document and the list of paths. Raises ScipError for a file that is not a whole index, before any row is put, and
+    FlightClientError.
     """
     with file.open("rb") as stream:
         layout = layout_of(stream)
         paths = [(prefix.repo_path(path), frame) for path, frame in layout.documents]
-        kept = [(path, frame) for path, frame in paths if path is not None]
-        if not kept:
+        inside = [(path, frame) for path, frame in paths if path is not None]
+        if not inside:
             raise ScipError(f"none of the {len(paths)} documents of {file} is in the repo's folder")
         sums = _served_sums(client, repo)
-        begun = client.begin(repo, files=len(kept) if sums is None else None)
-        txn = str(begun["txn"])
-        try:
-            places = _in_order(kept, repo, _whole(begun["parts"]))
-            rows = _put(client, repo, txn, _batches(stream, layout, places, sums or {}, progress))
-            committed = client.commit(txn, rows)
-        except BaseException:
-            with suppress(FlightClientError):  # the error that led here says more
-                client.abort(txn)
-            raise
-    unmatched = sum(path not in (sums or {}) for path, _ in kept)
-    return IndexPut(repo, len(kept), unmatched, len(paths) - len(kept), rows, _whole(committed["snapshot"]))
+        with client.transaction(repo, files=len(inside) if sums is None else None) as begun:
+            txn, places = str(begun["txn"]), _in_order(inside, repo, whole_number(begun, "parts"))
+            opened = ((table, client.open_put(repo, table, schema, txn=txn)) for table, schema in SCHEMAS.items())
+            rows = put_batches(opened, _batches(stream, layout, places, sums or {}, progress))
+            snapshot = whole_number(client.commit(txn, rows), "snapshot")
+    unmatched = sum(path not in (sums or {}) for path, _ in inside)
+    return IndexPut(repo, len(inside), unmatched, len(paths) - len(inside), rows, snapshot)
 
 
 def _served_sums(client: Client, repo: str) -> Mapping[str, str] | None:
-    """The sha256 of each file that the repo has, by path; null for a repo that there is not."""
+    """The sha256 of each file that the repo has, by path; null for a repo that does not exist."""
     if repo not in client.repos():
         return None
     with client.read(repo, "repo_files", columns=["path", "file_sha256"]) as reader:
@@ -117,11 +111,11 @@ def _in_order(documents: Iterable[tuple[str, Frame]], repo: str, parts: int) -> 
 
 def _batches(
     file: BinaryIO, layout: Layout, places: Sequence[_Place], sums: Mapping[str, str], progress: Progress | None
-) -> Iterator[Rows]:
-    yield {"scip_metadata": metadata_rows(layout.metadata)}
+) -> Iterator[tuple[str, pa.RecordBatch]]:
+    yield "scip_metadata", metadata_rows(layout.metadata)
     done = 0
     for group in _groups(_read(file, places, sums)):
-        yield document_rows(group)
+        yield from document_rows(group).items()
         done += len(group)
         if progress is not None:
             progress(done, len(places))
@@ -130,7 +124,7 @@ def _batches(
     )
     first = 0
     while symbols := list(islice(externals, GROUP_SYMBOLS)):
-        yield external_rows(symbols, first)
+        yield from external_rows(symbols, first).items()
         first += len(symbols)
 
 
@@ -157,28 +151,3 @@ def _groups(files: Iterable[tuple[IndexedFile, int]]) -> Iterator[list[IndexedFi
             group, waiting = [], 0
     if group:
         yield group
-
-
-def _put(client: Client, repo: str, txn: str, batches: Iterable[Rows]) -> dict[str, int]:
-    """Put the batches as they come into the tables; gives the rows of each."""
-    streams: dict[str, PutStream] = {}
-    try:
-        for table, schema in SCHEMAS.items():
-            streams[table] = client.open_put(repo, table, schema, txn=txn)
-        for rows in batches:
-            for table, batch in rows.items():
-                streams[table].write(batch)
-        for stream in streams.values():
-            stream.finish()
-    except BaseException:
-        for stream in streams.values():
-            with suppress(FlightClientError):  # each may have been refused; the first error is the one to raise
-                stream.abandon()
-        raise
-    return {table: stream.rows for table, stream in streams.items()}
-
-
-def _whole(value: object) -> int:
-    if not isinstance(value, int):
-        raise FlightClientError("protocol", f"the server answered {value!r} where a whole number was due")
-    return value
