@@ -53,3 +53,8 @@ def one_of(names: Iterable[str], *, limit: int = 60) -> str:
     listed = list(names)
     shown = ", ".join(listed[:limit])
     return f"{shown}, … ({len(listed)} in all)" if len(listed) > limit else shown
+
+
+def first_line(error: Exception) -> str:
+    """An error of the engine in short."""
+    return str(error).partition("\n")[0]

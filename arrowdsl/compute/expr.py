@@ -4,7 +4,7 @@ Expressions are built with operators and methods. ``&``, ``|``, ``~``, ``<``, ``
 expression; ``==`` does not: it compares two trees, since expressions are keys of dicts and parts of plans that are
 compared and hashed. Equality in a filter is written ``.eq(…)`` and ``.ne(…)``. A bare Python value is a literal.
 
-``arrowdsl.compute.lowering`` gives the engine's expression, ``arrowdsl.compute.cql2`` the wire's filter language.
+``arrowdsl.compute.evaluate`` computes their values, ``arrowdsl.compute.cql2`` reads and writes the wire's language.
 Logic is SQL's: a comparison with null is null, and a filter keeps the rows for which it is true.
 
 >>> where = (col("score") >= 0.5) & col("path").is_null() & ~col("kind").is_in(["class", "module"])
@@ -103,9 +103,13 @@ class Literal(Expr):
 
 @dataclass(frozen=True)
 class Values(Expr):
-    """The constant list at the right of an ``in``."""
+    """The constant list at the right of an ``in``; a list of booleans differs from one of numbers."""
 
     values: tuple[bool | int | float | str, ...]
+    python_types: frozenset[object] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "python_types", frozenset(map(type, self.values)))
 
 
 @dataclass(frozen=True, eq=False)

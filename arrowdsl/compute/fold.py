@@ -5,10 +5,25 @@
 Literal(value=False, type=None)
 """
 
+import operator
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Any
+
 import pyarrow as pa
 
 from arrowdsl.compute.expr import Call, Expr, Literal, Values
-from arrowdsl.compute.lowering import COMPARISONS
+
+COMPARISONS: Mapping[str, Callable[[Any, Any], bool]] = MappingProxyType(
+    {
+        "=": operator.eq,
+        "<>": operator.ne,
+        "<": operator.lt,
+        "<=": operator.le,
+        ">": operator.gt,
+        ">=": operator.ge,
+    }
+)
 
 _NULL = Literal(None, pa.bool_())
 
@@ -48,9 +63,9 @@ def _fold_comparison(expr: Call, left: Literal, right: Literal) -> Expr:
         case (int() | float() as a, int() | float() as b):
             if data_type is not None and pa.types.is_floating(data_type):
                 a, b = (pa.scalar(float(number), data_type).as_py() for number in (a, b))
-            return Literal(bool(COMPARISONS[expr.function](a, b)))
+            return Literal(COMPARISONS[expr.function](a, b))
         case (str(a), str(b)):
-            return Literal(bool(COMPARISONS[expr.function](a, b)))
+            return Literal(COMPARISONS[expr.function](a, b))
         case _:
             return expr
 

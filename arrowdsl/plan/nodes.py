@@ -188,6 +188,13 @@ class Kernel(Plan):
     sides: tuple[Plan, ...] = ()
 
 
+@plan_node
+class Shared(Plan):
+    """Rows that several parts of the plan read: they are computed once. The optimizer puts these nodes in."""
+
+    input: Plan
+
+
 def inputs(plan: Plan) -> tuple[Plan, ...]:
     """The plans that a node reads."""
     match plan:
@@ -197,7 +204,7 @@ def inputs(plan: Plan) -> tuple[Plan, ...]:
             return branches
         case Kernel(child, sides=sides):
             return (child, *sides)
-        case Filter() | Project() | Aggregate() | Sort() | Explode():
+        case Filter() | Project() | Aggregate() | Sort() | Explode() | Shared():
             return (plan.input,)
         case _:
             return ()
@@ -212,7 +219,7 @@ def with_inputs(plan: Plan, new: Sequence[Plan]) -> Plan:
             return replace(plan, branches=tuple(new))
         case Kernel():
             return replace(plan, input=new[0], sides=tuple(new[1:]))
-        case Filter() | Project() | Aggregate() | Sort() | Explode():
+        case Filter() | Project() | Aggregate() | Sort() | Explode() | Shared():
             return replace(plan, input=new[0])
         case _:
             return plan
@@ -278,6 +285,8 @@ def _headline(plan: Plan) -> str:
             return f"output {output}{narrowed}, evaluated by {scope}"
         case Empty():
             return "nothing"
+        case Shared():
+            return "shared"
         case Filter(_, predicate):
             return f"filter {expressions.describe(predicate)}"
         case Project(_, columns):

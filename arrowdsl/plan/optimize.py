@@ -1,11 +1,12 @@
 """The optimizer is a tuple of rules; a rule is a function from plan to plan that keeps the rows and their order.
 
-Filters go down to the scans first, then branches whose filter can't be true vanish, then scans are narrowed to the
-columns that anything above them needs.
+Filters go down to the scans first. Then branches whose filter can't be true vanish, common subexpressions are marked as
+shared, and scans are narrowed to the columns that a node above them needs.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import reduce
 
 from arrowdsl.compute.expr import Column, Expr, Literal, columns, conjunction, conjuncts, substitute
@@ -21,13 +22,13 @@ from arrowdsl.plan.nodes import (
     Project,
     Ref,
     Scan,
+    Shared,
     Sort,
     Union,
     inputs,
     with_inputs,
 )
-from arrowdsl.plan.runner import schema_of
-from arrowdsl.plan.sharing import repeated
+from arrowdsl.plan.schemas import schema_of
 from arrowdsl.plan.source import Catalog
 
 Rule = Callable[[Plan, Catalog], Plan]
@@ -69,22 +70,49 @@ def drop_empty(plan: Plan, catalog: Catalog) -> Plan:
             return smaller
 
 
+def share(plan: Plan, _: Catalog) -> Plan:
+    """Plans that several others read are marked as shared, and so are scans of a table that is scanned repeatedly."""
+    readers: Counter[Plan] = Counter()
+    rest = [plan]
+    while rest:
+        node = rest.pop()
+        readers[node] += 1
+        rest += inputs(node) if readers[node] == 1 else ()  # a plan that is shared is run once, and so reads once
+    scans = Counter({node.table: 0 for node in readers if isinstance(node, Scan)})
+    for node, times in readers.items():
+        if isinstance(node, Scan):
+            scans[node.table] += times
+
+    def marked(node: Plan) -> Plan:
+        over = with_inputs(node, [marked(child) for child in inputs(node)])
+        match node:
+            case Scan(table) if scans[table] > 1:
+                return Shared(over)
+            case Aggregate() | Explode() | Join() | Kernel() | Ref() | Sort() | Union() if readers[node] > 1:
+                return Shared(over)
+            case _:
+                return over
+
+    return marked(plan)
+
+
 def prune_columns(plan: Plan, catalog: Catalog) -> Plan:
     """Scans read the columns that are needed above them, and no others.
 
-    What several plans have alike gets the columns that any of them needs, so that it stays alike and is run once.
+    A shared plan gets the columns that any of its readers needs. A reader may itself be part of a shared plan, whose
+    needs are complete only once all its readers were seen: so passes are made until the needs stay the same.
     """
     everything = frozenset(schema_of(plan, catalog).names)
-    alike = dict.fromkeys(repeated((plan,)), frozenset[str]())
+    shared: dict[Plan, Names] = {}
     while True:
-        pruning = _Pruning(catalog, alike)
+        pruning = _Pruning(catalog, shared)
         pruned = pruning.prune(plan, everything)
-        if pruning.needs == alike:
+        if pruning.found == shared:
             return pruned
-        alike = pruning.needs
+        shared = pruning.found
 
 
-RULES: tuple[Rule, ...] = (push_filters, drop_empty, prune_columns)
+RULES: tuple[Rule, ...] = (push_filters, drop_empty, share, prune_columns)
 
 
 def _is_never(term: Expr) -> bool:
@@ -136,26 +164,21 @@ def _push_some(plan: Plan, child: Plan, terms: Iterable[Expr], goes: Callable[[E
     return Filter(plan, conjunction(above)) if above else plan
 
 
-@dataclass
 class _Pruning:
-    """One way down a plan: ``alike`` are the needs of plans that are alike as known before, ``needs`` as found."""
+    """One pass over a plan, with the columns that the pass before found to be needed of shared plans."""
 
-    catalog: Catalog
-    alike: Mapping[Plan, Names]
-    needs: dict[Plan, Names] = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.needs = dict(self.alike)
+    def __init__(self, catalog: Catalog, shared: Mapping[Plan, Names]) -> None:
+        self.catalog = catalog
+        self.found = dict(shared)
 
     def prune(self, plan: Plan, needed: Names) -> Plan:
-        """The plan with the columns that are needed of it; one that has others like it may have more."""
-        if plan in self.alike:
-            needed |= self.alike[plan]
-            self.needs[plan] |= needed
-        return self._narrow(plan, needed)
-
-    def _narrow(self, plan: Plan, needed: Names) -> Plan:
+        """The plan with the columns that are needed of it, and of a shared plan those that others need."""
         match plan:
+            case Shared(Scan() as scan):
+                return Shared(self.prune(scan, needed))
+            case Shared(child):
+                self.found[child] = self.found.get(child, frozenset()) | needed
+                return Shared(self.prune(child, self.found[child]))
             case Scan(table, known):
                 available = self.catalog.source(table).schema.names if known is None else known
                 return replace(plan, columns=tuple(name for name in available if name in needed))
@@ -193,9 +216,9 @@ class _Pruning:
                 return plan
 
     def _exactly(self, plan: Plan, needed: Names) -> Plan:
-        """The same, without what others like it need: a kernel need not know of it."""
+        """The same without the columns that only other readers of a shared plan need: a kernel sees just its own."""
         pruned = self.prune(plan, needed)
-        return _narrowed(pruned, needed, self.catalog) if plan in self.alike else pruned
+        return _narrowed(pruned, needed, self.catalog) if isinstance(plan, Shared) else pruned
 
     def _join(self, join: Join, needed: Names) -> Plan:
         """A name that both sides have stays on both: it decides what the right one is called. Some column stays."""
@@ -214,6 +237,6 @@ class _Pruning:
 
 
 def _narrowed(plan: Plan, needed: Names, catalog: Catalog) -> Plan:
-    """The plan without the columns that only its own filters, sorts and kernels need: branches must stay alike."""
+    """The plan without the columns that only its own filters, sorts and kernels need: branches have one schema."""
     names = schema_of(plan, catalog).names
     return plan if needed >= set(names) else plan.select(*(name for name in names if name in needed))

@@ -1,23 +1,22 @@
 """Plans run serially and lazily: rows come as record batches, on demand, and closing a stream stops its plan.
 
-A plan's top is walked here: unions are chained in order, each branch closed before the next opens; lists become rows
-batch by batch; kernels get the rows that they need together; Parquet files are read row group by row group. What lies
-below goes to Acero. Nothing is fed to Acero from another running plan: its sources are read on a small pool of I/O
-threads, and streams waiting for each other there deadlock.
+Each node turns the batches of its inputs into its own. Scans, filters, projections and explodes work batch by batch;
+the branches of a union run one after another; joins, aggregates, sorts and most kernels collect their inputs first. No
+running plan feeds Acero, which reads its sources on a small pool of I/O threads: streams that wait for each other there
+deadlock.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import closing
-from functools import partial, reduce
+from functools import lru_cache
 
 import pyarrow as pa
 
-from arrowdsl.compute.expr import Column, Expr
+from arrowdsl.compute.evaluate import Evaluator, evaluator
+from arrowdsl.compute.expr import Expr
 from arrowdsl.compute.kernels import explode, whole_groups
 from arrowdsl.errors import SchemaMismatchError, one_of
 from arrowdsl.plan.batches import Batches, Stream, decoded
-from arrowdsl.plan.compile import Compiled, compile_plan, extend, table_source
-from arrowdsl.plan.files import is_parquet, scanned
 from arrowdsl.plan.nodes import (
     Aggregate,
     Empty,
@@ -29,17 +28,22 @@ from arrowdsl.plan.nodes import (
     Project,
     Ref,
     Scan,
+    Shared,
     Sort,
     Union,
+    inputs,
 )
-from arrowdsl.plan.sharing import SharingCatalog, sharing
-from arrowdsl.plan.source import Catalog, DatasetSource
+from arrowdsl.plan.operators import operator_batches
+from arrowdsl.plan.schemas import kernel_schema, schema_of
+from arrowdsl.plan.shared_rows import SharedRows
+from arrowdsl.plan.source import Catalog, present
 from arrowdsl.plan.stopping import check_stopped
-from arrowdsl.schema.schema import empty_table, plain, rebuilt
+from arrowdsl.plan.table_scan import scan_batches, scan_schema, selected
+from arrowdsl.schema.schema import rebuilt
 
 
 def run_plan_streamable(plan: Plan, catalog: Catalog) -> pa.RecordBatchReader:
-    """The plan's rows as a reader; memory is bounded by what sorts, joins and kernels of the plan hold."""
+    """The plan's rows as a reader; memory is bounded by what joins, aggregates, sorts and kernels of the plan hold."""
     stream = open_stream(plan, catalog)
     return pa.RecordBatchReader.from_batches(stream.schema, stream.batches)
 
@@ -51,233 +55,134 @@ def run_plan(plan: Plan, catalog: Catalog) -> pa.Table:
         return pa.Table.from_batches(batches, stream.schema)
 
 
-def schema_of(plan: Plan, catalog: Catalog) -> pa.Schema:
-    """The schema of the plan's rows."""
-    stream = open_stream(plan, catalog)
-    stream.batches.close()
-    return stream.schema
-
-
 def open_stream(plan: Plan, catalog: Catalog) -> Stream:
     """The plan's rows, none of them computed before the first is asked for."""
-    if not isinstance(plan, Union):  # of a union those branches share that have rows
-        catalog = sharing((plan,), catalog, open_stream)
-    if isinstance(catalog, SharingCatalog) and catalog.shares(plan):
-        return _shared(plan, catalog)
-    return _open(plan, catalog)
+    return Stream(schema_of(plan, catalog), _Run(plan, catalog).rows(plan))
 
 
-def _shared(plan: Plan, catalog: SharingCatalog) -> Stream:
-    kept = catalog.take(plan)
-    if kept is not None:
-        return Stream(kept.schema, (batch for batch in kept.batches))
-    stream = _open(plan, catalog)
-    return Stream(stream.schema, catalog.keeping(plan, stream.schema, stream.batches))
+def open_coded(plan: Plan, catalog: Catalog) -> Stream:
+    """The plan's rows; if a kernel gives strings as dictionary codes they stay so, and take less memory."""
+    if not isinstance(plan, Kernel):
+        return open_stream(plan, catalog)
+    return Stream(kernel_schema(plan, catalog), _Run(plan, catalog).kernel_rows(plan))
 
 
-def _open(plan: Plan, catalog: Catalog) -> Stream:
-    match plan:
-        case Union(branches):
-            running = [branch for branch in branches if not is_absent(branch, _bare(catalog))] or branches[:1]
-            beside = sharing(running, catalog, open_stream)
-            return _chain((branch, beside) for branch in running)
-        case Ref():
-            sources = ((source.plan, source.catalog) for source in catalog.resolve(plan))
-            schema = catalog.schema(plan)
-            return _chain(sources) if schema is None else Stream(schema, _following(schema, sources))
-        case Explode(child):
-            rows = open_stream(child, catalog)
-            schema = catalog.schemas.of(plan, lambda: _schema_after(partial(_explode, plan), rows.schema))
-            return Stream(schema, _exploded(plan, rows))
-        case Kernel():
-            coded = open_coded(plan, catalog)
-            return Stream(plain(coded.schema), decoded(coded.batches))
-        case Scan() if (files := _files(plan, catalog)) is not None:
-            return scanned(plan, files)
-        case Filter(child) | Project(child) if _needs_runner(child, catalog):
-            return _row_wise(plan, catalog)
-        case _:
-            return Stream(catalog.schemas.of(plan, lambda: _unfed(plan, catalog).schema), _compiled(plan, catalog))
+class _Run:
+    """One run of a plan."""
+
+    def __init__(self, plan: Plan, catalog: Catalog) -> None:
+        self._catalog = catalog
+        self._shared = SharedRows(plan, catalog)
+
+    def rows(self, plan: Plan) -> Batches:
+        """The rows of a node of the plan."""
+        match plan:
+            case Scan(table):
+                return scan_batches(plan, self._catalog.source(table))
+            case Empty():
+                return _nothing()
+            case Shared(Scan() as scan):
+                return self._shared_scan(scan)
+            case Shared(child):
+                return self._shared.rows(child, lambda: self.rows(child))
+            case Filter(child, predicate):
+                return self._filter(child, predicate)
+            case Project(child, columns):
+                return self._project(child, columns)
+            case Explode():
+                return self._explode(plan)
+            case Join() | Aggregate() | Sort():
+                return operator_batches(plan, (self._table(child) for child in inputs(plan)))
+            case Union(branches):
+                return self._union(plan, branches)
+            case Ref():
+                return _resolved(plan, self._catalog)
+            case Kernel():
+                return decoded(self.kernel_rows(plan))
+            case _:
+                raise SchemaMismatchError(f"a plan has no node {type(plan).__name__}")
+
+    def kernel_rows(self, kernel: Kernel) -> Batches:
+        """The rows as the kernel's function gives them."""
+        with closing(self.rows(kernel.input)) as batches:
+            sides: list[pa.Table] | None = None  # read once there are rows to be computed with them
+            for table in _together(batches, self._schema(kernel.input), kernel.function.group_by):
+                sides = [self._table(side) for side in kernel.sides] if sides is None else sides
+                yield from kernel.function.apply(table, *sides).to_batches()
+
+    def _schema(self, plan: Plan) -> pa.Schema:
+        return schema_of(plan, self._catalog)
+
+    def _table(self, plan: Plan) -> pa.Table:
+        with closing(self.rows(plan)) as batches:
+            return pa.Table.from_batches(batches, self._schema(plan))
+
+    def _shared_scan(self, scan: Scan) -> Batches:
+        source, wide = self._catalog.source(scan.table), self._shared.wide(scan.table)
+        if isinstance(source, pa.Table) or self._shared.is_large(wide):
+            return scan_batches(scan, source)
+        rows = self._shared.rows(wide, lambda: scan_batches(wide, source))
+        return selected(scan, scan_schema(scan, source), rows)
+
+    def _filter(self, child: Plan, predicate: Expr) -> Batches:
+        matches = evaluator(predicate, self._schema(child))
+        with closing(self.rows(child)) as batches:
+            for batch in batches:
+                kept = batch.filter(matches(batch))
+                if kept.num_rows:
+                    yield kept
+
+    def _project(self, child: Plan, columns: tuple[tuple[str, Expr], ...]) -> Batches:
+        names = [name for name, _ in columns]
+        evaluators = _evaluators(tuple(expr for _, expr in columns), self._schema(child))
+        with closing(self.rows(child)) as batches:
+            for batch in batches:
+                if names:
+                    yield pa.RecordBatch.from_arrays([each(batch) for each in evaluators], names=names)
+                else:
+                    yield batch.select([])  # still has its number of rows
+
+    def _explode(self, node: Explode) -> Batches:
+        with closing(self.rows(node.input)) as batches:
+            for batch in batches:
+                yield from explode(pa.Table.from_batches([batch]), node.column, dict(node.outputs)).to_batches()
+
+    def _union(self, union: Union, branches: tuple[Plan, ...]) -> Batches:
+        schema = self._schema(union)
+        for branch in present(branches, self._catalog):
+            check_stopped()
+            yield from _under(schema, self._schema(branch), self.rows(branch))
 
 
-def _unfed(plan: Plan, catalog: Catalog) -> Compiled:
-    """The plan compiled to see its schema: nothing is read for it."""
-    bare = _bare(catalog)
-    return compile_plan(plan, bare, lambda boundary: empty_table(_open(boundary, bare).schema))
+def _nothing() -> Batches:
+    yield from ()
 
 
-def _bare(catalog: Catalog) -> Catalog:
-    """The catalog without what is shared: to ask it for a table reads nothing."""
-    return catalog.catalog if isinstance(catalog, SharingCatalog) else catalog
-
-
-def open_coded(node: Plan, catalog: Catalog) -> Stream:
-    """The plan's rows; those of a kernel that gives its strings as dictionary codes are left so, and take less room."""
-    if not isinstance(node, Kernel):
-        return open_stream(node, catalog)
-    source = open_stream(node.input, catalog)
-
-    def schema() -> pa.Schema:
-        sides = [empty_table(schema_of(side, catalog)) for side in node.sides]
-        return _schema_after(node.function.apply, source.schema, *sides)
-
-    return Stream(catalog.schemas.of(node, schema), _kernel(node, source, catalog))
-
-
-def is_absent(plan: Plan, catalog: Catalog) -> bool:
-    """Whether the plan has no rows because a table that they would come from has none: nothing is read to find out."""
-    match plan:
-        case Scan(table):
-            source = catalog.source(table)
-            return isinstance(source, pa.Table) and not source.num_rows
-        case Empty():
-            return True
-        case Filter(child) | Project(child) | Sort(child) | Explode(child) | Aggregate(child, (_, *_)):
-            return is_absent(child, catalog)
-        case Kernel(child, function):
-            return function.of_nothing_nothing and is_absent(child, catalog)
-        case Join(left, right, kind):
-            return is_absent(left, catalog) or (kind in {"inner", "left semi"} and is_absent(right, catalog))
-        case Union(branches):
-            return all(is_absent(branch, catalog) for branch in branches)
-        case _:
-            return False
-
-
-def _needs_runner(plan: Plan, catalog: Catalog) -> bool:
-    """Whether the rows come out of this module, so that what is above them goes batch by batch too."""
-    match plan:
-        case Union() | Ref() | Explode() | Kernel():
-            return True
-        case Scan():
-            return _files(plan, catalog) is not None
-        case Filter(child) | Project(child):
-            return _needs_runner(child, catalog)
-        case _:
-            return False
-
-
-def _files(scan: Scan, catalog: Catalog) -> DatasetSource | None:
-    """The Parquet files that the scan's rows come from, unless branches share them."""
-    if isinstance(catalog, SharingCatalog) and scan.table in catalog.alike.scans:
-        return None
-    source = catalog.source(scan.table)
-    return source if is_parquet(source) else None
-
-
-def _chain(plans: Iterable[tuple[Plan, Catalog]]) -> Stream:
-    """The rows of one plan after another's, under the schema of the first; raises SchemaMismatchError on the way."""
-    rest = iter(plans)
-    leading = next(rest, None)
-    if leading is None:
-        raise SchemaMismatchError("a union of no plans has no schema")
-    first = open_stream(*leading)
-
-    def batches() -> Batches:
-        with closing(first.batches):
-            yield from first.batches
-        yield from _following(first.schema, rest)
-
-    return Stream(first.schema, batches())
-
-
-def _following(schema: pa.Schema, plans: Iterable[tuple[Plan, Catalog]]) -> Batches:
-    """The rows of the plans, each opened when the one before it is closed, under a schema that they must have."""
-    for plan, catalog in plans:
+def _resolved(ref: Ref, catalog: Catalog) -> Batches:
+    """The rows of an output's plans, each opened when the one before it is closed."""
+    schema = schema_of(ref, catalog)
+    for source in catalog.resolve(ref):
         check_stopped()
-        stream = open_stream(plan, catalog)
-        with closing(stream.batches):
-            _check_alike(schema, stream.schema)
-            for batch in stream.batches:
-                yield rebuilt(batch, schema)
+        stream = open_stream(source.plan, source.catalog)
+        yield from _under(schema, stream.schema, stream.batches)
 
 
-def _check_alike(first: pa.Schema, following: pa.Schema) -> None:
-    expected, given = ([f"{column.name} {column.type}" for column in schema] for schema in (first, following))
-    if expected != given:
-        raise SchemaMismatchError(f"plans in a union differ: {one_of(expected)} and {one_of(given)}")
-
-
-def _compiled(plan: Plan, catalog: Catalog) -> Batches:
-    known = partial(_kept, catalog)
-    yield from compile_plan(plan, catalog, lambda boundary: run_plan(boundary, catalog), known).batches()
-
-
-def _kept(catalog: Catalog, plan: Plan) -> pa.Table | None:
-    """The rows of a plan within another one, if they are shared and fit in."""
-    if not isinstance(catalog, SharingCatalog) or not catalog.shares(plan) or _needs_runner(plan, catalog):
-        return None
-    stream = open_stream(plan, catalog)
-    return catalog.collected(plan, stream.schema, stream.batches)
-
-
-def _exploded(node: Explode, source: Stream) -> Batches:
-    with closing(source.batches) as batches:
+def _under(wanted: pa.Schema, given: pa.Schema, rows: Batches) -> Batches:
+    """The rows under a schema whose names and types they must have."""
+    with closing(rows) as batches:
+        spelled = [[f"{column.name} {column.type}" for column in schema] for schema in (wanted, given)]
+        if spelled[0] != spelled[1]:
+            raise SchemaMismatchError(f"plans in a union differ: {one_of(spelled[0])} and {one_of(spelled[1])}")
         for batch in batches:
-            yield from _explode(node, pa.Table.from_batches([batch])).to_batches()
+            yield rebuilt(batch, wanted)
 
 
-def _explode(node: Explode, table: pa.Table) -> pa.Table:
-    return explode(table, node.column, dict(node.outputs))
+@lru_cache(maxsize=8192)
+def _evaluators(expressions: tuple[Expr, ...], schema: pa.Schema) -> tuple[Evaluator, ...]:
+    return tuple(evaluator(expr, schema) for expr in expressions)
 
 
-def _schema_after(kernel: Callable[..., pa.Table], schema: pa.Schema, *sides: pa.Table) -> pa.Schema:
-    """The schema that a kernel gives, tried out on no rows."""
-    try:
-        return kernel(empty_table(schema), *sides).schema
-    except (KeyError, pa.ArrowException) as error:
-        raise SchemaMismatchError(f"a kernel does not fit its input: {error}") from error
-
-
-def _kernel(node: Kernel, source: Stream, catalog: Catalog) -> Batches:
-    with closing(source.batches) as batches:
-        sides: list[pa.Table] | None = None  # read when there are rows to lay them beside
-        for table in _together(batches, source.schema, node.function.group_by):
-            sides = [run_plan(side, catalog) for side in node.sides] if sides is None else sides
-            yield from node.function.apply(table, *sides).to_batches()
-
-
-def _together(batches: Batches, schema: pa.Schema, group_by: str | None) -> Iterator[pa.Table]:
+def _together(batches: Iterable[pa.RecordBatch], schema: pa.Schema, group_by: str | None) -> Iterator[pa.Table]:
     if group_by is None:
         return iter((pa.Table.from_batches(batches, schema),))
-    return whole_groups(batches, group_by)
-
-
-def _row_wise(plan: Filter | Project, catalog: Catalog) -> Stream:
-    """Filters and projections, all of them at once for each batch; what only chooses columns needs no engine."""
-    nodes: list[Filter | Project] = []
-    below: Plan = plan
-    while isinstance(below, Filter | Project):
-        nodes.insert(0, below)
-        below = below.input
-    source = open_stream(below, catalog)
-    chosen: list[tuple[tuple[str, Expr], ...]] = []
-    while nodes and isinstance(last := nodes[-1], Project) and _is_choice(last):
-        chosen.insert(0, last.columns)
-        nodes.pop()
-
-    def steps(rows: pa.Table) -> Batches:
-        batches = reduce(extend, nodes, table_source(rows)).batches() if nodes else iter(rows.to_batches())
-        return (reduce(_choose, chosen, batch) for batch in batches)
-
-    def schema() -> pa.Schema:
-        computed = reduce(extend, nodes, table_source(empty_table(source.schema))).schema
-        return reduce(_choose, chosen, pa.RecordBatch.from_pylist([], computed)).schema
-
-    return Stream(catalog.schemas.of(plan, schema), _each(source, steps))
-
-
-def _each(source: Stream, steps: Callable[[pa.Table], Batches]) -> Batches:
-    with closing(source.batches) as batches:
-        for batch in batches:
-            yield from steps(pa.Table.from_batches([batch]))
-
-
-def _is_choice(node: Project) -> bool:
-    """Whether a projection computes nothing, and leaves a column."""
-    return bool(node.columns) and all(isinstance(expr, Column) for _, expr in node.columns)
-
-
-def _choose(batch: pa.RecordBatch, columns: tuple[tuple[str, Expr], ...]) -> pa.RecordBatch:
-    arrays = [batch.column(expr.name) for _, expr in columns if isinstance(expr, Column)]
-    return pa.RecordBatch.from_arrays(arrays, names=[name for name, _ in columns])
+    return whole_groups(iter(batches), group_by)

@@ -1,6 +1,6 @@
 """Where rows come from: a catalog gives each name in a plan its table, dataset, or other plan."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol, TypeAlias
 
@@ -8,7 +8,21 @@ import pyarrow as pa
 import pyarrow.dataset as ds
 
 from arrowdsl.errors import UnknownSourceError, one_of
-from arrowdsl.plan.nodes import Plan, Ref
+from arrowdsl.plan.nodes import (
+    Aggregate,
+    Empty,
+    Explode,
+    Filter,
+    Join,
+    Kernel,
+    Plan,
+    Project,
+    Ref,
+    Scan,
+    Shared,
+    Sort,
+    Union,
+)
 from arrowdsl.schema.schema import TableSpec, plain
 
 KNOWN_SCHEMAS = 8192
@@ -99,3 +113,28 @@ class PlanCatalog:
 
     def schema(self, _ref: Ref) -> None:
         """Not known: the plans that ``resolve`` gives have it."""
+
+
+def present(branches: Sequence[Plan], catalog: Catalog) -> Sequence[Plan]:
+    """The branches of a union that may have rows; at least one."""
+    return [branch for branch in branches if not is_absent(branch, catalog)] or branches[:1]
+
+
+def is_absent(plan: Plan, catalog: Catalog) -> bool:
+    """Whether the plan has no rows because a table that they would come from has none: nothing is read to find out."""
+    match plan:
+        case Scan(table):
+            source = catalog.source(table)
+            return isinstance(source, pa.Table) and not source.num_rows
+        case Empty():
+            return True
+        case Filter(child) | Project(child) | Sort(child) | Explode(child) | Shared(child) | Aggregate(child, (_, *_)):
+            return is_absent(child, catalog)
+        case Kernel(child, function):
+            return function.of_nothing_nothing and is_absent(child, catalog)
+        case Join(left, right, kind):
+            return is_absent(left, catalog) or (kind in {"inner", "left semi"} and is_absent(right, catalog))
+        case Union(branches):
+            return all(is_absent(branch, catalog) for branch in branches)
+        case _:
+            return False

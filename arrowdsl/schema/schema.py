@@ -15,7 +15,7 @@ from typing import Literal
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from arrowdsl.errors import NullValueError, SchemaMismatchError, UnknownColumnError, one_of
+from arrowdsl.errors import NullValueError, SchemaMismatchError, UnknownColumnError, first_line, one_of
 
 Direction = Literal["ascending", "descending"]
 SortKey = tuple[str, Direction]
@@ -83,6 +83,8 @@ def empty_table(schema: pa.Schema) -> pa.Table:
 
 def plain(schema: pa.Schema) -> pa.Schema:
     """The schema with each dictionary column as its value type; nullability and metadata stay."""
+    if not any(map(pa.types.is_dictionary, schema.types)):
+        return schema
     columns = [c.with_type(c.type.value_type) if pa.types.is_dictionary(c.type) else c for c in schema]
     return pa.schema(columns, metadata=schema.metadata)
 
@@ -152,7 +154,7 @@ class SchemaTransform:
             return column.cast(wanted.type, safe=self.safe_cast)
         except (pa.ArrowInvalid, pa.ArrowNotImplementedError, pa.ArrowTypeError) as error:
             raise SchemaMismatchError(
-                f"column {wanted.name}: {column.type} can't be cast to {wanted.type} ({_first_line(error)})"
+                f"column {wanted.name}: {column.type} can't be cast to {wanted.type} ({first_line(error)})"
             ) from error
 
 
@@ -227,7 +229,3 @@ def columns_of(schema: pa.Schema, names: Iterable[str]) -> pa.Schema:
 
 def _encoded(text: str | bytes) -> bytes:
     return text if isinstance(text, bytes) else text.encode()
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).partition("\n")[0]

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from arrowdsl.compute.expr import describe as spelled
-from arrowdsl.plan.compile import skipping
 from arrowdsl.plan.nodes import Filter, Plan, Ref, Scan, Union, describe, walk
+from arrowdsl.plan.table_scan import skipping
 from flight_client.contracts.raw import RAW_TABLES
 from flight_server.serving.read import Read
 from flight_server.serving.request import request_to_json

@@ -13,7 +13,7 @@ from arrowdsl.compute.expr import Expr, Literal, Parameter
 from arrowdsl.plan.fingerprint import digest
 from arrowdsl.plan.nodes import Plan, Ref, Scan, Scope, bind_parameters, walk
 from arrowdsl.plan.optimize import optimize
-from arrowdsl.plan.runner import schema_of
+from arrowdsl.plan.schemas import schema_of
 from arrowdsl.plan.source import PlanSource, Schemas
 from arrowdsl.schema.schema import EncodingPolicy, SchemaTransform, TableSpec, columns_of, empty_table, plain
 from flight_client.contracts.raw import RAW_TABLES

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pyarrow as pa
 
+from arrowdsl.compute.evaluate import check_predicate, to_arrow
 from arrowdsl.compute.expr import (
     Call,
     Column,
@@ -13,7 +14,6 @@ from arrowdsl.compute.expr import (
     conjunction,
     conjuncts,
 )
-from arrowdsl.compute.lowering import check_predicate, to_arrow
 from arrowdsl.errors import UnknownColumnError, one_of
 from arrowdsl.schema.schema import SchemaMetadataSpec, TableSpec, columns_of
 from flight_client.contracts.ids import part_of_path

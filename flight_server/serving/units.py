@@ -14,9 +14,9 @@ from typing import TypeVar
 import pyarrow as pa
 
 from arrowdsl.compute import expr as expressions
+from arrowdsl.compute.evaluate import matching
 from arrowdsl.compute.expr import Expr
 from arrowdsl.plan.batches import Batches
-from arrowdsl.plan.compile import matching
 from arrowdsl.plan.nodes import Empty, Plan, Scope
 from arrowdsl.plan.runner import open_stream
 from arrowdsl.plan.stopping import check_stopped
@@ -190,7 +190,7 @@ def _without(batches: Iterable[pa.RecordBatch], rows: int) -> Iterator[pa.Record
 
 def _chosen(batch: pa.RecordBatch, unit: Unit) -> Iterator[pa.RecordBatch]:
     if unit.where is not None:
-        batch = batch.filter(matching(batch, unit.where))
+        batch = matching(batch, unit.where)
     if batch.num_rows:
         yield _narrowed(batch, unit)
 

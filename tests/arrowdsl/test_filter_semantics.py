@@ -6,6 +6,7 @@ from hypothesis import HealthCheck, given, settings
 from reference_filters import SCHEMA, evaluate, filters, tables
 
 from arrowdsl.compute.cql2 import from_cql2
+from arrowdsl.compute.evaluate import check_predicate, to_arrow
 from arrowdsl.compute.expr import (
     Call,
     Column,
@@ -16,7 +17,6 @@ from arrowdsl.compute.expr import (
     substitute,
 )
 from arrowdsl.compute.fold import fold
-from arrowdsl.compute.lowering import check_predicate, to_arrow
 from arrowdsl.errors import ExpressionError, UnknownColumnError
 from arrowdsl.plan.nodes import Scan
 from arrowdsl.plan.optimize import optimize

@@ -11,7 +11,8 @@ from random_plans import catalogs, in_order, plans, rows_of
 from arrowdsl.compute.expr import Call, Column, Literal, Values, conjunction
 from arrowdsl.plan.nodes import Aggregate, Join, Kernel, KernelFunction, Ref, Scan, Scope, Union, describe
 from arrowdsl.plan.optimize import drop_empty, optimize, prune_columns, push_filters
-from arrowdsl.plan.runner import run_plan, schema_of
+from arrowdsl.plan.runner import run_plan
+from arrowdsl.plan.schemas import schema_of
 from arrowdsl.plan.source import DatasetSource, PlanCatalog, PlanSource
 
 ORDERS = pa.schema(

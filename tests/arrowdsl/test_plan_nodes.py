@@ -23,7 +23,8 @@ from arrowdsl.plan.nodes import (
     with_inputs,
 )
 from arrowdsl.plan.optimize import optimize
-from arrowdsl.plan.runner import run_plan, schema_of
+from arrowdsl.plan.runner import run_plan
+from arrowdsl.plan.schemas import schema_of
 from arrowdsl.plan.source import DatasetSource, PlanCatalog, PlanSource
 from arrowdsl.schema.schema import DICTIONARY, TableSpec
 
@@ -107,14 +108,14 @@ def test_equal_rows_keep_their_order_in_a_sort_over_many_batches():
         (Ref("z", Scope.PART), UnknownSourceError, "unknown output 'z'; outputs: out"),
         (Scan("t", ("z",)), UnknownColumnError, "unknown columns: z; columns: id, kind, list"),
         (t.select("z"), UnknownColumnError, "unknown column 'z'"),
-        (t.order_by("z"), SchemaMismatchError, "order_by does not fit its input: .*z"),
-        (t.distinct("z"), SchemaMismatchError, "aggregate does not fit its input: .*z"),
-        (Aggregate(t, (), (("id", "nonsense", "n"),)), SchemaMismatchError, "aggregate does not fit its input"),
-        (t.explode("id", value=None), SchemaMismatchError, "a kernel does not fit its input"),
-        (t.explode("z", value=None), SchemaMismatchError, "a kernel does not fit its input: .*z"),
-        (Join(t, t, "inner", ("id",), ("kind",), ("id",)), SchemaMismatchError, "hashjoin does not fit its input"),
-        (t.select("id", id=Literal(1)), SchemaMismatchError, "columns come out of project more than once: id"),
-        (t.select(n=Call("concat", (Column("id"),))), SchemaMismatchError, "project does not fit its input"),
+        (t.order_by("z"), SchemaMismatchError, "the sort does not fit its input: .*z"),
+        (t.distinct("z"), SchemaMismatchError, "the aggregate does not fit its input: .*z"),
+        (Aggregate(t, (), (("id", "nonsense", "n"),)), SchemaMismatchError, "the aggregate does not fit its input"),
+        (t.explode("id", value=None), SchemaMismatchError, "the explode does not fit its input"),
+        (t.explode("z", value=None), SchemaMismatchError, "the explode does not fit its input: .*z"),
+        (Join(t, t, "inner", ("id",), ("kind",), ("id",)), SchemaMismatchError, "the join does not fit its input"),
+        (t.select("id", id=Literal(1)), SchemaMismatchError, "the project gives columns more than once: id"),
+        (t.select(n=Call("concat", (Column("id"),))), SchemaMismatchError, "the project does not fit its input"),
         (Union(()), SchemaMismatchError, "a union of no plans has no schema"),
         (Union((t.select("id"), t.select("kind"))), SchemaMismatchError, "plans in a union differ: id int64 and kind"),
     ],

@@ -8,8 +8,9 @@ from arrowdsl.compute.expr import Call, Column, Literal, col
 from arrowdsl.errors import DataError
 from arrowdsl.plan.nodes import Join, Scan, Union, walk
 from arrowdsl.plan.optimize import optimize
-from arrowdsl.plan.runner import is_absent, run_plan, schema_of
-from arrowdsl.plan.source import PlanCatalog
+from arrowdsl.plan.runner import run_plan
+from arrowdsl.plan.schemas import schema_of
+from arrowdsl.plan.source import PlanCatalog, is_absent
 from arrowdsl.schema.schema import empty_table
 from flight_client.contracts.outputs import OUTPUTS
 from flight_client.contracts.raw import RAW_TABLES

@@ -4,7 +4,8 @@ import pytest
 
 from arrowdsl.compute.expr import Literal, Parameter
 from arrowdsl.plan.nodes import Ref, Scope, bind_parameters, walk
-from arrowdsl.plan.runner import run_plan, schema_of
+from arrowdsl.plan.runner import run_plan
+from arrowdsl.plan.schemas import schema_of
 from arrowdsl.plan.source import PlanSource, Schemas
 from arrowdsl.schema.schema import SchemaTransform, empty_table
 from flight_client.contracts.outputs import OUTPUTS

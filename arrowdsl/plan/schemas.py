@@ -1,0 +1,83 @@
+"""The schema of a plan's rows, known before any is computed: each node is tried out on no rows."""
+
+from collections import Counter
+
+import pyarrow as pa
+
+from arrowdsl.compute.evaluate import check_predicate, evaluator
+from arrowdsl.compute.expr import Expr
+from arrowdsl.compute.kernels import explode
+from arrowdsl.errors import SchemaMismatchError, first_line, one_of
+from arrowdsl.plan.nodes import Aggregate, Empty, Explode, Filter, Join, Kernel, Plan, Project, Ref, Scan, Sort, inputs
+from arrowdsl.plan.operators import operator_schema
+from arrowdsl.plan.source import Catalog
+from arrowdsl.plan.table_scan import scan_schema
+from arrowdsl.schema.schema import empty_table, plain
+
+
+def schema_of(plan: Plan, catalog: Catalog) -> pa.Schema:
+    """The schema of the plan's rows; raises SchemaMismatchError or ExpressionError if the plan can't run."""
+    if isinstance(plan, Kernel):
+        return plain(kernel_schema(plan, catalog))
+    return catalog.schemas.of(plan, lambda: _tried(plan, catalog))
+
+
+def kernel_schema(kernel: Kernel, catalog: Catalog) -> pa.Schema:
+    """The schema of the tables that the kernel's function gives, which may have dictionaries."""
+    return catalog.schemas.of(kernel, lambda: _tried(kernel, catalog))
+
+
+def _tried(plan: Plan, catalog: Catalog) -> pa.Schema:
+    name = type(plan).__name__.lower()
+    try:
+        schema = _schema(plan, [schema_of(child, catalog) for child in inputs(plan)], catalog)
+    except (KeyError, pa.ArrowException) as error:
+        raise SchemaMismatchError(f"the {name} does not fit its input: {first_line(error)}") from error
+    repeated = [column for column, times in Counter(schema.names).items() if times > 1]
+    if repeated:
+        raise SchemaMismatchError(f"the {name} gives columns more than once: {one_of(repeated)}")
+    return schema
+
+
+def _schema(plan: Plan, given: list[pa.Schema], catalog: Catalog) -> pa.Schema:
+    match plan:
+        case Scan(table, _, predicate):
+            source = catalog.source(table)
+            if predicate is not None:
+                _check_filter(predicate, plain(source.schema))
+            return scan_schema(plan, source)
+        case Empty(schema):
+            return schema
+        case Ref():
+            known = catalog.schema(plan)
+            return _schema_of_output(plan, catalog) if known is None else known
+        case Filter(_, predicate):
+            _check_filter(predicate, given[0])
+            return given[0]
+        case Project(_, columns):
+            return pa.schema([(name, _type(expr, given[0])) for name, expr in columns])
+        case Join() | Aggregate() | Sort():
+            return operator_schema(plan, given)
+        case Explode(_, column, outputs):
+            return explode(empty_table(given[0]), column, dict(outputs)).schema
+        case Kernel(_, function):
+            return function.apply(*map(empty_table, given)).schema
+        case _ if given:
+            return given[0]
+        case _:
+            raise SchemaMismatchError("a union of no plans has no schema")
+
+
+def _check_filter(predicate: Expr, schema: pa.Schema) -> None:
+    check_predicate(predicate, schema)
+    _type(predicate, schema)
+
+
+def _type(expr: Expr, schema: pa.Schema) -> pa.DataType:
+    return evaluator(expr, schema)(pa.RecordBatch.from_pylist([], schema)).type
+
+
+def _schema_of_output(ref: Ref, catalog: Catalog) -> pa.Schema:
+    for source in catalog.resolve(ref):
+        return schema_of(source.plan, source.catalog)
+    raise SchemaMismatchError(f"output {ref.output} is made from no plan and has no schema")
