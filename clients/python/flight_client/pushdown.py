@@ -21,8 +21,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from arrowdsl.compute.cql2 import to_cql2
+from arrowdsl.compute.evaluate import MIRRORED
 from arrowdsl.compute.expr import Call, Column, Expr, Literal, Scalar, call, conjunction
-from arrowdsl.compute.lowering import MIRRORED
 from flight_client.expressions import EngineCall, EngineNode, ExpressionTree, Span, UnreadableExpressionError, is_text
 from flight_client.tickets import Cql2
 
