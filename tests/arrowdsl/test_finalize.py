@@ -94,7 +94,7 @@ def test_columns_that_the_contract_lacks_stay():
 
 def test_a_plan_without_a_required_column_is_refused():
     plan = finalize(Scan("t").select("path", "score", "row"), SPEC)
-    with pytest.raises(SchemaMismatchError, match="a kernel does not fit its input"):
+    with pytest.raises(SchemaMismatchError, match="the kernel does not fit its input"):
         run_plan(plan, PlanCatalog({"t": table(ROWS)}))
 
 
