@@ -1,7 +1,7 @@
-"""Basic blocks of a code object, and the block_edges between them, from its instructions and its exception table.
+"""Basic blocks of a code object, and the edges between them, from its instructions and its exception table.
 
-A block begins at the first instruction, where a jump or an exception leads, after what jumps or ends, and where the
-range of an entry of the exception table begins or ends: so a block as a whole is covered by one entry or by none.
+A block begins at the first instruction, at the target of a jump or an exception, after a jump, return or raise, and
+where the range of an entry of the exception table begins or ends: so one entry or none covers the whole block.
 """
 
 import dis
@@ -12,15 +12,20 @@ from itertools import pairwise
 
 RETURNS_OR_RAISES = frozenset({"RETURN_VALUE", "RETURN_CONST", "RAISE_VARARGS", "RERAISE"})
 UNCONDITIONAL = frozenset({"JUMP_FORWARD", "JUMP_BACKWARD", "JUMP_BACKWARD_NO_INTERRUPT"})
-# In 3.14 this one has a target that only tells where the loop begins; control never goes there.
+# In 3.14 this one has a target that only says where the loop begins; control never goes there.
 _JUMPS = frozenset(dis.hasjrel + dis.hasjabs) - {dis.opmap["END_ASYNC_FOR"]}
+# From block to block: source, target, kind (next, true, false, exc), the offset of the instruction that decides between
+# true and false, the index of the exception entry. True: the tested value is true, or is (not) None where that is
+# tested, or an iterator or awaitable gave a value.
+BlockEdge = tuple[int, int, str, int | None, int | None]
+
 _CODE_UNIT = 2  # bytes; the exception table counts in these
 _MORE, _START, _BITS = 0x40, 0x80, 6
 
 
 @dataclass(frozen=True)
 class ExceptionEntry:
-    """Where an exception raised in ``[start, end)`` leads: byte offsets in the code, and the stack to restore."""
+    """The target of an exception raised in ``[start, end)``: byte offsets in the code, and the stack to restore."""
 
     start: int
     end: int
@@ -36,21 +41,6 @@ class BasicBlock:
     start: int
     end: int
     kind: str
-
-
-@dataclass(frozen=True)
-class BlockEdge:
-    """Control goes from block to block: ``kind`` is next, true, false or exc.
-
-    ``condition`` is the offset of the instruction that decides between true and false. True means that the value
-    tested is true, that it is (or is not) None where that is asked for, or that an iterator or awaitable gave a value.
-    """
-
-    source: int
-    target: int
-    kind: str
-    condition: int | None = None
-    exc_index: int | None = None
 
 
 def exception_entries(table: bytes) -> tuple[ExceptionEntry, ...]:
@@ -107,7 +97,7 @@ def basic_blocks(
 def block_edges(
     instructions: Sequence[dis.Instruction], blocks: Sequence[BasicBlock], entries: Sequence[ExceptionEntry]
 ) -> Iterator[BlockEdge]:
-    """The block_edges out of each block: those that its last instruction makes, then where an exception in it leads.
+    """The edges out of each block: those that its last instruction makes, then that of an exception in it.
 
     An exception table is sorted, and its ranges don't overlap.
     """
@@ -116,24 +106,16 @@ def block_edges(
     for number, block in enumerate(blocks):
         last = instructions[bisect_left(offsets, block.end) - 1]
         target = jump_target(last)
-        yield from _after(last, number, None if target is None else bisect_left(starts, target), len(blocks))
+        if target is None:
+            if last.opname not in RETURNS_OR_RAISES and number + 1 < len(blocks):
+                yield number, number + 1, "next", None, None
+        elif last.opname in UNCONDITIONAL:
+            yield number, bisect_left(starts, target), "next", None, None
+        else:
+            # FOR_ITER and SEND jump when there is no further value.
+            jumps_when_false = "IF_FALSE" in last.opname or last.opname in {"FOR_ITER", "SEND"}
+            yield number, bisect_left(starts, target), "false" if jumps_when_false else "true", last.offset, None
+            yield number, number + 1, "true" if jumps_when_false else "false", last.offset, None
         index = bisect_right(ranges, block.start) - 1
         if index >= 0 and block.start < entries[index].end:
-            yield BlockEdge(number, bisect_left(starts, entries[index].target), "exc", exc_index=index)
-
-
-def _after(last: dis.Instruction, block: int, target: int | None, count: int) -> Iterator[BlockEdge]:
-    if target is None:
-        if last.opname not in RETURNS_OR_RAISES and block + 1 < count:
-            yield BlockEdge(block, block + 1, "next")
-    elif last.opname in UNCONDITIONAL:
-        yield BlockEdge(block, target, "next")
-    else:
-        jump, fall = ("false", "true") if _jumps_when_false(last.opname) else ("true", "false")
-        yield BlockEdge(block, target, jump, condition=last.offset)
-        yield BlockEdge(block, block + 1, fall, condition=last.offset)
-
-
-def _jumps_when_false(opname: str) -> bool:
-    """FOR_ITER and SEND jump when there is no further value."""
-    return "IF_FALSE" in opname or opname in {"FOR_ITER", "SEND"}
+            yield number, bisect_left(starts, entries[index].target), "exc", None, index

@@ -1,11 +1,11 @@
 """The bytecode of a file, as the running interpreter compiles it: code units, instructions, blocks. Nothing is run.
 
 The tree that was walked is compiled, so a file is parsed once, and positions in f-strings are right on 3.11 too. A code
-unit belongs to the definition whose node stands where the instruction stands that loads it; what the compiler adds of
-its own (scopes of type parameters, functions that compute annotations) belongs to none. A ``finally`` body is
-compiled twice, so a definition may have two units. Code that the compiler drops as unreachable has none.
+unit belongs to the definition at the position of the instruction that loads it; units that the compiler adds (scopes
+of type parameters, functions that compute annotations) belong to none. A ``finally`` body is compiled twice, so a
+definition may have two units. Code that the compiler drops as unreachable has none.
 
-Ids hold paths and ordinals, no offsets in the source.
+Ids contain paths and ordinals, no offsets in the source.
 """
 
 import ast
@@ -13,11 +13,10 @@ import dis
 import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import astuple, dataclass, field
 from types import CodeType
 
 from flight_client.extract.basic_blocks import (
-    ExceptionEntry,
     basic_blocks,
     block_edges,
     exception_entries,
@@ -35,22 +34,13 @@ PYTHON_VERSION = f"{sys.version_info.major}.{sys.version_info.minor}"
 
 Place = tuple[int | None, int | None, str]  # the line and the byte column where a definition begins, and its name
 
-# What a tree that parses can make the compiler raise.
+# The compiler can raise any of these over a tree that parses.
 _COMPILE_ERRORS = (SyntaxError, ValueError, TypeError, RecursionError, MemoryError, OverflowError)
-
-
-@dataclass(frozen=True)
-class Loaded:
-    """A code object, and the line and column (in bytes) of the instruction that loads it; null for the module."""
-
-    code: CodeType
-    line: int | None = None
-    column: int | None = None
 
 
 @dataclass
 class _Rows:
-    """The rows of a file's units; ``definitions`` are by where each stands."""
+    """The rows of a file's units by table; ``definitions`` are by position and name."""
 
     file_id: str
     definitions: Mapping[Place, LexicalScope]
@@ -63,31 +53,22 @@ class _Rows:
 
     def add(self, module: CodeType, definition: LexicalScope) -> None:
         """Add the module's unit and all those inside it, in preorder."""
-        pending: list[tuple[Loaded, str | None, LexicalScope | None]] = [(Loaded(module), None, definition)]
+        pending: list[tuple[CodeType, str | None, LexicalScope | None]] = [(module, None, definition)]
         while pending:
-            loaded, parent, found = pending.pop()
-            unit, inner = self._add_unit(loaded.code, parent, found)
-            pending.extend((child, unit, self._definition(child)) for child in reversed(inner))
+            code, parent, found = pending.pop()
+            path = code.co_qualname
+            self.ordinals[path] += 1
+            unit = f"code:{self.file_id}:{path}#{self.ordinals[path]}"
+            names = (parent, found, PYTHON_VERSION, path, code.co_name, code.co_firstlineno)
+            counts = (code.co_argcount, code.co_posonlyargcount, code.co_kwonlyargcount, code.co_nlocals)
+            self.units.append((unit, *names, *counts, code.co_flags, code.co_stacksize, len(code.co_code)))
+            instructions = list(dis.get_instructions(_with_plain_constants(code)))
+            self._add_blocks(unit, instructions, code)
+            pending += [(inner, unit, self.definitions.get(place)) for inner, place in reversed(_loaded(instructions))]
 
-    def _definition(self, loaded: Loaded) -> LexicalScope | None:
-        return self.definitions.get((loaded.line, loaded.column, loaded.code.co_name))
-
-    def _add_unit(self, code: CodeType, parent: str | None, found: LexicalScope | None) -> tuple[str, Sequence[Loaded]]:
-        path = code.co_qualname
-        self.ordinals[path] += 1
-        unit = f"code:{self.file_id}:{path}#{self.ordinals[path]}"
-        counts = (code.co_argcount, code.co_posonlyargcount, code.co_kwonlyargcount, code.co_nlocals)
-        names = (parent, found, PYTHON_VERSION, path, code.co_name, code.co_firstlineno)
-        self.units.append((unit, *names, *counts, code.co_flags, code.co_stacksize, len(code.co_code)))
-        instructions = list(dis.get_instructions(_with_plain_constants(code)))
+    def _add_blocks(self, unit: str, instructions: Sequence[dis.Instruction], code: CodeType) -> None:
         entries = exception_entries(code.co_exceptiontable)
-        self._add_blocks(unit, instructions, entries, len(code.co_code))
-        return unit, _loaded(instructions)
-
-    def _add_blocks(
-        self, unit: str, instructions: Sequence[dis.Instruction], entries: Sequence[ExceptionEntry], size: int
-    ) -> None:
-        blocks = basic_blocks(instructions, entries, size)
+        blocks = basic_blocks(instructions, entries, len(code.co_code))
         starts = {block.start: number for number, block in enumerate(blocks)}
         indexes: dict[int | None, int] = {}
         block = 0
@@ -95,13 +76,10 @@ class _Rows:
             block = starts.get(instruction.offset, block)
             indexes[instruction.offset] = index
             self.instructions.append((unit, block, index, *_instruction(instruction)))
-        for index, entry in enumerate(entries):
-            self.exceptions.append((unit, index, entry.start, entry.end, entry.target, entry.depth, entry.lasti))
-        for number, found in enumerate(blocks):
-            self.blocks.append((unit, number, found.start, found.end, found.kind))
-        for edge in block_edges(instructions, blocks, entries):
-            condition = indexes.get(edge.condition)
-            self.edges.append((unit, edge.source, edge.target, edge.kind, condition, edge.exc_index))
+        self.exceptions += [(unit, index, *astuple(entry)) for index, entry in enumerate(entries)]
+        self.blocks += [(unit, number, found.start, found.end, found.kind) for number, found in enumerate(blocks)]
+        for source, target, kind, condition, entry_index in block_edges(instructions, blocks, entries):
+            self.edges.append((unit, source, target, kind, indexes.get(condition), entry_index))
 
 
 def bytecode_tables(tree: ast.Module, walk: Walk) -> dict[str, Columns]:
@@ -140,16 +118,16 @@ def _with_plain_constants(code: CodeType) -> CodeType:
     return code.replace(co_consts=tuple(map(Constant, code.co_consts)))
 
 
-def _loaded(instructions: Sequence[dis.Instruction]) -> Sequence[Loaded]:
-    """The code objects that are loaded, in source order."""
+def _loaded(instructions: Sequence[dis.Instruction]) -> list[tuple[CodeType, Place]]:
+    """The code objects that are loaded, in source order, with the places where their definitions stand."""
     found = []
     for instruction in instructions:
-        value = instruction.argval.value if isinstance(instruction.argval, Constant) else None
-        if isinstance(value, CodeType):
+        code = instruction.argval.value if isinstance(instruction.argval, Constant) else None
+        if isinstance(code, CodeType):
             where = instruction.positions
             line, column = (None, None) if where is None else (where.lineno, where.col_offset)
-            found.append(Loaded(value, line, column))
-    return sorted(found, key=lambda loaded: (loaded.code.co_firstlineno, loaded.line or 0, loaded.column or 0))
+            found.append((code, (line, column, code.co_name)))
+    return sorted(found, key=lambda loaded: (loaded[0].co_firstlineno, loaded[1][0] or 0, loaded[1][1] or 0))
 
 
 def _instruction(instruction: dis.Instruction) -> Row:

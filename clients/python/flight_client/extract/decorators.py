@@ -7,35 +7,27 @@ from flight_client.extract.lexical_scopes import Qnames
 
 KNOWN: Mapping[str, str] = MappingProxyType(
     {
-        "builtins.staticmethod": "static",
-        "builtins.classmethod": "class",
-        "builtins.property": "property",
-        "functools.cached_property": "property",
-        "abc.abstractproperty": "property",
-        "enum.property": "property",
-        "types.DynamicClassAttribute": "property",
-        "abc.abstractmethod": "abstract",
-        "abc.abstractclassmethod": "class",
-        "abc.abstractstaticmethod": "static",
-        "typing.overload": "overload",
-        "typing.final": "final",
-        "typing.override": "override",
-        "typing.no_type_check": "no_type_check",
-        "typing.runtime_checkable": "runtime_checkable",
-        "typing_extensions.overload": "overload",
-        "typing_extensions.final": "final",
-        "typing_extensions.override": "override",
-        "typing_extensions.runtime_checkable": "runtime_checkable",
-        "dataclasses.dataclass": "dataclass",
-        "contextlib.contextmanager": "contextmanager",
-        "contextlib.asynccontextmanager": "contextmanager",
-        "functools.cache": "cache",
-        "functools.lru_cache": "cache",
-        "functools.wraps": "wraps",
-        "functools.singledispatch": "singledispatch",
-        "functools.singledispatchmethod": "singledispatch",
-        "functools.total_ordering": "total_ordering",
-        "enum.unique": "unique",
+        name: kind
+        for kind, names in {
+            "static": "builtins.staticmethod abc.abstractstaticmethod",
+            "class": "builtins.classmethod abc.abstractclassmethod",
+            "property": "builtins.property functools.cached_property abc.abstractproperty enum.property"
+            " types.DynamicClassAttribute",
+            "abstract": "abc.abstractmethod",
+            "overload": "typing.overload typing_extensions.overload",
+            "final": "typing.final typing_extensions.final",
+            "override": "typing.override typing_extensions.override",
+            "no_type_check": "typing.no_type_check",
+            "runtime_checkable": "typing.runtime_checkable typing_extensions.runtime_checkable",
+            "dataclass": "dataclasses.dataclass",
+            "contextmanager": "contextlib.contextmanager contextlib.asynccontextmanager",
+            "cache": "functools.cache functools.lru_cache",
+            "wraps": "functools.wraps",
+            "singledispatch": "functools.singledispatch functools.singledispatchmethod",
+            "total_ordering": "functools.total_ordering",
+            "unique": "enum.unique",
+        }.items()
+        for name in names.split()
     }
 )
 _OF_PROPERTIES = frozenset({"setter", "getter", "deleter"})

@@ -1,4 +1,4 @@
-"""What a module says that it exports: the statements at its top level that set or change ``__all__``."""
+"""The names that a module exports: the statements at its top level that set or change ``__all__``."""
 
 import ast
 from collections.abc import Iterable, Iterator
@@ -14,9 +14,10 @@ _SCOPES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 
 
 def exports(tree: ast.Module) -> list[Export]:
-    """For each name: where it stands, by which operation it comes in (``=``, ``+=``, ``append``), and the name.
+    """For each name: its node, the operation that adds it (``=``, ``+=``, ``append``), and the name.
 
-    ``extend`` counts as ``+=``. An operation without names has none; what can't be read off the source is ``unknown``.
+    ``extend`` counts as ``+=``. An operation without names gives the name None. An operation or name that the source
+    does not spell out is ``unknown``.
     """
     return [export for statement in _statements(tree.body) for export in _exported(statement)]
 

@@ -1,4 +1,4 @@
-"""Files in, record batches out: the same rows in the same order and batches, whatever the number of processes."""
+"""From files to record batches: the same rows in the same order and batches for any number of processes."""
 
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import replace
@@ -15,7 +15,7 @@ from flight_client.extract.workers import Batches, run_chunks
 CHUNK_BYTES = 1 << 20
 CHUNK_FILES = 64
 BATCH_ROWS = 1 << 16
-SMALL_BYTES = 1 << 19  # less than a worker's start is worth
+SMALL_BYTES = 1 << 19  # less than starting a worker is worth
 
 
 def extract(
@@ -32,8 +32,8 @@ def extract(
     Files come in the order of (part, path), ``parts`` being a power of two; a file's rows are in source order. A batch
     holds rows of one part and at most BATCH_ROWS of them. With ``jobs`` > 1 and enough to do, that many processes work,
     and memory is bounded by a few chunks each (a chunk: 64 files or 1 MiB of source, or one larger file). ``progress``
-    is told how many more files are done. Closing the iterator ends the processes. Raises UnknownLayerError and
-    MissingExtraError.
+    is called with the number of files just finished. Closing the iterator ends the processes. Raises
+    UnknownLayerError and MissingExtraError.
     """
     empty = Chunk(repo=repo, members=(), layers=known_layers(layers))
     chunks = _chunks(files, parts, empty)

@@ -2,13 +2,13 @@
 
 There an f-string is one token; its expressions are parsed apart and their positions are guesses, wrong over several
 lines, after escapes and in nested strings. So the replacement fields are found in the source, as that parser finds
-them, and each expression is parsed again with its true place. A field of the source belongs to the node that comes at
-the same turn, for a field's own nested fields follow it in both.
+them, and each expression is parsed again with its true place. The n-th field in the source belongs to the n-th node,
+since a field's nested fields follow it in both.
 """
 
 import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 
 from flight_client.extract.source_text import SourceText
@@ -23,10 +23,12 @@ FIELDS_HAVE_POSITIONS = _parser_knows_fields()
 
 _BETWEEN_TOKENS = re.compile(rb"(?:[\s\\]|#[^\r\n]*)*")
 _OPENING = re.compile(rb"([A-Za-z]*)('''|\"\"\"|'|\")")
-_LITERAL = re.compile(rb"(?:[^{}\\]|\{\{|\}\}|\\N\{[^}]*\}|\\[^{}]|\\)*", re.DOTALL)
-_RAW_LITERAL = re.compile(rb"(?:[^{}]|\{\{|\}\})*", re.DOTALL)
-_SPEC_LITERAL = re.compile(rb"(?:[^{}\\]|\\N\{[^}]*\}|\\[^{}]|\\)*", re.DOTALL)
-_RAW_SPEC_LITERAL = re.compile(rb"[^{}]*", re.DOTALL)
+# The text between replacement fields in a body, and in a format specification, where braces can't be doubled.
+_COOKED = (
+    re.compile(rb"(?:[^{}\\]|\{\{|\}\}|\\N\{[^}]*\}|\\[^{}]|\\)*", re.DOTALL),
+    re.compile(rb"(?:[^{}\\]|\\N\{[^}]*\}|\\[^{}]|\\)*", re.DOTALL),
+)
+_RAW = (re.compile(rb"(?:[^{}]|\{\{|\}\})*", re.DOTALL), re.compile(rb"[^{}]*", re.DOTALL))
 _STRING_IN_EXPRESSION = re.compile(rb"'''.*?'''|\"\"\".*?\"\"\"|'[^']*'|\"[^\"]*\"", re.DOTALL)
 _TWO_CHARACTERS = frozenset({b"!=", b"==", b"<=", b">="})
 _AFTER_EXPRESSION = re.compile(rb"=?\s*(?:![A-Za-z]\s*)?")
@@ -34,7 +36,7 @@ _SPACE = b" \t\f\r\n"
 
 
 class UnplacedFieldError(ValueError):
-    """An f-string whose replacement fields in the source and in the syntax tree don't go together."""
+    """An f-string whose replacement fields in the source and in the syntax tree don't match."""
 
 
 @dataclass(frozen=True)
@@ -79,7 +81,7 @@ def _fields(utf8: bytes, start: int, end: int) -> Iterator[_Field]:
         prefix, quote = opening.group(1).lower(), opening.group(2)
         body, position = opening.end(), _closing_quote(utf8, opening.end(), quote)
         if b"f" in prefix:
-            yield from _fields_in(utf8, body, position, is_raw=b"r" in prefix)
+            yield from _fields_in(utf8, body, position, *(_RAW if b"r" in prefix else _COOKED))
         position += len(quote)
 
 
@@ -91,38 +93,23 @@ def _closing_quote(utf8: bytes, position: int, quote: bytes) -> int:
     return position
 
 
-def _fields_in(utf8: bytes, position: int, end: int, *, is_raw: bool) -> Iterator[_Field]:
-    """The fields of one f-string's body, and those in their format specifications."""
-    literal = _RAW_LITERAL if is_raw else _LITERAL
+def _fields_in(
+    utf8: bytes, position: int, end: int, literal: re.Pattern[bytes], spec: re.Pattern[bytes]
+) -> Generator[_Field, None, int]:
+    """The fields of one f-string's body or format specification, those in their specifications first; gives its end."""
     position = _end_of(literal, utf8, position, end)
-    while position < end:
+    while utf8[position : position + 1] == b"{" and position < end:
         expression = position + 1
         stop = _end_of_expression(utf8, expression, end)
         position = _end_of(_AFTER_EXPRESSION, utf8, stop, end)
         if utf8[position : position + 1] == b":":
-            inner = list(_spec_fields(utf8, position + 1, end, is_raw=is_raw))
-            yield from inner
-            position = _end_of_spec(utf8, inner[-1].field_end if inner else position + 1, end, is_raw=is_raw)
+            position = yield from _fields_in(utf8, position + 1, end, spec, spec)
         if utf8[position : position + 1] != b"}":
             raise UnplacedFieldError(f"a replacement field is not closed at byte {position}")
         position += 1
         yield _Field(start=expression, end=stop, field_end=position)
         position = _end_of(literal, utf8, position, end)
-
-
-def _spec_fields(utf8: bytes, position: int, end: int, *, is_raw: bool) -> Iterator[_Field]:
-    position = _end_of_spec(utf8, position, end, is_raw=is_raw)
-    while utf8[position : position + 1] == b"{":
-        stop = _end_of_expression(utf8, position + 1, end)
-        closing = _end_of(_AFTER_EXPRESSION, utf8, stop, end)
-        if utf8[closing : closing + 1] == b":":
-            closing = _end_of_spec(utf8, closing + 1, end, is_raw=is_raw)
-        yield _Field(start=position + 1, end=stop, field_end=closing + 1)
-        position = _end_of_spec(utf8, closing + 1, end, is_raw=is_raw)
-
-
-def _end_of_spec(utf8: bytes, position: int, end: int, *, is_raw: bool) -> int:
-    return _end_of(_RAW_SPEC_LITERAL if is_raw else _SPEC_LITERAL, utf8, position, end)
+    return position
 
 
 def _end_of_expression(utf8: bytes, position: int, end: int) -> int:

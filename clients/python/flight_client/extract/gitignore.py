@@ -46,7 +46,7 @@ _CLASS_MEMBER = re.compile(
 
 @dataclass(frozen=True)
 class Rule:
-    """A line: what it matches (a name, or with ``by_path`` a path from the rules' folder), and what that means."""
+    """A line: the names that it matches (with ``by_path``: paths from the rules' folder), and what a match means."""
 
     pattern: re.Pattern[str]
     by_path: bool
@@ -87,7 +87,7 @@ class Rules:
         return cls(folder, tuple(rule for rule in map(Rule.of, lines) if rule is not None))
 
     def verdict(self, path: str, *, is_folder: bool) -> bool | None:
-        """True: to be ignored; False: not to be; None: nothing here is about it. ``path`` begins with ``folder``."""
+        """True: ignored; False: included again; None: no rule matches. ``path`` begins with ``folder``."""
         if not self.rules:
             return None
         below = _bytewise(path[len(self.folder) :])
@@ -100,7 +100,7 @@ class Rules:
 
     @cached_property
     def _any_name(self) -> re.Pattern[str]:
-        """What any of the rules by name matches: most entries are done with by this alone."""
+        """Matches if any rule by name does: most entries match neither this nor ``_any_path``."""
         return _any_of(rule.pattern for rule in self.rules if not rule.by_path)
 
     @cached_property
@@ -117,7 +117,7 @@ def _bytewise(text: str) -> str:
 
 
 def _without_trailing_spaces(line: str) -> str:
-    """The line without the spaces at its end, but for one that a backslash keeps."""
+    """The line without the spaces at its end, but for one that a backslash escapes."""
     text = line.rstrip(" ")
     backslashes = len(text) - len(text.rstrip("\\"))
     return line[: len(text) + 1] if backslashes % 2 else text
@@ -143,7 +143,7 @@ def _by_path(pattern: str) -> str | None:
 
 
 def _segment(step: str) -> str | None:
-    """One name's pattern: ``*``, ``?``, ``[…]``, a backslash before what is meant as it is. None if it can't match."""
+    """One name's pattern: ``*``, ``?``, ``[…]``, a backslash before a literal character. None if it can't match."""
     pieces: list[str] = [""]
     at = 0
     while at < len(step):
@@ -205,7 +205,7 @@ class Ignored:
 
     @classmethod
     def above(cls, root: Path) -> "Ignored":
-        """The rules for a folder that the checkout it stands in has outside of it."""
+        """The rules that apply to a folder from the checkout around it."""
         top = next((each for each in (root, *root.parents) if (each / GIT_FOLDER).exists()), None)
         if top is None or top == root:
             return cls()
@@ -215,21 +215,21 @@ class Ignored:
         return found
 
     def inside(self, name: str) -> "Ignored":
-        """The same rules, seen from a folder below."""
+        """The same rules for a folder below."""
         return Ignored(self.rules, f"{self.folder}{name}/")
 
     def with_file(self, folder: Path) -> "Ignored":
-        """With the folder's own ``.gitignore``; ``folder`` is where it is on disk."""
+        """The rules together with the folder's own ``.gitignore``; ``folder`` is where it is on disk."""
         rules = _rules(folder / IGNORE_FILE, self.folder)
         return self if rules is None else Ignored((*self.rules, rules), self.folder)
 
     def entered(self, folder: str, names: set[str]) -> "Ignored":
-        """The rules in a folder that has these entries: one that is a checkout itself has none of those around it."""
+        """The rules in a folder with these entries: a checkout of its own drops the rules around it."""
         around = _excludes_of(Path(folder)) if GIT_FOLDER in names else self
         return around.with_file(Path(folder)) if IGNORE_FILE in names else around
 
     def ignores(self, name: str, *, is_folder: bool) -> bool:
-        """Whether an entry of the folder is to be left out: the innermost file with a rule about it decides."""
+        """Whether an entry of the folder is left out: the innermost file with a rule that matches it decides."""
         path = self.folder + name
         verdicts = (rules.verdict(path, is_folder=is_folder) for rules in reversed(self.rules))
         return next((verdict for verdict in verdicts if verdict is not None), False)
@@ -248,7 +248,7 @@ def _excludes_of(top: Path) -> Ignored:
 
 
 def _rules(file: Path, folder: str) -> Rules | None:
-    """The rules of a file; None where there is no such regular file: git doesn't follow a link here either."""
+    """The rules of a file; None if there is no such regular file: git doesn't follow a link here either."""
     if file.is_symlink():
         return None
     try:

@@ -1,8 +1,8 @@
 """Scopes and the names bound in them, with Python 3.11's semantics on every interpreter.
 
 A walk opens a scope for each module, class, function, lambda, comprehension and list of type parameters, and records
-what each binds. Once the file is walked, ``settle`` moves names declared global or nonlocal to the scope where they
-live and numbers the definitions; then scopes have ids and resolve names.
+the names that each binds. Once the file is walked, ``settle`` moves names declared global or nonlocal to the scope
+where they live and numbers the definitions; from then on scopes have ids and resolve names.
 
 Qualified names are those of LibCST's QualifiedNameProvider, made absolute: a name bound by imports has the imported
 names (IMPORT), any other bound name its scope's prefix (LOCAL), a name bound nowhere may be a builtin (BUILTIN).
@@ -23,11 +23,11 @@ _FUNCTIONS = frozenset({"function", "lambda", "comprehension"})
 
 @dataclass(slots=True, eq=False)
 class LexicalScope:
-    """A scope. ``qualpath`` names it inside the module, ``prefix`` is what LibCST puts before names bound in it.
+    """A scope. ``qualpath`` names it inside the module, ``prefix`` stands before the qualified names bound in it.
 
-    ``bound`` has for each name what it was bound to: the qualified name that an import gives it, None for any other
-    binding. ``import a.b`` binds ``a`` and, for lookup only, ``a.b``. ``start`` and ``end`` are the definition's byte
-    offsets. ``private`` is the class whose private names are meant here, empty where there is none.
+    ``bound`` has the bindings of each name: the qualified name that an import gives it, None for any other binding.
+    ``import a.b`` binds ``a`` and, for lookup only, ``a.b``. ``start`` and ``end`` are the definition's byte offsets.
+    ``private`` is the class whose private names are meant here, empty where there is none.
     """
 
     kind: ScopeKind
@@ -131,16 +131,13 @@ def module_scope(name: str, end: int) -> LexicalScope:
     return LexicalScope(kind="module", parent=None, qualpath="<module>", prefix=name, start=0, end=end)
 
 
-def inner_scope(kind: ScopeKind, name: str, parent: LexicalScope, span: Span) -> LexicalScope:
-    """A definition's scope; ``name`` is its own, or ``<lambda>``, ``<listcomp>`` and so on."""
-    path, prefix = _qualpath(name, parent), _prefix(kind, name, parent)
-    return LexicalScope(kind, parent, path, prefix, *span, private=name if kind == "class" else parent.private)
+def inner_scope(kind: ScopeKind, name: str, parent: LexicalScope, span: Span, *, of_class: bool) -> LexicalScope:
+    """A definition's scope, or that of its type parameters (PEP 695), which qualified names and paths ignore.
 
-
-def type_params_scope(name: str, parent: LexicalScope, span: Span, *, of_class: bool = False) -> LexicalScope:
-    """The scope of the type parameters (PEP 695) of what is named; transparent for qualified names and paths."""
+    ``name`` is the definition's, or ``<lambda>``, ``<listcomp>`` and so on; ``of_class``: it is that of a class.
+    """
     private = name if of_class else parent.private
-    return LexicalScope("type_params", parent, _qualpath(name, parent), parent.prefix, *span, private=private)
+    return LexicalScope(kind, parent, _qualpath(name, parent), _prefix(kind, name, parent), *span, private=private)
 
 
 def settle(scopes: list[LexicalScope], file_id: str) -> None:
@@ -205,6 +202,8 @@ def _prefix(kind: ScopeKind, name: str, parent: LexicalScope) -> str:
     match kind:
         case "class":
             return f"{parent.prefix}.{name}"
+        case "type_params":
+            return parent.prefix
         case "lambda":
             return f"{parent.prefix}.<locals>"
         case "comprehension":

@@ -6,6 +6,7 @@ the root itself is a package, the name starts at the root, or further up while t
 
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 PACKAGE_FILES = frozenset({"__init__.py", "__init__.pyi"})
@@ -20,11 +21,11 @@ class Module:
 
     @property
     def package(self) -> str:
-        """The dotted name of its package: what a relative import starts from; empty when it has none."""
+        """The dotted name of its package, from which relative imports start; empty when it has none."""
         return self.name if self.is_package else self.name.rpartition(".")[0]
 
     def absolute(self, level: int, module: str) -> str:
-        """What ``from <level dots><module> import`` means; the dots stay where there is no such package."""
+        """The module that ``from <level dots><module> import`` names; the dots stay if there is no such package."""
         if not level:
             return module
         parents = self.package.split(".") if self.package else []
@@ -36,19 +37,10 @@ class Module:
 
 @dataclass(frozen=True)
 class ModuleNames:
-    """Names the modules of one root.
+    """Names the modules under ``root``; ``packages`` are the folders with an ``__init__``, as paths from there."""
 
-    ``packages`` are the folders that have an ``__init__``, as paths relative to the root (``""`` is the root itself);
-    ``root`` is the root's dotted name if it is a package itself.
-    """
-
+    root: Path
     packages: AbstractSet[str]
-    root: str
-
-    @classmethod
-    def under(cls, root: Path, packages: AbstractSet[str]) -> "ModuleNames":
-        """Of a folder on disk, whose packages are these."""
-        return cls(packages=packages, root=_dotted_name(root.resolve()) if "" in packages else "")
 
     def module(self, path: str) -> Module:
         """The module of a file, by its path relative to the root."""
@@ -57,16 +49,18 @@ class ModuleNames:
         depth = next((n for n in range(len(folders) + 1) if "/".join(folders[:n]) in self.packages), None)
         if depth is None:
             return Module(name=stem, is_package=False)
-        parts = [self.root] if depth == 0 else [folders[depth - 1]]
+        parts = [self._root_name] if depth == 0 else [folders[depth - 1]]
         parts += folders[depth:]
         is_package = stem == "__init__"
         return Module(name=".".join(parts if is_package else [*parts, stem]), is_package=is_package)
 
-
-def _dotted_name(folder: Path) -> str:
-    parts = [folder.name]
-    for parent in folder.parents:
-        if not any((parent / name).is_file() for name in PACKAGE_FILES):
-            break
-        parts.append(parent.name)
-    return ".".join(reversed(parts))
+    @cached_property
+    def _root_name(self) -> str:
+        """The dotted name of the root, which is a package itself."""
+        folder = self.root.resolve()
+        parts = [folder.name]
+        for parent in folder.parents:
+            if not any((parent / name).is_file() for name in PACKAGE_FILES):
+                break
+            parts.append(parent.name)
+        return ".".join(reversed(parts))

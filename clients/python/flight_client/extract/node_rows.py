@@ -1,11 +1,11 @@
 """The syntax tree as a table: a row for each node of ``ast``, in preorder over its fields.
 
-This is a pass of its own over the tree that the walk has walked: it needs no scopes, and the walk no parents and
-fields. Both number the nodes alike (``ast_idx``): expression contexts and operators don't count, nor do empty constants
-in f-strings, which only some interpreters make.
+This is a pass of its own over the tree that the walk has walked: it needs no scopes, and the walk needs no parents and
+fields. Both number the nodes in the same way (``ast_idx``): expression contexts and operators don't count, nor do empty
+constants in f-strings, which only some interpreters make.
 
-Positions are those of ``ast``. Nodes without one have none here, nor have the literal texts and format specifications
-inside f-strings, which only interpreters since 3.12 know.
+Positions are those of ``ast``. Literal texts and format specifications inside f-strings have none, since only
+interpreters from 3.12 on know them.
 """
 
 import ast
@@ -24,9 +24,7 @@ import pyarrow as pa
 from flight_client.extract.syntax_tree import FIELDS, NODE_CLASSES
 
 TEXT_CHARACTERS = 200
-HEX_BITS = (
-    1024  # from here on integers are written in hexadecimal: in decimal, time grows with the square of the digits
-)
+HEX_BITS = 1024  # longer integers are written in hexadecimal: in decimal, time grows with the square of the digits
 
 Codes = npt.NDArray[np.signedinteger[Any]]
 Flags = npt.NDArray[np.bool_]
@@ -45,7 +43,7 @@ def _holders(kind: str, fields: Iterable[str]) -> tuple[str, ...]:
 
 
 HOLDERS: dict[type, tuple[str, ...]] = {found: _holders(found.__name__, fields) for found, fields in FIELDS.items()}
-_CLASSES = tuple(HOLDERS)  # a node's class counts as its place here, a field as its place among the fields
+_CLASSES = tuple(HOLDERS)  # a class is encoded as its place here, a field as its place in _FIELD_NAMES
 _FIELD_NAMES = tuple(dict.fromkeys(name for names in HOLDERS.values() for name in names))
 _Holders = tuple[tuple[str, int], ...]
 _SEEN: dict[type, tuple[int, _Holders]] = {
@@ -104,7 +102,7 @@ _NONE = -1  # stands for null in columns of numbers
 
 @dataclass(slots=True)
 class _Preorder:
-    """The nodes of a tree, with the class of each, its parent's index, and the field and place that it stands in."""
+    """The nodes of a tree, with the class of each, its parent's index, and its field and place in the parent."""
 
     nodes: list[ast.AST] = field(default_factory=list)
     classes: list[int] = field(default_factory=list)
@@ -123,7 +121,7 @@ class _Preorder:
         return len(nodes) - 1
 
     def descend(self, node: ast.AST, index: int, holders: _Holders) -> None:
-        """Append what a node holds in these fields, and so on; ``index`` is the node's own."""
+        """Append the nodes in these fields of a node, and those below them; ``index`` is the node's own."""
         for name, field_code in holders:
             value: Any = getattr(node, name, None)
             if value.__class__ is not list:
@@ -150,7 +148,7 @@ def node_columns(tree: ast.Module, line_starts: Sequence[int]) -> tuple[pa.Array
     """The columns of ``ast_nodes`` for a file, in the order of ``raw_rows.ROWS``; some are dictionaries of strings.
 
     ``name`` and ``value_repr`` have at most TEXT_CHARACTERS characters. ``name`` is the node's identifier, the module
-    of an import with its dots, the names that a statement declares or a class pattern asks for, or the operators.
+    of an import with its dots, the names that a statement declares or a class pattern looks up, or the operators.
     """
     found = _Preorder()
     code, holders = _SEEN[ast.Module]
@@ -216,7 +214,7 @@ def _literals(nodes: Sequence[ast.AST], classes: Codes) -> pa.Array:
 
 
 class _Escapes(dict[int, str]):
-    """How a character stands in ``value_repr``: what can't be seen is escaped, by a Unicode that never changes."""
+    """How a character is written in ``value_repr``: invisible ones are escaped, by a fixed version of Unicode."""
 
     def __missing__(self, code: int) -> str:
         character = chr(code)

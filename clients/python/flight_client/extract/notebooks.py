@@ -1,10 +1,10 @@
 """Jupyter notebooks: the text of one is its code cells, joined by newlines (nbformat 3 and 4).
 
-What IPython understands and Python does not is masked for the parser, byte for byte, so that no offset moves and the
-text that is kept stays as it was written. A line magic, a shell command or a question (``%cd x``, ``!ls``, ``len?``)
+The syntax of IPython alone is masked for the parser, byte for byte, so that no offset moves and the text in
+``repo_files`` stays as it was written. A line magic, a shell command or a question (``%cd x``, ``!ls``, ``len?``)
 becomes a comment; inside a block, where a statement has to stand, and behind ``=``, it becomes the name ``_``, of
-which nothing is known (in IPython it is the last result). ``%time`` and ``%timeit`` leave the code behind them.
-A cell magic makes its whole cell comments, but for those that run the cell as Python in the same process.
+which nothing is known (in IPython it is the last result). The code behind ``%time`` and ``%timeit`` remains.
+A cell magic turns its whole cell into comments, but for those that run the cell as Python in the same process.
 """
 
 import json
@@ -21,8 +21,8 @@ _CELL_MAGIC = re.compile(r"\s*%%(\w+)[^\r\n]*")
 _TIMED = re.compile(r"%time(?:it)?[ \t]+(?=[^-\s])")
 _LINE = re.compile(r"[^\r\n]+")
 _NEWLINE = re.compile(r"\r\n?|\n")
-# At the beginning of a statement, where none of these is Python: a question behind a name; or a magic, before it maybe
-# what is assigned to.
+# At the beginning of a statement, where none of these is Python: a name and a question mark, or a magic, maybe behind
+# a target and ``=``.
 _MAGIC = re.compile(
     r"(?P<indent>[ \t]*)(?:"
     r"(?P<question>\w[\w.]*\?\??[ \t]*(?=[\r\n]|\Z))"
@@ -38,12 +38,12 @@ _TOKEN = re.compile(
 
 
 class NotebookError(ValueError):
-    """A file that is no notebook, or one of another language than Python."""
+    """A file that is not a notebook, or a notebook of another language than Python."""
 
 
 @dataclass(frozen=True)
 class Notebook:
-    """A notebook's text, the same text as the parser is to see it, and where its cells are.
+    """A notebook's text, the same text masked for the parser, and where its cells are.
 
     ``cells`` has for each code cell its place among all cells of the notebook, from 0, and its half-open range of bytes
     in the UTF-8 of the text.
@@ -55,7 +55,7 @@ class Notebook:
 
     @classmethod
     def of(cls, data: bytes) -> "Notebook":
-        """Raises NotebookError, and ValueError for what is no JSON."""
+        """Raises NotebookError, and ValueError for data that is not JSON."""
         cells = list(_code_cells(json.loads(data.decode("utf-8-sig"))))
         sources = [source for _, source in cells]
         lengths = [len(source.encode()) for source in sources]
@@ -93,20 +93,20 @@ def masked(cell: str) -> str:
 
 
 def _masked_magic(found: re.Match[str], line: str) -> str:
-    """A line with a magic: its indentation and what is assigned stay, the rest is a comment or ``_``."""
-    kept = len(found["indent"]) + len(found["target"] or "")
-    before, command = line[:kept], line[kept:]
+    """A line with a magic: its indentation and the target of an assignment stay, the rest is a comment or ``_``."""
+    start = len(found["indent"]) + len(found["target"] or "")
+    before, command = line[:start], line[start:]
     timed = None if found["target"] else _TIMED.match(command)
     if timed is not None:
         return before + "_;".ljust(timed.end()) + command[timed.end() :]
-    if not kept:
+    if not start:
         return _commented(command)
     padding = "#" * (len(command[0].encode()) - 1)
     return f"{before}_{padding}{_commented(command[1:])}"
 
 
 def _commented(lines: str) -> str:
-    """As many bytes in every line as it has, all of them a comment; an empty line stays empty."""
+    """Each line as a comment of as many bytes; an empty line stays empty."""
     return _LINE.sub(lambda line: "#" * len(line[0][0].encode()) + line[0][1:], lines)
 
 
@@ -142,7 +142,7 @@ def _cells_of_sheets(sheets: object) -> list[object]:
 
 
 def _check_language(metadata: object) -> None:
-    """Raises NotebookError if the notebook says that it is of another language; most say nothing else than Python."""
+    """Raises NotebookError if the notebook names another language; most name Python or none."""
     described = metadata if isinstance(metadata, dict) else {}
     for key, name in (("kernelspec", "language"), ("language_info", "name")):
         about = described.get(key)

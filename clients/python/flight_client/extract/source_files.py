@@ -1,9 +1,9 @@
 """The source files of a folder.
 
-Left out are, in this order of precedence: what the caller excludes, what is not the repo's own source (hidden files and
-folders, virtual environments, installed packages, build output), and what ``.gitignore`` files say. Symbolic links are
-not followed: what a link leads to is read at its own path, or is no part of the repo; so loops end, and a link can't
-draw a file from outside into the tables.
+Left out are, in this order of precedence: files that the caller excludes, files that are not the repo's own source
+(hidden files and folders, virtual environments, installed packages, build output), and files that ``.gitignore`` files
+name. Symbolic links are not followed: the target is read at its own path, or is no part of the repo; so loops end, and
+a link can't bring a file from outside into the tables.
 """
 
 import hashlib
@@ -30,7 +30,7 @@ _LOG = logging.getLogger(__name__)
 
 
 class NotAFolderError(DataError):
-    """A path that is no folder, or that can't be listed."""
+    """A path that is not a folder, or that can't be listed."""
 
     code = "not_a_folder"
 
@@ -72,10 +72,11 @@ class SourceFile:
 
 @dataclass(frozen=True)
 class Selection:
-    """What the caller wants of a folder, in gitignore patterns that count from its root.
+    """The caller's choice of files, in gitignore patterns that count from the folder's root.
 
-    With ``include``, only files that one of them matches, by themselves or by a folder that they are in. What
-    ``exclude`` matches is left out; a pattern with ``!`` takes back in what is otherwise left out.
+    With ``include``, only files are taken that one of its patterns matches, by their own path or by that of a folder
+    around them. Files that ``exclude`` matches are left out; a pattern with ``!`` includes them again, also if another
+    rule would leave them out.
     """
 
     include: Rules
@@ -113,7 +114,7 @@ def scan(root: Path, *, include: Sequence[str] = (), exclude: Sequence[str] = ()
     if not found:
         looked_for = f"{', '.join(SUFFIXES)} files that are not ignored or excluded"
         raise NoSourceFilesError(f"no Python source under {root}: looked for {looked_for}")
-    names = ModuleNames.under(root, packages)
+    names = ModuleNames(root, packages)
     return tuple(
         SourceFile(path, entry.path, _size(entry), names.module(path)) for path, entry in sorted(found.items())
     )
@@ -141,7 +142,7 @@ class _Folder:
     name: str
     path: str
     ignored: Ignored
-    is_wanted: bool = False  # the caller takes it in, whatever it looks like
+    is_wanted: bool = False  # the caller includes it, even if it looks installed or built
 
 
 def _walk(root: Path, selection: Selection) -> Iterator[tuple[str, os.DirEntry[str]]]:
@@ -159,17 +160,17 @@ def _walk(root: Path, selection: Selection) -> Iterator[tuple[str, os.DirEntry[s
                 raise NotAFolderError(f"{root} can't be listed: {error.strerror}") from error
             _LOG.warning("can't list %s: %s", folder.path, error.strerror)
             continue
-        for entry, below in _kept(folder, entries, selection):
+        for entry, below in _entries_of(folder, entries, selection):
             if below is None:
                 yield folder.path + printable(entry.name), entry
             else:
                 pending.append(below)
 
 
-def _kept(
+def _entries_of(
     folder: _Folder, entries: Sequence[os.DirEntry[str]], selection: Selection
 ) -> Iterator[tuple[os.DirEntry[str], _Folder | None]]:
-    """The source files and the folders in a folder that belong to the repo, the latter as what is to be listed."""
+    """The source files and the folders in a folder that belong to the repo, a folder together with its rules."""
     names = {entry.name for entry in entries}
     if not folder.is_wanted and _is_foreign(folder.name, names):
         return
@@ -191,7 +192,7 @@ def _kept(
 
 
 def _is_foreign(folder: str, names: set[str]) -> bool:
-    """Whether a folder holds what was installed or built: a ``build`` that is itself a package is source."""
+    """Whether a folder holds installed or built files: a ``build`` that is itself a package is source."""
     if folder in SKIPPED_FOLDERS or folder.endswith(SKIPPED_SUFFIXES) or names & ENVIRONMENT_MARKS:
         return True
     return folder in BUILD_FOLDERS and not names & PACKAGE_FILES

@@ -10,7 +10,7 @@ import ast
 from collections.abc import Callable, Iterable, Mapping
 from typing import Literal
 
-from flight_client.extract.lexical_scopes import LexicalScope, module_scope
+from flight_client.extract.lexical_scopes import LexicalScope, ScopeKind, inner_scope, module_scope
 from flight_client.extract.module_names import Module
 from flight_client.extract.source_text import SourceText, Span
 from flight_client.extract.syntax_tree import FIELDS, Located
@@ -96,10 +96,13 @@ class Walk:
         self.refs.append((*span, name, "STORE", kind, scope))
         scope.bind(name)
 
-    def open(self, scope: LexicalScope) -> LexicalScope:
-        """Remember a scope that was entered."""
-        self.scopes.append(scope)
-        return scope
+    def open(
+        self, kind: ScopeKind, name: str, parent: LexicalScope, span: Span, *, of_class: bool = False
+    ) -> LexicalScope:
+        """Open a scope inside another; arguments as in ``inner_scope``."""
+        opened = inner_scope(kind, name, parent, span, of_class=of_class)
+        self.scopes.append(opened)
+        return opened
 
 
 def children(walk: Walk, node: object, scope: LexicalScope) -> None:

@@ -8,14 +8,7 @@ import ast
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from flight_client.extract.lexical_scopes import (
-    LexicalScope,
-    inner_scope,
-    literal_method,
-    module_itself,
-    settle,
-    type_params_scope,
-)
+from flight_client.extract.lexical_scopes import LexicalScope, ScopeKind, literal_method, module_itself, settle
 from flight_client.extract.module_names import Module
 from flight_client.extract.source_text import DEFINITION, IDENTIFIER, SourceText, printable
 from flight_client.extract.syntax_tree import (
@@ -118,34 +111,32 @@ def _defined(
     walk: Walk, node: Function | ast.ClassDef, kind: str, scope: LexicalScope
 ) -> tuple[LexicalScope, LexicalScope]:
     """Bind the name and add the row of ``cst_defs``; gives the body's scope and that of the type parameters."""
-    start, end = walk.span(node)
+    span, of_class = walk.span(node), kind == "class"
     outer = scope
     if getattr(node, "type_params", ()):
-        outer = walk.open(type_params_scope(node.name, scope, (start, end), of_class=kind == "class"))
-    opened = walk.open(inner_scope("class" if kind == "class" else "function", node.name, outer, (start, end)))
-    name = walk.source.name_after(DEFINITION, start)
+        outer = walk.open("type_params", node.name, scope, span, of_class=of_class)
+    opened = walk.open("class" if of_class else "function", node.name, outer, span, of_class=of_class)
+    name = walk.source.name_after(DEFINITION, span[0])
     walk.opened[node] = opened
     walk.bind(node, name, node.name, "def", scope)
     row = (opened, scope, kind, node.name, *name, (scope.defined, node.name), opened, walk.numbered)
-    walk.definitions.append((start, end, *row, _docstring(node), opened))
+    walk.definitions.append((*span, *row, _docstring(node), opened))
     walk.numbered += 1
     return opened, outer
 
 
-def _defined_unnamed(
-    walk: Walk, node: ast.Lambda | Comprehension, kind: str, name: str, scope: LexicalScope
-) -> LexicalScope:
-    start, end = walk.span(node)
-    opened = walk.open(inner_scope("lambda" if kind == "lambda" else "comprehension", name, scope, (start, end)))
-    walk.opened[node] = opened
+def _defined_unnamed(walk: Walk, node: ast.Lambda | Comprehension, name: str, scope: LexicalScope) -> LexicalScope:
+    kind: ScopeKind = "lambda" if isinstance(node, ast.Lambda) else "comprehension"
+    span = walk.span(node)
+    opened = walk.opened[node] = walk.open(kind, name, scope, span)
     row = (opened, scope, kind, name, None, None, None, opened, walk.numbered, None, opened)
-    walk.definitions.append((start, end, *row))
+    walk.definitions.append((*span, *row))
     walk.numbered += 1
     return opened
 
 
 def _lambda(walk: Walk, node: ast.Lambda, scope: LexicalScope) -> None:
-    function = _defined_unnamed(walk, node, "lambda", "<lambda>", scope)
+    function = _defined_unnamed(walk, node, "<lambda>", scope)
     _arguments(walk, node.args, function, scope, scope)
     walk.visit(node.body, function)
 
@@ -215,7 +206,7 @@ def _annotated(walk: Walk, node: ast.AnnAssign, scope: LexicalScope) -> None:
 
 def _comprehension(walk: Walk, node: Comprehension, scope: LexicalScope) -> None:
     name = "<genexpr>" if isinstance(node, ast.GeneratorExp) else f"<{node.__class__.__name__.lower()}>"
-    inner = _defined_unnamed(walk, node, "comprehension", name, scope)
+    inner = _defined_unnamed(walk, node, name, scope)
     inner.is_generator = isinstance(node, ast.GeneratorExp)
     walk.visit_all((node.key, node.value) if isinstance(node, ast.DictComp) else (node.elt,), inner)
     for index, generator in enumerate(node.generators):
@@ -228,8 +219,7 @@ def _comprehension(walk: Walk, node: Comprehension, scope: LexicalScope) -> None
 def _type_alias(walk: Walk, node: TypeAliasNode, scope: LexicalScope) -> None:
     """``type X[T] = …`` (3.12): its value runs in the scope of its type parameters, also when it has none."""
     walk.numbered += 1
-    outer = walk.open(type_params_scope(node.name.id, scope, walk.span(node)))
-    walk.opened[node] = outer
+    outer = walk.opened[node] = walk.open("type_params", node.name.id, scope, walk.span(node))
     walk.visit(node.name, scope)
     walk.visit_all(node.type_params, outer)
     walk.visit(node.value, outer)
