@@ -19,7 +19,7 @@ from flight_server.points_to.columns import NONE, Ints, ints
 Strings: TypeAlias = pa.ChunkedArray | pa.Array
 
 _STARTS = tuple(f"{kind}def:" for kind in ("", "x:", "var:", "ret:", "yld:", "obj:", "site:"))
-_FILE_DIGITS = len("file:") + 16
+_FILE_DIGITS = 16
 
 
 @dataclass(frozen=True)

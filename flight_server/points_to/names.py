@@ -77,7 +77,8 @@ def _own_names(source: Source) -> pa.Array:
     files = source.tables["repo_files"]
     by_path = pc.replace_substring(pc.replace_substring_regex(files["path"], r"(/__init__)?\.py$", ""), "/", ".")
     module = pc.coalesce(files["module"], by_path)
-    at = pc.index_in(pc.utf8_slice_codeunits(known.ids.values, 4, 4 + len("file:") + 16), value_set=files["file_id"])
+    of_file = pc.utf8_slice_codeunits(known.ids.values, len("def:"), len("def:") + 16)
+    at = pc.index_in(of_file, value_set=files["file_id"])
     of_module = module.take(at).combine_chunks()
     number = pa.array(_lambda_numbers(source)[1:]).cast(pa.string())
     of_lambda = pc.binary_join_element_wise("<lambda", number, ">", "")

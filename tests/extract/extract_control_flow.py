@@ -14,7 +14,7 @@ KINDS = ("next", "true", "false", "exc")
 def walked(data: bytes) -> tuple[ast.Module, Walk]:
     source = decode(data)
     tree = ast.parse(source.text)
-    return tree, walk_file(tree, source, Module(name="m", is_package=False), "file:0")
+    return tree, walk_file(tree, source, Module(name="m", is_package=False), "0")
 
 
 def flow_of(data: bytes) -> tuple[ast.Module, Walk, ControlFlow]:
@@ -26,7 +26,7 @@ def owners_of(flow: ControlFlow) -> dict[str, list[tuple]]:
     """The rows of points by the qualified path of their owner."""
     found = {}
     for row in flow.points:
-        found.setdefault(row[1].def_id.removeprefix("def:file:0:"), []).append(row)
+        found.setdefault(row[1].def_id.removeprefix("def:0:"), []).append(row)
     return found
 
 
@@ -69,6 +69,6 @@ def events_of(source: str, owner: str = "<module>#1") -> list[str]:
     lines = {row[0]: [] for row in owners_of(flow)[owner]}
     for point_id, _, (scope, name), kind, _, _ in flow.events:
         if point_id in lines:
-            home = scope.scope_id.removeprefix("def:file:0:").removesuffix("/scope")
+            home = scope.scope_id.removeprefix("def:0:").removesuffix("/scope")
             lines[point_id].append(f"{kind} {name}" if home == owner else f"{kind} {home}:{name}")
     return [", ".join(events) for events in lines.values() if events]

@@ -206,7 +206,7 @@ def test_points_are_numbered_within_their_owner_so_that_edits_elsewhere_change_n
     _, _, after = flow_of(("import x\ndef g(): pass\n\n" + source).encode())
     ids = {row[0] for row in before.points if "<module>" not in row[0]}
     assert ids <= {row[0] for row in after.points}
-    assert "def:file:0:f#1/point:0" in ids
+    assert "def:0:f#1/point:0" in ids
 
 
 def test_owners_come_in_source_order():

@@ -117,7 +117,7 @@ def test_type_parameters_are_defined_where_they_stand():
 def test_a_name_that_nothing_binds_belongs_to_the_scope_that_uses_it():
     _, _, flow = flow_of(b"def f(): return nothing")
     ((scope, name),) = (row[2] for row in flow.events if row[3] == "use")
-    assert (scope.scope_id, name) == ("def:file:0:f#1/scope", "nothing")
+    assert (scope.scope_id, name) == ("def:0:f#1/scope", "nothing")
 
 
 def test_an_event_has_the_span_of_its_name_ref_and_none_where_the_source_spells_no_name():

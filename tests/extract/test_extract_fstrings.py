@@ -52,7 +52,7 @@ def test_any_mix_of_literals_and_fields(pieces, prefix):
     body = "".join(f"{literal}{{ {expression}{suffix}}}" for literal, expression, suffix in pieces)
     text = f"é = 1; ({prefix}'''{body}''' 'é' {prefix}'''{body}''')\n"
     source = decode(text.encode())
-    walk = walk_file(ast.parse(source.text), source, Module(name="m", is_package=False), "file:0")
+    walk = walk_file(ast.parse(source.text), source, Module(name="m", is_package=False), "0")
     for start, end, name, *_ in walk.refs:
         assert source.cut(start, end) == name
     for start, end, *_ in walk.calls:

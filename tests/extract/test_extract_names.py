@@ -74,7 +74,7 @@ def test_a_function_declared_global_is_named_as_the_modules(tmp_path):
 def test_equal_paths_are_numbered_in_source_order(tmp_path):
     source = "@d(lambda: 1)\ndef f(a=lambda: 2): pass\nx = (lambda: 3) if (lambda: 4) else 5\ndef f(): pass\n"
     rows = rows_of_source(tmp_path, source)
-    paths = [row["def_id"].partition("file:")[2].partition(":")[2] for row in rows["cst_defs"]]
+    paths = [row["def_id"].removeprefix(f"def:{row['file_id']}:") for row in rows["cst_defs"]]
     assert paths == ["<module>#1", "<lambda>#1", "f#1", "<lambda>#2", "<lambda>#3", "<lambda>#4", "f#2"]
 
 

@@ -40,7 +40,7 @@ def golden_lines() -> dict[str, list[str]]:
 
 def _lines(client: Client) -> dict[str, list[str]]:
     files = client.read("demo", "repo_files", columns=["file_id", "path"]).read_all().to_pylist()
-    ids = {row["file_id"]: f"file:{row['path']}" for row in files}
+    ids = {row["file_id"]: row["path"] for row in files}
     rows = {output: client.read("demo", output, order="canonical").read_all().to_pylist() for output in OUTPUTS}
     return {output: [_line(row, ids) for row in found] for output, found in rows.items()}
 

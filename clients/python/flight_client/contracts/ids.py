@@ -8,12 +8,12 @@ from hashlib import blake2b
 
 FILES_PER_PART = 64
 
-_FILE_ID = re.compile("file:([0-9a-f]{16})")
+_FILE_ID = re.compile("(?:file:)?([0-9a-f]{16})")  # in older snapshots they begin with ``file:``
 
 
 def file_id(repo: str, path: str) -> str:
-    """``file:`` and 16 hex digits of blake2b over the repo's name and the path (repo-relative, with ``/``)."""
-    return "file:" + blake2b(f"{repo}\0{path}".encode(errors="surrogatepass"), digest_size=8).hexdigest()
+    """16 hex digits of blake2b over the repo's name and the path (repo-relative, with ``/``)."""
+    return blake2b(f"{repo}\0{path}".encode(errors="surrogatepass"), digest_size=8).hexdigest()
 
 
 def part_of(file: str, parts: int) -> int:

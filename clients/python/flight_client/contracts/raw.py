@@ -11,7 +11,7 @@ from flight_client.contracts.notation import FILE, SPAN, contract
 
 _REPO = (
     contract(
-        "repo_files_v1",
+        "repo_files_v2",
         "repo",
         f"{FILE} file_sha256! abs_path size_bytes:i64 encoding text bytes:bin module is_package:bool cell_map:cells",
         extractor="repo",
@@ -22,35 +22,35 @@ _CST = tuple(
     contract(name, "cst", f"{FILE} {rest}", extractor="cst")
     for name, rest in (
         (
-            "py_cst_parse_manifest_v1",
+            "py_cst_parse_manifest_v2",
             "encoding default_indent default_newline has_trailing_newline:bool future_imports:strs module_name"
             " package_name",
         ),
-        ("py_cst_parse_errors_v1", "error_type message raw_line:i32 raw_column:i32 meta:map"),
+        ("py_cst_parse_errors_v2", "error_type message raw_line:i32 raw_column:i32 meta:map"),
         (
-            "py_cst_defs_v1",
+            "py_cst_defs_v2",
             "def_id! container_def_id kind name def_bstart:i64 def_bend:i64 name_bstart:i64 name_bend:i64"
             " qnames:qnames scope_id ast_idx:i32 docstring is_generator:bool",
         ),
         (
-            "py_cst_params_v1",
+            "py_cst_params_v2",
             f"param_id! def_id! pos:i32 name kind place default_place type_expr_id {SPAN}",
         ),
-        ("py_cst_decorators_v1", f"def_id! pos:i32 site_id known {SPAN}"),
-        ("py_cst_bases_v1", f"def_id! pos:i32 keyword place {SPAN}"),
-        ("py_cst_exports_v1", f"op name {SPAN}"),
+        ("py_cst_decorators_v2", f"def_id! pos:i32 site_id known {SPAN}"),
+        ("py_cst_bases_v2", f"def_id! pos:i32 keyword place {SPAN}"),
+        ("py_cst_exports_v2", f"op name {SPAN}"),
         (
-            "py_cst_imports_v1",
+            "py_cst_imports_v2",
             "import_id! kind module relative_level:i32 name asname is_star:bool stmt_bstart:i64 stmt_bend:i64"
             " alias_bstart:i64 alias_bend:i64 scope_id",
         ),
-        ("py_cst_name_refs_v1", f"name_ref_id! name expr_ctx ref_kind scope_id {SPAN}"),
+        ("py_cst_name_refs_v2", f"name_ref_id! name expr_ctx ref_kind scope_id {SPAN}"),
         (
-            "py_cst_callsites_v1",
+            "py_cst_callsites_v2",
             "call_id! call_bstart:i64 call_bend:i64 callee_bstart:i64 callee_bend:i64 callee_shape callee_text"
             " arg_count:i32 callee_dotted callee_qnames:qnames owner_def_id scope_id ast_idx:i32",
         ),
-        ("py_cst_type_exprs_v1", f"type_expr_id! owner_def_id param_name expr_kind expr_role {SPAN} expr_text"),
+        ("py_cst_type_exprs_v2", f"type_expr_id! owner_def_id param_name expr_kind expr_role {SPAN} expr_text"),
     )
 )
 
@@ -58,11 +58,11 @@ _AST = tuple(
     contract(name, "ast", f"{FILE} {rest}", extractor="ast")
     for name, rest in (
         (
-            "py_ast_nodes_v1",
+            "py_ast_nodes_v2",
             "ast_idx:i32! parent_ast_idx:i32 field_name field_pos:i32 kind name value_repr lineno:i32 col_offset:i32"
             f" end_lineno:i32 end_col_offset:i32 {SPAN}",
         ),
-        ("py_ast_errors_v1", "error_type message lineno:i32 offset:i32 end_lineno:i32 end_offset:i32"),
+        ("py_ast_errors_v2", "error_type message lineno:i32 offset:i32 end_lineno:i32 end_offset:i32"),
     )
 )
 
@@ -70,40 +70,40 @@ _SYM = tuple(
     contract(name, "sym", f"{FILE} {rest}", extractor="sym")
     for name, rest in (
         (
-            "py_sym_scopes_v1",
+            "py_sym_scopes_v2",
             "scope_id! table_id:i64 scope_type scope_name lineno:i32 is_nested:bool is_optimized:bool"
             f" has_children:bool scope_role def_id {SPAN}",
         ),
         (
-            "py_sym_symbols_v1",
+            "py_sym_symbols_v2",
             "symbol_row_id! scope_id! name lookup_name is_referenced:bool is_assigned:bool is_imported:bool"
             " is_annotated:bool is_parameter:bool is_global:bool is_declared_global:bool is_nonlocal:bool"
             " is_local:bool is_free:bool is_namespace:bool",
         ),
-        ("py_sym_scope_edges_v1", "edge_id! parent_scope_id child_scope_id"),
-        ("py_sym_namespace_edges_v1", "edge_id! scope_id symbol_row_id child_scope_id"),
+        ("py_sym_scope_edges_v2", "edge_id! parent_scope_id child_scope_id"),
+        ("py_sym_namespace_edges_v2", "edge_id! scope_id symbol_row_id child_scope_id"),
     )
 )
 
 _CFG = tuple(
     contract(name, "cfg", f"{FILE} {rest}", extractor="cfg")
     for name, rest in (
-        ("py_cfg_points_v1", f"point_id! owner_def_id kind ast_idx:i32 {SPAN}"),
-        ("py_cfg_flow_v1", "src! dst! kind"),
-        ("py_var_events_v1", "event_id! point_id ordinal:i32 binding_id kind name_ref_id"),
+        ("py_cfg_points_v2", f"point_id! owner_def_id kind ast_idx:i32 {SPAN}"),
+        ("py_cfg_flow_v2", "src! dst! kind"),
+        ("py_var_events_v2", "event_id! point_id ordinal:i32 binding_id kind name_ref_id"),
     )
 )
 
 _FLOW = tuple(
     contract(name, "flow", f"file_id! {rest}", extractor="flow")
     for name, rest in (
-        ("py_flow_copies_v1", "dst! src! reason"),
-        ("py_flow_allocs_v1", "place! object_id object_kind const_repr"),
-        ("py_flow_loads_v1", "dst! base access key key_place implicit:bool"),
-        ("py_flow_stores_v1", "base! access key key_place src"),
-        ("py_flow_calls_v1", f"site_id! call_id site_kind callee result caller_def_id {SPAN}"),
-        ("py_flow_args_v1", f"site_id! pos:i32 keyword star:i8 place {SPAN}"),
-        ("py_flow_annotations_v1", "place! annotation_place"),
+        ("py_flow_copies_v2", "dst! src! reason"),
+        ("py_flow_allocs_v2", "place! object_id object_kind const_repr"),
+        ("py_flow_loads_v2", "dst! base access key key_place implicit:bool"),
+        ("py_flow_stores_v2", "base! access key key_place src"),
+        ("py_flow_calls_v2", f"site_id! call_id site_kind callee result caller_def_id {SPAN}"),
+        ("py_flow_args_v2", f"site_id! pos:i32 keyword star:i8 place {SPAN}"),
+        ("py_flow_annotations_v2", "place! annotation_place"),
     )
 )
 
@@ -111,27 +111,27 @@ _BC = tuple(
     contract(name, "bc", f"{FILE} {rest}", extractor="bc")
     for name, rest in (
         (
-            "py_bc_code_units_v1",
+            "py_bc_code_units_v2",
             "code_unit_id! parent_code_unit_id def_id python_version qualpath co_name firstlineno:i32 argcount:i32"
             " posonlyargcount:i32 kwonlyargcount:i32 nlocals:i32 flags:i32 stacksize:i32 code_len:i32",
         ),
         (
-            "py_bc_instructions_v1",
+            "py_bc_instructions_v2",
             "instr_id! code_unit_id block_id instr_index:i32 offset:i32 opname opcode:i32 arg:i32 argval_str argrepr"
             " is_jump_target:bool jump_target_offset:i32 starts_line:i32 pos_start_line:i32 pos_end_line:i32"
             " pos_start_col:i32 pos_end_col:i32",
         ),
         (
-            "py_bc_exception_table_v1",
+            "py_bc_exception_table_v2",
             "exc_entry_id! code_unit_id exc_index:i32 start_offset:i32 end_offset:i32 target_offset:i32 depth:i32"
             " lasti:bool",
         ),
-        ("py_bc_blocks_v1", "block_id! code_unit_id start_offset:i32 end_offset:i32 kind"),
+        ("py_bc_blocks_v2", "block_id! code_unit_id start_offset:i32 end_offset:i32 kind"),
         (
-            "py_bc_cfg_edges_v1",
+            "py_bc_cfg_edges_v2",
             "edge_id! code_unit_id src_block_id dst_block_id kind cond_instr_id exc_index:i32",
         ),
-        ("py_bc_errors_v1", "error_type message"),
+        ("py_bc_errors_v2", "error_type message"),
     )
 )
 
@@ -147,13 +147,13 @@ _SCIP = (
         extractor="scip",
     ),
     contract(
-        "scip_documents_v1",
+        "scip_documents_v2",
         "scip",
         f"{FILE} file_sha256 document_id! language position_encoding",
         extractor="scip",
     ),
     contract(
-        "scip_occurrences_v1",
+        "scip_occurrences_v2",
         "scip",
         f"{FILE} occurrence_id! document_id symbol symbol_roles:i32 syntax_kind override_documentation:strs"
         " start_line:i32 start_char:i32 end_line:i32 end_char:i32 range_len:i32 enc_start_line:i32"
@@ -176,7 +176,7 @@ _SCIP = (
         extractor="scip",
     ),
     contract(
-        "scip_diagnostics_v1",
+        "scip_diagnostics_v2",
         "scip",
         f"{FILE} diagnostic_id! document_id severity code message source tags:strs start_line:i32 start_char:i32"
         " end_line:i32 end_char:i32",
@@ -188,12 +188,12 @@ _TS = tuple(
     contract(name, "ts", f"{FILE} {rest}", extractor="ts")
     for name, rest in (
         (
-            "ts_nodes_v1",
+            "ts_nodes_v2",
             "ts_node_id! parent_ts_id ts_type start_byte:i64 end_byte:i64 is_named:bool has_error:bool is_error:bool"
             " is_missing:bool",
         ),
-        ("ts_errors_v1", "ts_error_id! ts_node_id ts_type start_byte:i64 end_byte:i64 is_error:bool"),
-        ("ts_missing_v1", "ts_missing_id! ts_node_id ts_type start_byte:i64 end_byte:i64 is_missing:bool"),
+        ("ts_errors_v2", "ts_error_id! ts_node_id ts_type start_byte:i64 end_byte:i64 is_error:bool"),
+        ("ts_missing_v2", "ts_missing_id! ts_node_id ts_type start_byte:i64 end_byte:i64 is_missing:bool"),
     )
 )
 
