@@ -6,8 +6,8 @@
 //   }
 //   client.close();
 //
-// A request is the JSON of a ticket. What comes back are record batches of the package apache-arrow, dictionaries and
-// compressed buffers included. A call that fails raises a FlightError with the server's code.
+// A request is the JSON of a ticket. The result are record batches of the package apache-arrow, also with dictionaries
+// and compressed buffers. A call that fails raises a FlightError with the server's code.
 
 import { fileURLToPath } from "node:url";
 import grpc from "@grpc/grpc-js";
@@ -64,7 +64,7 @@ export class FlightClient {
     return batchesOf(call);
   }
 
-  // The FlightInfo of a request: endpoints, each with the ticket of a part, and what the server says of the dataset.
+  // The FlightInfo of a request: the endpoints' tickets, the number of rows, and the server's metadata of the dataset.
   async info(request) {
     const descriptor = { type: "CMD", cmd: bytesOf(request) };
     const info = await new Promise((resolve, reject) =>
@@ -140,7 +140,7 @@ async function* failing(call) {
   }
 }
 
-// The server's message ends in its code; what does not is gRPC's own.
+// The server's message ends in its code; a message without one is gRPC's own.
 function flightError(error) {
   const [, message, code] = /^(.*?) \[([a-z_]+)\]/s.exec(error.details ?? "") ?? [null, error.message, "transport"];
   return new FlightError(code, message);

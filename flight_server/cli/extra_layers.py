@@ -5,7 +5,6 @@ import importlib.util
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import wraps
 from pathlib import Path
 
 import click
@@ -14,14 +13,14 @@ from flight_client import Client
 from flight_client.extract import MissingExtraError
 from flight_client.ingest import SourceFolder
 from flight_client.runtime import SECONDS, inspect_modules, put_inspection
-from flight_server.cli.session import Command, options
+from flight_server.cli.session import grouped
 from flight_server.cli.sources import progress_bar
 from flight_server.cli.table import one_line
 
 _SCIP = "flight_client.scip"  # imports the protobuf library, which only the extra installs
 
 
-class Modules(click.ParamType[tuple[str, ...]]):
+class ModuleList(click.ParamType[tuple[str, ...]]):
     """Modules by dotted name, commas between them."""
 
     name = "modules"
@@ -61,7 +60,31 @@ def _installed(_context: click.Context, _option: click.Parameter, value: Path | 
     return value
 
 
-_OPTIONS = (
+@dataclass(frozen=True)
+class ExtraLayers:
+    """The values of the options; null or empty if an option was not given.
+
+    Raises a usage error for an option that would have no effect.
+    """
+
+    index: Path | None
+    prefix: tuple[str, str] | None
+    modules: tuple[str, ...]
+    python: str | None
+    seconds: float | None
+
+    def __post_init__(self) -> None:
+        if self.prefix is not None and self.index is None:
+            raise click.UsageError("--scip-prefix needs --scip")
+        for option, value in (("--runtime-python", self.python), ("--runtime-timeout", self.seconds)):
+            if value is not None and not self.modules:
+                raise click.UsageError(f"{option} needs --runtime")
+
+
+# A command that is given ExtraLayers as ``extras``.
+with_extras = grouped(
+    "extras",
+    ExtraLayers,
     click.option(
         "--scip",
         "index",
@@ -79,7 +102,7 @@ _OPTIONS = (
     click.option(
         "--runtime",
         "modules",
-        type=Modules(),
+        type=ModuleList(),
         default=(),
         metavar="MODULE,…",
         help="Import these modules of the folder, which runs their code, and put a description of their objects.",
@@ -98,45 +121,6 @@ _OPTIONS = (
         help=f"The time for each of them.  [default: {SECONDS:g}]",
     ),
 )
-
-
-@dataclass(frozen=True)
-class ExtraLayers:
-    """The values of the options; null or empty if an option was not given."""
-
-    index: Path | None
-    prefix: tuple[str, str] | None
-    modules: tuple[str, ...]
-    python: str | None
-    seconds: float | None
-
-    def check(self) -> None:
-        """Raise a usage error for an option that would have no effect."""
-        if self.prefix is not None and self.index is None:
-            raise click.UsageError("--scip-prefix needs --scip")
-        for option, value in (("--runtime-python", self.python), ("--runtime-timeout", self.seconds)):
-            if value is not None and not self.modules:
-                raise click.UsageError(f"{option} needs --runtime")
-
-
-def with_extras(command: Command) -> Command:
-    """A command that is given ExtraLayers, and the options for them."""
-
-    @options(*_OPTIONS)
-    @wraps(command)
-    def run(
-        index: Path | None,
-        prefix: tuple[str, str] | None,
-        modules: tuple[str, ...],
-        python: str | None,
-        seconds: float | None,
-        **others: object,
-    ) -> None:
-        extras = ExtraLayers(index, prefix, modules, python, seconds)
-        extras.check()
-        command(extras=extras, **others)
-
-    return run
 
 
 def put_extras(client: Client, source: SourceFolder, extras: ExtraLayers) -> None:

@@ -5,13 +5,13 @@ import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from functools import partial, wraps
+from functools import partial
 from pathlib import Path
 
 import click
 
 from flight_server.cli.exits import EXPECTED, report
-from flight_server.cli.session import DEFAULT_PORT, Command, options
+from flight_server.cli.session import DEFAULT_PORT, grouped
 from flight_server.pipeline.driver import load_pipeline
 from flight_server.rpc.server import FlightServer
 from flight_server.serving.limits import Limits
@@ -90,7 +90,26 @@ def size_text(size: int) -> str:
     return f"{size // factor}{unit}"
 
 
-_SERVING = (
+def _opener(
+    store: Path | None,
+    host: str,
+    port: int,
+    advertise: tuple[str, ...],
+    cache_size: int,
+    memory: int,
+    streams: int,
+    waiting: int,
+    wait_seconds: float,
+    query_seconds: float | None,
+) -> OpenServer:
+    capacity = Capacity(Limits(streams, waiting, wait_seconds, memory, query_seconds), cache_size)
+    return partial(open_server, store, host, port, advertise, capacity)
+
+
+# A command that is given a function that opens its server as ``server``.
+with_server = grouped(
+    "server",
+    _opener,
     click.option(
         "--store",
         type=click.Path(path_type=Path, file_okay=False),
@@ -122,6 +141,7 @@ _SERVING = (
     ),
     click.option(
         "--max-streams",
+        "streams",
         type=click.IntRange(1),
         default=_DEFAULTS.streams,
         show_default=True,
@@ -129,6 +149,7 @@ _SERVING = (
     ),
     click.option(
         "--max-waiting",
+        "waiting",
         type=click.IntRange(0),
         default=_DEFAULTS.waiting,
         show_default=True,
@@ -136,6 +157,7 @@ _SERVING = (
     ),
     click.option(
         "--max-wait",
+        "wait_seconds",
         type=click.FloatRange(0),
         default=_DEFAULTS.wait_seconds,
         show_default=True,
@@ -143,31 +165,8 @@ _SERVING = (
     ),
     click.option(
         "--query-timeout",
+        "query_seconds",
         type=click.FloatRange(0, min_open=True),
         help="Seconds that a stream may run.  [default: no limit]",
     ),
 )
-
-
-def with_server(command: Command) -> Command:
-    """A command that is given a function that opens its server, and the options for that server."""
-
-    @options(*_SERVING)
-    @wraps(command)
-    def run(
-        store: Path | None,
-        host: str,
-        port: int,
-        advertise: tuple[str, ...],
-        cache_size: int,
-        memory: int,
-        max_streams: int,
-        max_waiting: int,
-        max_wait: float,
-        query_timeout: float | None,
-        **others: object,
-    ) -> None:
-        capacity = Capacity(Limits(max_streams, max_waiting, max_wait, memory, query_timeout), cache_size)
-        command(server=partial(open_server, store, host, port, advertise, capacity), **others)
-
-    return run

@@ -71,6 +71,22 @@ def options(*decorators: Decorator) -> Decorator:
     return lambda command: reduce(lambda decorated, option: option(decorated), reversed(decorators), command)
 
 
+def grouped(name: str, make: Callable[..., object], *decorators: Decorator) -> Decorator:
+    """Several options as one argument: the command is given ``make(…)`` of their values under ``name``."""
+    with_options = options(*decorators)
+    keys = [param.name for param in vars(with_options(lambda: None))["__click_params__"]]
+
+    def decorated(command: Command) -> Command:
+        @wraps(command)
+        def run(**values: object) -> None:
+            made = make(**{key: values.pop(key) for key in keys})
+            command(**{name: made}, **values)
+
+        return with_options(run)
+
+    return decorated
+
+
 @dataclass(frozen=True)
 class Target:
     """The server of a command: the one at ``uri``, or one of its own over the folder ``store``."""
@@ -95,34 +111,32 @@ class Target:
 def with_target(option: str = "--server", *, makes_store: bool = False) -> Decorator:
     """A command that is given a Target, and the options that name it; without ``makes_store`` the store must exist."""
 
-    def decorated(command: Command) -> Command:
-        @click.option(option, "uri", metavar="URI", help=f"A running server.  [default: {DEFAULT_URI}]")
-        @click.option(
+    def target(uri: str | None, store: Path | None) -> Target:
+        if uri is not None and store is not None:
+            raise click.UsageError(f"give {option} or --store, not both")
+        if store is not None and not makes_store and not store.is_dir():
+            raise click.UsageError(f"there is no store {store}")
+        return Target(uri, store)
+
+    return grouped(
+        "target",
+        target,
+        click.option(option, "uri", metavar="URI", help=f"A running server.  [default: {DEFAULT_URI}]"),
+        click.option(
             "--store", type=click.Path(path_type=Path, file_okay=False), help="A store folder, without a server."
-        )
-        @wraps(command)
-        def run(uri: str | None, store: Path | None, **others: object) -> None:
-            if uri is not None and store is not None:
-                raise click.UsageError(f"give {option} or --store, not both")
-            if store is not None and not makes_store and not store.is_dir():
-                raise click.UsageError(f"there is no store {store}")
-            command(target=Target(uri, store), **others)
-
-        return run
-
-    return decorated
+        ),
+    )
 
 
 def with_client(*, makes_store: bool = False) -> Decorator:
     """A command that is given a client of the server that its options name, as ``with_target`` takes them."""
 
     def decorated(command: Command) -> Command:
-        @with_target(makes_store=makes_store)
         @wraps(command)
         def run(target: Target, **others: object) -> None:
             with interruptible(), target.client() as client:
                 command(client=client, **others)
 
-        return run
+        return with_target(makes_store=makes_store)(run)
 
     return decorated

@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import wraps
 from pathlib import Path
 
 import click
@@ -15,7 +14,7 @@ from flight_client import Client
 from flight_client.extract import DEFAULT_LAYERS, LAYERS, NotAFolderError
 from flight_client.extract.layers import known_layers
 from flight_client.ingest import Ingested, SourceFolder, ingest_source
-from flight_server.cli.session import Command, options
+from flight_server.cli.session import grouped
 
 
 class Layers(click.ParamType[tuple[str, ...]]):
@@ -28,7 +27,21 @@ class Layers(click.ParamType[tuple[str, ...]]):
         return known_layers(name.strip() for name in str(value).split(","))
 
 
-_SOURCE = (
+def _source(
+    path: Path,
+    repo: str | None,
+    jobs: int | None,
+    layers: tuple[str, ...],
+    include: tuple[str, ...],
+    exclude: tuple[str, ...],
+) -> SourceFolder:
+    return SourceFolder(path, repo or repo_name(path), layers, include, exclude, jobs)
+
+
+# A command that is given a SourceFolder as ``source``.
+with_source = grouped(
+    "source",
+    _source,
     click.argument("path", type=click.Path(path_type=Path)),
     click.option("--repo", help="The repo's name.  [default: the folder's name]"),
     click.option("--jobs", type=click.IntRange(1), help="Processes that extract.  [default: one for each core]"),
@@ -49,25 +62,6 @@ _SOURCE = (
         help="No files that match; !GLOB includes files that are otherwise left out; repeatable.",
     ),
 )
-
-
-def with_source(command: Command) -> Command:
-    """A command that is given a SourceFolder, and the argument and options for it."""
-
-    @options(*_SOURCE)
-    @wraps(command)
-    def run(
-        path: Path,
-        repo: str | None,
-        jobs: int | None,
-        layers: tuple[str, ...],
-        include: tuple[str, ...],
-        exclude: tuple[str, ...],
-        **others: object,
-    ) -> None:
-        command(source=SourceFolder(path, repo or repo_name(path), layers, include, exclude, jobs), **others)
-
-    return run
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,7 @@ def test_documents_that_the_repo_does_not_have_are_told(tmp_path):
 
 
 def test_what_is_no_index_is_refused(tmp_path):
-    for index, message in ((ZOO / "README.md", "no SCIP index"), (tmp_path / "none", "does not exist")):
+    for index, message in ((ZOO / "README.md", "not a SCIP index"), (tmp_path / "none", "does not exist")):
         done = run(*INGEST, "--store", tmp_path / "store", "--scip", index)
         assert done.returncode == 2
         assert message in done.stderr

@@ -29,13 +29,13 @@ class Fetching:
 
 @dataclass(frozen=True)
 class Fetcher:
-    """Opens the streams of a client, and tracks them as long as they are open."""
+    """Opens the streams of a client, and tracks them until they are closed."""
 
     peers: Peers
     live: LiveStreams
 
     def info(self, request: Ticket) -> flight.FlightInfo:
-        """What the server says of a request."""
+        """The server's FlightInfo for a request."""
         self.live.check()
         with translated(self.peers.uri):
             return self.peers.origin.get_flight_info(command(request), self.peers.options)

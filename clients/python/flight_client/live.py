@@ -1,7 +1,7 @@
-"""What is open must end before the process does.
+"""Open streams are ended before the process ends.
 
-A stream that is left open holds a call at the server, and a thread that still reads one when the interpreter is gone
-takes the process down. So every stream is tracked by its client and, for all clients, until the interpreter's end.
+A stream that is left open holds a call at the server, and a thread that still reads one after the interpreter's end
+crashes the process. So every stream is tracked, by its client and by one set for all clients.
 """
 
 import atexit
@@ -19,14 +19,14 @@ _QUIET, _LONGEST_WAIT = 0.25, 5.0  # seconds
 
 
 class Closable(Protocol):
-    """A stream, or what fetches several."""
+    """A stream, or a fetcher of several."""
 
     def close(self) -> None:
-        """End it, from any thread; ending it twice does nothing more."""
+        """End it, from any thread; a second call does nothing."""
 
 
 class LiveStreams:
-    """Streams that are open: a client's own, which end with it, and ``ALL``, which end with the interpreter."""
+    """Open streams: those of a client, which end with the client, and ``ALL``, which end with the interpreter."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -57,7 +57,7 @@ class LiveStreams:
 
 
 class EngineThreads:
-    """The threads other than the main one that read streams: those of a query engine, as a rule."""
+    """The threads that read streams besides the main thread; as a rule those of a query engine."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -66,7 +66,7 @@ class EngineThreads:
 
     @contextmanager
     def reading(self) -> Iterator[None]:
-        """Around a read by any thread."""
+        """A block in which a thread reads."""
         if threading.current_thread() is threading.main_thread():
             yield
             return
@@ -77,7 +77,7 @@ class EngineThreads:
             self._count(-1)
 
     def wait(self) -> None:
-        """Wait until no thread reads, and none has for long enough to have dropped what it read."""
+        """Wait until no thread has read for a while, so that each has released its stream."""
         end = time.monotonic() + _LONGEST_WAIT
         while time.monotonic() < end and (self._reading or time.monotonic() < self._last + _QUIET):
             time.sleep(0.005)
@@ -89,9 +89,9 @@ class EngineThreads:
 
 
 class FetchThreads:
-    """The threads that fetch endpoints side by side. They are daemons, since Python waits for others before ``atexit``.
+    """The threads that fetch endpoints side by side; they are joined at the end of the interpreter.
 
-    A stream that is dropped can't join them; the end of the interpreter does.
+    They are daemons, since Python waits for other threads before it calls ``atexit`` functions.
     """
 
     def __init__(self) -> None:
@@ -105,7 +105,7 @@ class FetchThreads:
         thread.start()
 
     def join(self) -> None:
-        """Wait for all, which were told to end."""
+        """Wait for all of them; their streams are closed already."""
         end = time.monotonic() + _LONGEST_WAIT
         with self._lock:
             threads = list(self._threads)
@@ -119,9 +119,9 @@ FETCH_THREADS = FetchThreads()
 
 
 def _end_all() -> None:
-    # An engine that stopped at a LIMIT may still have a thread that reads on. One that calls into Python after the
-    # interpreter is gone takes the process down ("FATAL: exception not rethrown"): cancel what it waits for, and give
-    # it the time to see that and let go.
+    # An engine that stopped at a LIMIT may still have a thread that reads on. If it calls into Python after the
+    # interpreter's end, the process crashes ("FATAL: exception not rethrown"). So cancel the streams, and give the
+    # thread the time to notice and to release its own.
     ALL.close()
     FETCH_THREADS.join()
     ENGINE_THREADS.wait()

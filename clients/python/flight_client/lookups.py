@@ -16,7 +16,7 @@ Keys: TypeAlias = pa.Array | pa.ChunkedArray | ArrowStream | Iterable[str | int 
 
 
 def key_batches(values: Keys) -> pa.RecordBatchReader:
-    """The keys as a stream of one column. Raises FlightClientError (``invalid_keys``) for anything else."""
+    """The keys as a stream of one column. Raises FlightClientError (``invalid_keys``) for any other data."""
     try:
         reader = _stream_of(values)
     except (TypeError, pa.ArrowException) as error:

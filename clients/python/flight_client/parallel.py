@@ -1,9 +1,9 @@
 """Endpoints fetched side by side, as one stream.
 
-A few threads fetch an endpoint each, in order, and go on with the next that nobody has; what they fetched waits in
-memory up to a bound. The batches come out in the endpoints' order, or as they arrive. The thread that fetches the
-endpoint whose turn it is may always hand over a batch, so the bound never stops the reader. An error comes out where
-its endpoint's rows would have come.
+A few threads fetch an endpoint each, in order, and then go on with the next endpoint. Fetched batches wait in memory up
+to a bound. The stream gives them in the endpoints' order, or as they arrive. The thread of the endpoint that the reader
+waits for may always hand over a batch, so the bound never stops the reader. The error of an endpoint is raised in the
+place of its rows.
 """
 
 import threading
@@ -45,10 +45,10 @@ class ParallelStream(Iterator[pa.RecordBatch]):
         self._workers = min(streams, len(endpoints))
         self._ordered = ordered
         self._changed = threading.Condition()
-        self._items: dict[int, deque[_Item]] = {}  # by turn: the endpoint's number, or 0 for all of them
+        self._items: dict[int, deque[_Item]] = {}  # by the endpoint's number; without an order, all under 0
         self._held = 0  # bytes
         self._given_out = 0  # endpoints taken by a thread
-        self._ended = 0  # endpoints whose rows have all come out; in order, the number of the one whose turn it is
+        self._ended = 0  # endpoints whose rows have all been read; in order, the number of the endpoint that is read
         self._open: set[FlightStream] = set()
         self._started = False
         self._closed = False
@@ -70,7 +70,7 @@ class ParallelStream(Iterator[pa.RecordBatch]):
         raise StopIteration
 
     def close(self) -> None:
-        """Cancel the calls that are running, and let the threads end; a read that waits raises StreamClosedError."""
+        """Cancel the running calls, and end the threads; a waiting read raises StreamClosedError."""
         with self._changed:
             self._closed = True
             fetching = list(self._open)
@@ -88,7 +88,7 @@ class ParallelStream(Iterator[pa.RecordBatch]):
                 FETCH_THREADS.start(threading.Thread(target=self._work, name="flight_client fetch", daemon=True))
 
     def _take(self) -> _Item:
-        """The next item of the endpoint whose turn it is."""
+        """The next item of the endpoint that is read."""
         with self._changed:
             turn = self._ended if self._ordered else 0
             self._changed.wait_for(lambda: self._closed or self._items.get(turn))
@@ -101,7 +101,7 @@ class ParallelStream(Iterator[pa.RecordBatch]):
             return item
 
     def _work(self) -> None:
-        """A fetching thread: one endpoint after another until there are none, one fails, or the stream is closed."""
+        """The work of a thread: endpoint after endpoint, until none is left, one fails, or the stream is closed."""
         while (number := self._next_endpoint()) is not None:
             turn = number if self._ordered else 0
             last: _Item = FlightClientError("internal", "a thread that fetched an endpoint failed")
@@ -112,7 +112,7 @@ class ParallelStream(Iterator[pa.RecordBatch]):
             except FlightClientError as error:
                 last = error
             finally:
-                self._hand_over(turn, last)  # whatever happened, the reader must not wait for more
+                self._hand_over(turn, last)  # in any case the reader must not wait for more
             if last is not None:
                 return
 
@@ -128,7 +128,7 @@ class ParallelStream(Iterator[pa.RecordBatch]):
         with self._changed:
             self._open.add(stream)
         try:
-            if self._closed:  # by another thread, which did not yet know of this stream
+            if self._closed:  # by another thread, before it knew this stream
                 raise closed("stream")
             yield from stream
         finally:
@@ -137,7 +137,7 @@ class ParallelStream(Iterator[pa.RecordBatch]):
                 self._open.discard(stream)
 
     def _hand_over(self, turn: int, item: _Item) -> None:
-        """Put an item where the reader takes it; a batch waits until there is room. Without effect once closed."""
+        """Queue an item for the reader; a batch waits until there is room. No effect once the stream is closed."""
         size = item.nbytes if isinstance(item, pa.RecordBatch) else 0
         with self._changed:
             queue = self._items.setdefault(turn, deque())
@@ -148,5 +148,5 @@ class ParallelStream(Iterator[pa.RecordBatch]):
                 self._changed.notify_all()
 
     def _may_always(self, turn: int) -> bool:
-        """Whether the reader waits for this turn's next item, so that it must not wait for room."""
+        """Whether the reader waits for the next item of this queue, which then must not wait for room."""
         return (not self._ordered or turn == self._ended) and not self._items.get(turn)

@@ -1,10 +1,10 @@
-"""Runs in the interpreter that is inspected, one process for one module: imports it and writes down what it is made of.
+"""Runs in the interpreter that is inspected, one process for one module: imports the module and describes its objects.
 
-This file is passed to that interpreter as text, and needs its standard library alone (Python 3.11 or newer). The module
-may be in its way, by accident or not: so attributes are taken without asking the object, what has to run code of the
-module (``__repr__``, signatures) may raise anything, texts and rows are bounded. The parent bounds the time.
+This file is passed to that interpreter as text, and needs only its standard library (Python 3.11 or newer). The module
+may interfere, by accident or on purpose. So attributes are read without the object's own code, calls that must run code
+of the module (``__repr__``, signatures) may raise anything, and texts and rows are bounded. The parent bounds the time.
 
-The answer is one JSON object: ``error`` (null if the module could be imported), ``note`` (what was left out), and
+The answer is one JSON object: ``error`` (null if the module could be imported), ``note`` (the parts left out), and
 ``tables``: rows by table, each a list of values in the order of the table's contract.
 """
 
@@ -45,8 +45,8 @@ _FLAGS = (
     (inspect.CO_ASYNC_GENERATOR, "async_generator_function"),
     (inspect.CO_GENERATOR, "generator_function"),
 )
-_WRAPPED = ("__func__", "fget", "func")  # what a staticmethod, a property, a cached property holds
-# What the import system and the class statement put there; some of it differs by machine.
+_WRAPPED = ("__func__", "fget", "func")  # the function in a staticmethod, a property, a cached property
+# Names that the import system and the class statement set; some of their values differ by machine.
 _IMPLIED = re.compile(
     "__(builtins|cached|dict|doc|file|firstlineno|loader|module|name|package|path|qualname|spec|static_attributes"
     "|weakref)__"
@@ -62,7 +62,7 @@ class Shown(str):
 
 
 class Caught:
-    """Keeps any exception of its block, those that end a process too."""
+    """Catches any exception of its block, also those that end a process."""
 
     error: BaseException | None = None
 
@@ -75,7 +75,7 @@ class Caught:
 
 
 def attribute(value: object, name: str) -> object:
-    """An attribute, without the object's own ``__getattr__``; null if it can't be had."""
+    """An attribute, without the object's own ``__getattr__``; null if it can't be read."""
     with suppress(BaseException):
         found: object = object.__getattribute__(value, name)
         return found
@@ -83,7 +83,7 @@ def attribute(value: object, name: str) -> object:
 
 
 def text_attribute(value: object, name: str) -> str | None:
-    """An attribute that is a text; null if it is none."""
+    """An attribute that is a text; null for any other."""
     found = attribute(value, name)
     return found if type(found) is str else None
 
@@ -94,33 +94,33 @@ def dotted(value: object) -> str:
 
 
 def bounded(make: Callable[[], object], characters: int = TEXT_CHARACTERS) -> str | None:
-    """The start of a text that may take foreign code to make, without addresses; null if that code raises."""
+    """The start of a text that foreign code may compute, without addresses; null if that code raises."""
     with suppress(BaseException):
         return _ADDRESS.sub("0x…", str(make()))[:characters]
     return None
 
 
-def told(error: BaseException) -> str:
+def error_line(error: BaseException) -> str:
     """An exception in a line."""
     return f"{type(error).__name__}: {bounded(lambda: error) or 'no message'}"
 
 
 def shown(value: object) -> str | None:
-    """The start of a value's ``repr``, of a container's a few items: the same in every process."""
+    """The start of a value's ``repr``, with a few items of a container: the same in every process."""
     limits = reprlib.Repr()
     limits.maxstring = limits.maxother = limits.maxlong = TEXT_CHARACTERS
     return bounded(lambda: limits.repr(value))
 
 
 def annotation_text(annotation: object) -> str | None:
-    """An annotation as it is written, as far as that can be told; null where there is none."""
+    """The text of an annotation, as far as it is known; null if there is none."""
     if annotation is inspect.Signature.empty:
         return None
     return bounded(lambda: annotation if type(annotation) is str else inspect.formatannotation(annotation))
 
 
 def param_texts(param: inspect.Parameter) -> tuple[str | None, str | None]:
-    """A parameter's default and annotation; null where there is none."""
+    """A parameter's default and annotation; null if there is none."""
     has_default = param.default is not inspect.Parameter.empty
     return (shown(param.default) or "…") if has_default else None, annotation_text(param.annotation)
 
@@ -130,7 +130,7 @@ def _stand_in(text: str | None) -> object:
 
 
 def kind_of(value: object) -> str:
-    """What an object is, by its type alone, since its ``__class__`` may be a pretence."""
+    """The kind of an object, by its type alone, since its ``__class__`` may lie."""
     kind = next((name for name, of in _KINDS if issubclass(type(value), of)), "data")
     if kind == "function" and isinstance(code := attribute(value, "__code__"), types.CodeType):
         return next((name for flag, name in _FLAGS if code.co_flags & flag), kind)
@@ -153,13 +153,13 @@ class Inspection:
         self.root = Path(root).resolve()
         self.tables: dict[str, list[list[object]]] = {table: [] for table in TABLES}
         self.rows = 0
-        self.error: BaseException | None = None  # the first that cost an object its rows
+        self.error: BaseException | None = None  # the first error that left an object without rows
         self.ids: dict[int, tuple[str, object]] = {}  # with the object, so that its id() is not given to another
         self.ordinals: Counter[str] = Counter()
         self.waiting: deque[object] = deque()
 
     def add(self, module: object) -> None:
-        """Add the rows of the module, and of what was defined in it."""
+        """Add the rows of the module, and of the objects that were defined in it."""
         self.ids[id(module)] = (f"rt:{self.module}", module)
         self.waiting.append(module)
         while self.waiting:
@@ -188,7 +188,7 @@ class Inspection:
                 if type(key) is str and not _IMPLIED.fullmatch(key):
                     self._member(rt_id, key, member)
         if kind != "module" and callable(value):
-            with suppress(BaseException):  # it has none, or can't tell
+            with suppress(BaseException):  # it has no signature, or none that is known
                 self._signature(rt_id, inspect.signature(value))
 
     def _member(self, rt_id: str, name: str, member: object) -> None:
@@ -204,7 +204,7 @@ class Inspection:
             self._define(inner, qualname)
 
     def _define(self, value: object, qualname: str) -> None:
-        """Have the object inspected, once; those of one qualified name are numbered as they are found."""
+        """Queue the object, once; objects with the same qualified name are numbered as they are found."""
         if id(value) not in self.ids:
             self.ordinals[qualname] += 1
             self.ids[id(value)] = (f"rt:{self.module}:{qualname}#{self.ordinals[qualname]}", value)
@@ -245,7 +245,7 @@ class Inspection:
 
 @functools.cache
 def class_lines(file: str) -> dict[str, int]:
-    """The first line of each class of a file by qualified name, a decorator's if it has one, as with functions."""
+    """The first line of each class of a file by qualified name; that of its decorators, as with functions."""
     lines = {}
     pending: list[tuple[ast.AST, str]] = [(ast.parse(Path(file).read_bytes()), "")]
     while pending:
@@ -269,11 +269,11 @@ def answer(module: str, root: str) -> dict[str, object]:
     with Caught() as importing:
         found = importlib.import_module(module)
     if importing.error is not None:
-        return {"error": told(importing.error), "note": None, "tables": {}}
+        return {"error": error_line(importing.error), "note": None, "tables": {}}
     inspection.add(found)
-    note = None if inspection.error is None else f"inspected in part: {told(inspection.error)}"
+    note = None if inspection.error is None else f"inspected in part: {error_line(inspection.error)}"
     if inspection.rows > ROWS:
-        note = f"{inspection.rows} rows found, the first {ROWS} kept"
+        note = f"{inspection.rows} rows found, the first {ROWS} are in the tables"
     return {"error": None, "note": note, "tables": inspection.tables}
 
 

@@ -1,8 +1,8 @@
 """An index file, read one top-level message at a time.
 
-An index is one protobuf message: metadata, documents and external symbols, each a tag, a length and that many bytes
-(https://protobuf.dev/programming-guides/encoding). A first walk over these frames checks that the file is whole and
-notes where its documents are, so that they can be read in any order. Memory is bounded by the largest document.
+An index is one protobuf message: metadata, documents and external symbols, each a tag, a length and as many bytes
+(https://protobuf.dev/programming-guides/encoding). A first pass over these frames checks that the file is whole, and
+notes the places of its documents, so that they can be read in any order. Memory is bounded by the largest document.
 """
 
 import os
@@ -19,7 +19,7 @@ _VARINT_BYTES = 10  # at most
 _MORE = 0x80
 
 
-class Field(IntEnum):
+class IndexField(IntEnum):
     """The fields of an index."""
 
     METADATA = 1
@@ -27,7 +27,7 @@ class Field(IntEnum):
     EXTERNAL_SYMBOL = 3
 
 
-class Wire(IntEnum):
+class WireType(IntEnum):
     """How a field's bytes are written."""
 
     VARINT = 0
@@ -46,25 +46,25 @@ class Frame:
 
 
 @dataclass(frozen=True)
-class Layout:
-    """What the first walk found; ``documents`` are (path, frame) in the order of the file."""
+class IndexLayout:
+    """The result of the first pass; ``documents`` are (path, frame) in the order of the file."""
 
     metadata: Message
     documents: tuple[tuple[str, Frame], ...]
 
 
-def layout_of(file: BinaryIO) -> Layout:
-    """Walk over the whole file. Raises ScipError if it is no index, or not all of one."""
+def layout_of(file: BinaryIO) -> IndexLayout:
+    """Read the frames of the whole file. Raises ScipError if it is not an index, or not a whole one."""
     metadata, documents = None, list[tuple[str, Frame]]()
     for frame in frames(file):
         match frame.field:
-            case Field.METADATA:
+            case IndexField.METADATA:
                 metadata = message(file, frame, "Metadata")
-            case Field.DOCUMENT:
+            case IndexField.DOCUMENT:
                 documents.append((message(file, frame, "DocumentPath").relative_path, frame))
     if metadata is None:
-        raise ScipError("the file is no SCIP index: it has no metadata")
-    return Layout(metadata, tuple(documents))
+        raise ScipError("the file is not a SCIP index: it has no metadata")
+    return IndexLayout(metadata, tuple(documents))
 
 
 def message(file: BinaryIO, frame: Frame, name: str) -> Message:
@@ -74,7 +74,7 @@ def message(file: BinaryIO, frame: Frame, name: str) -> Message:
 
 
 def frames(file: BinaryIO) -> Iterator[Frame]:
-    """The index's fields that have bytes, in order, without reading these. Raises ScipError."""
+    """The fields of the index that hold bytes, in order; the bytes are not read. Raises ScipError."""
     size = os.fstat(file.fileno()).st_size
     position = 0
     while position < size:
@@ -82,29 +82,29 @@ def frames(file: BinaryIO) -> Iterator[Frame]:
         head = file.read(2 * _VARINT_BYTES)  # a tag and a length
         tag, at = _varint(head, 0, position)
         match tag & 7:
-            case Wire.VARINT:
+            case WireType.VARINT:
                 length, at = 0, _varint(head, at, position)[1]
-            case Wire.FIXED64:
+            case WireType.FIXED64:
                 length = 8
-            case Wire.BYTES:
+            case WireType.BYTES:
                 length, at = _varint(head, at, position)
-            case Wire.FIXED32:
+            case WireType.FIXED32:
                 length = 4
             case wire_type:
-                raise ScipError(f"the file is no SCIP index: there is no wire type {wire_type}, at byte {position}")
+                raise ScipError(f"the file is not a SCIP index: there is no wire type {wire_type}, at byte {position}")
         start = position + at
         if length > size - start:
-            raise ScipError(f"the file is no whole SCIP index: it ends at byte {size}, a field at {start + length}")
-        if tag & 7 == Wire.BYTES:
+            raise ScipError(f"the file is not a whole SCIP index: it ends at byte {size}, a field at {start + length}")
+        if tag & 7 == WireType.BYTES:
             yield Frame(tag >> 3, start, length)
         position = start + length
 
 
 def _varint(head: bytes, at: int, position: int) -> tuple[int, int]:
-    """The number at ``head[at]``, seven bits a byte, and where it ends: at the first byte without the eighth bit."""
+    """The number at ``head[at]``, seven bits a byte up to the first byte without the eighth bit, and its end."""
     value = 0
     for index, byte in enumerate(head[at : at + _VARINT_BYTES]):
         value |= (byte & ~_MORE) << 7 * index
         if not byte & _MORE:
             return value, at + index + 1
-    raise ScipError(f"the file is no whole SCIP index: no number at byte {position + at}")
+    raise ScipError(f"the file is not a whole SCIP index: no number at byte {position + at}")

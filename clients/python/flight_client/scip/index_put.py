@@ -16,7 +16,7 @@ import pyarrow as pa
 from flight_client.client import Client
 from flight_client.contracts.ids import file_id, part_of
 from flight_client.puts import put_batches
-from flight_client.scip.index_file import Field, Frame, Layout, frames, layout_of, message
+from flight_client.scip.index_file import Frame, IndexField, IndexLayout, frames, layout_of, message
 from flight_client.scip.index_rows import SCHEMAS, IndexedFile, document_rows, external_rows, metadata_rows
 from flight_client.scip.messages import ScipError
 from flight_client.tickets import whole_number
@@ -110,7 +110,7 @@ def _in_order(documents: Iterable[tuple[str, Frame]], repo: str, parts: int) -> 
 
 
 def _batches(
-    file: BinaryIO, layout: Layout, places: Sequence[_Place], sums: Mapping[str, str], progress: Progress | None
+    file: BinaryIO, layout: IndexLayout, places: Sequence[_Place], sums: Mapping[str, str], progress: Progress | None
 ) -> Iterator[tuple[str, pa.RecordBatch]]:
     yield "scip_metadata", metadata_rows(layout.metadata)
     done = 0
@@ -120,7 +120,7 @@ def _batches(
         if progress is not None:
             progress(done, len(places))
     externals = (
-        message(file, frame, "SymbolInformation") for frame in frames(file) if frame.field == Field.EXTERNAL_SYMBOL
+        message(file, frame, "SymbolInformation") for frame in frames(file) if frame.field == IndexField.EXTERNAL_SYMBOL
     )
     first = 0
     while symbols := list(islice(externals, GROUP_SYMBOLS)):

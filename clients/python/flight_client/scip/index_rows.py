@@ -1,15 +1,13 @@
-"""Documents and symbols of an index as record batches: the columns and types of the contracts.
+"""Documents and symbols of an index as record batches with the columns and types of the contracts.
 
-Ids hang below the document's, with ordinals in its order: ``doc:<file_id>/occ:<n>``.
+An id is the document's id, a kind, and the ordinal in the document: ``doc:<file_id>/occ:<n>``.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from types import MappingProxyType
 
-import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 from google.protobuf.message import Message
@@ -19,7 +17,8 @@ from flight_client.contracts.raw import RAW_TABLES
 from flight_client.scip import vocabulary
 
 VERSION = "1"
-_THREE, _FOUR = 3, 4  # line, start, end; start line, start, end line, end
+_BOUNDS = ("start_line", "start_char", "end_line", "end_char")
+_NO_BOUNDS = (None,) * len(_BOUNDS)
 SCHEMAS: Mapping[str, pa.Schema] = MappingProxyType(
     {
         name: SchemaMetadataSpec(schema_metadata={"extractor_version": VERSION}).apply(spec.schema)
@@ -29,12 +28,11 @@ SCHEMAS: Mapping[str, pa.Schema] = MappingProxyType(
 )
 
 Columns = Mapping[str, object]
-Ordinals = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)
 class IndexedFile:
-    """A document of the index and the file of the repo that it is about; ``sha256`` is null where it is not known."""
+    """A document of the index and its file in the repo; ``sha256`` is null if it is not known."""
 
     file_id: str
     path: str
@@ -43,31 +41,21 @@ class IndexedFile:
     document: Message
 
 
-@dataclass(frozen=True)
 class _Below:
-    """Rows below other rows: for each the row that it hangs below, and its ordinal there."""
+    """One row for each element of each sequence: the rows hang below the sequences, which have ids of their own."""
 
-    owners: Ordinals
-    ordinals: Ordinals
-
-    @classmethod
-    def each(cls, items: Iterable[Sequence[object]]) -> "_Below":
-        """One row for each element of each sequence."""
-        counts = np.fromiter(map(len, items), np.int64)
-        ends = np.cumsum(counts)
-        ordinals = np.arange(ends[-1] if len(ends) else 0) - np.repeat(ends - counts, counts)
-        return cls(np.repeat(np.arange(len(counts)), counts), ordinals)
+    def __init__(self, sequences: Sequence[Sequence[object]]) -> None:
+        self._owners = pa.array([owner for owner, items in enumerate(sequences) for _ in items], pa.int64())
+        self._ordinals = pa.array([ordinal for items in sequences for ordinal in range(len(items))], pa.int64())
 
     def take(self, values: Sequence[str | None] | pa.Array) -> pa.Array:
-        """The value of each row's owner."""
-        held = values if isinstance(values, pa.Array) else pa.array(values, pa.string())
-        return held.take(pa.array(self.owners))
+        """The value of each row's sequence."""
+        return (values if isinstance(values, pa.Array) else pa.array(values, pa.string())).take(self._owners)
 
     def ids(self, owner_ids: Sequence[str] | pa.Array, kind: str) -> pa.Array:
-        """``<owner id>/<kind>:<ordinal>``."""
-        return pc.binary_join_element_wise(
-            self.take(owner_ids), f"/{kind}:", pa.array(self.ordinals).cast(pa.string()), ""
-        )
+        """``<id of the sequence>/<kind>:<ordinal>``."""
+        ordinals = self._ordinals.cast(pa.string())
+        return pc.binary_join_element_wise(self.take(owner_ids), f"/{kind}:", ordinals, "")
 
 
 def metadata_rows(metadata: Message) -> pa.RecordBatch:
@@ -89,8 +77,8 @@ def document_rows(files: Sequence[IndexedFile]) -> Mapping[str, pa.RecordBatch]:
     occurrences = list(chain.from_iterable(file.document.occurrences for file in files))
     symbols = list(chain.from_iterable(file.document.symbols for file in files))
     document_ids = [file.document_id for file in files]
-    at = _Below.each([file.document.occurrences for file in files])
-    below = _Below.each([file.document.symbols for file in files])
+    at = _Below([file.document.occurrences for file in files])
+    below = _Below([file.document.symbols for file in files])
     owner = {"file_id": at.take([file.file_id for file in files]), "path": at.take([file.path for file in files])}
     named = {"document_id": at.take(document_ids), "occurrence_id": at.ids(document_ids, "occ")}
     found = {**owner, **named, **_ranges([_range(each) for each in occurrences], "")}
@@ -103,7 +91,7 @@ def document_rows(files: Sequence[IndexedFile]) -> Mapping[str, pa.RecordBatch]:
 
 
 def external_rows(symbols: Sequence[Message], first: int) -> Mapping[str, pa.RecordBatch]:
-    """The rows of some external symbols, by table; ``first`` is how many came before them."""
+    """The rows of some external symbols, by table; ``first`` is the number of those before them."""
     ids = pa.array([f"external/sym:{number}" for number in range(first, first + len(symbols))], pa.string())
     return _symbols("scip_external_symbol_information", symbols, ids, pa.nulls(len(ids), pa.string()))
 
@@ -138,7 +126,7 @@ def _occurrences(occurrences: Sequence[Message], found: Columns) -> pa.RecordBat
 
 
 def _diagnostics(occurrences: Sequence[Message], found: Mapping[str, pa.Array]) -> pa.RecordBatch:
-    at = _Below.each([each.diagnostics for each in occurrences])
+    at = _Below([each.diagnostics for each in occurrences])
     diagnostics = list(chain.from_iterable(each.diagnostics for each in occurrences))
     repeated = ("file_id", "path", "document_id", "start_line", "start_char", "end_line", "end_char")
     return _batch(
@@ -170,7 +158,7 @@ def _symbols(
         "documentation": [list(each.documentation) for each in symbols],
         "signature_documentation": [each and {"text": each.text, "language": each.language} for each in signed],
     }
-    related = _Below.each([each.relationships for each in symbols])
+    related = _Below([each.relationships for each in symbols])
     relationships = list(chain.from_iterable(each.relationships for each in symbols))
     flags = ("is_reference", "is_implementation", "is_type_definition", "is_definition")
     relations = {
@@ -195,7 +183,7 @@ def _enclosing_range(occurrence: Message) -> Sequence[int]:
 
 
 def _typed(occurrence: Message, single: str, multi: str) -> Sequence[int]:
-    """A range as newer indexes write it, in the form that older ones do; empty if there is none."""
+    """A range of a newer index, as three or four numbers like in older ones; empty if there is none."""
     if occurrence.HasField(single):
         line = getattr(occurrence, single)
         return (line.first, line.second, line.third)
@@ -206,20 +194,21 @@ def _typed(occurrence: Message, single: str, multi: str) -> Sequence[int]:
 
 
 def _ranges(ranges: Sequence[Sequence[int]], prefix: str) -> dict[str, pa.Array]:
-    """The columns of ranges of three or four numbers: of others the length alone, and of no range nothing."""
-    lengths = np.fromiter(map(len, ranges), np.int32, len(ranges))
-    flat = np.fromiter(chain(chain.from_iterable(ranges), (0,) * _FOUR), np.int32)
-    first = np.cumsum(lengths) - lengths
-    end_char = first + lengths - 1
-    columns = {
-        "start_line": first,
-        "start_char": first + 1,
-        "end_line": np.where(lengths == _THREE, first, end_char - 1),
-        "end_char": end_char,
-    }
-    malformed = (lengths != _THREE) & (lengths != _FOUR)
-    arrays = {prefix + name: pa.array(flat[at], mask=malformed) for name, at in columns.items()}
-    return {**arrays, f"{prefix}range_len": pa.array(lengths, mask=lengths == 0)}
+    """The columns of ranges of three or four numbers: of a malformed one the length alone, of an empty one nothing."""
+    bounds = list(zip(*map(_bounds, ranges), strict=True)) or [()] * len(_BOUNDS)
+    columns = {prefix + name: pa.array(column, pa.int32()) for name, column in zip(_BOUNDS, bounds, strict=True)}
+    return {**columns, f"{prefix}range_len": pa.array([len(each) or None for each in ranges], pa.int32())}
+
+
+def _bounds(numbers: Sequence[int]) -> Sequence[int | None]:
+    match len(numbers):
+        case 3:
+            line, start, end = numbers
+            return line, start, line, end
+        case 4:
+            return numbers
+        case _:
+            return _NO_BOUNDS
 
 
 def _batch(table: str, columns: Columns) -> pa.RecordBatch:

@@ -1,8 +1,8 @@
 """The messages of a SCIP index, as classes of the protobuf library.
 
-The format is that of ``scip.proto`` in https://github.com/sourcegraph/scip. On the wire a field is a number, so a
-descriptor is put together here from a table of them, without generated code. Fields that are not in the table are
-skipped and enums are plain integers: newer indexes can be read.
+The format is that of ``scip.proto`` in https://github.com/sourcegraph/scip. In the file a field is a number, so a table
+of these numbers is enough to build the descriptors, without generated code. Fields that the table lacks are skipped and
+enums are plain integers, so newer indexes can be read.
 """
 
 from collections.abc import Mapping
@@ -15,7 +15,7 @@ from arrowdsl.errors import DataError
 
 _FIELD = descriptor_pb2.FieldDescriptorProto
 _SCALARS = MappingProxyType({"str": _FIELD.TYPE_STRING, "int": _FIELD.TYPE_INT32, "bool": _FIELD.TYPE_BOOL})
-# ``name=number:type``, with ``*`` where the field repeats; a type that is no scalar is a message.
+# ``name=number:type``, with ``*`` if the field repeats; any type that is not a scalar is a message.
 _MESSAGES: Mapping[str, str] = MappingProxyType(
     {
         "Metadata": "version=1:int tool_info=2:ToolInfo project_root=3:str text_document_encoding=4:int",
@@ -45,7 +45,7 @@ _MESSAGES: Mapping[str, str] = MappingProxyType(
 
 
 class ScipError(DataError):
-    """A file that is no SCIP index, or not a whole one."""
+    """A file that is not a SCIP index, or not a whole one."""
 
     code = "invalid_scip"
 
