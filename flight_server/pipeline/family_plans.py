@@ -16,9 +16,9 @@ from types import MappingProxyType
 
 import pyarrow as pa
 
-from arrowdsl.compute.expr import Column, Expr, Literal, col, columns
+from arrowdsl.compute.expr import Column, Expr, Literal, col, columns, concat
 from arrowdsl.plan.nodes import Plan, Scope, Union
-from flight_server.pipeline.families import EdgeFamily, NodeFamily, PropFamily, Relations, Span, template
+from flight_server.pipeline.families import EdgeFamily, NodeFamily, PropFamily, Relations, Span
 from flight_server.pipeline.properties import unpivoted
 from flight_server.pipeline.relational import join
 
@@ -73,11 +73,11 @@ def edge_plan(family: EdgeFamily, relations: Relations) -> Plan:
         needed = sorted(frozenset(on.split()).union(*map(columns, own.values())))
         plan = join(plan, relations[table], on, keep=" ".join(needed), kind="left semi")
     shown = {name: expr if isinstance(expr, Literal) else Column(name) for name, expr in computed.items()}
-    site = ":{site}" if family.site else ""
+    site = (":", shown["site"]) if family.site else ()
     return plan.select(**own).select(  # the id is put together from the ends, which are computed once
         bstart=shown["bstart"],
         bend=shown["bend"],
-        edge_id=template(f"{family.kind}:{{src_node_id}}>{{dst_node_id}}{site}"),
+        edge_id=concat(f"{family.kind}:", col("src_node_id"), ">", col("dst_node_id"), *site),
         edge_kind=Literal(family.kind),
         **{name: shown[name] for name in (*ends, "path", *constant)},
     )

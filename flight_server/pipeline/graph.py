@@ -9,6 +9,7 @@ from arrowdsl.compute.expr import Expr
 from arrowdsl.plan.nodes import Plan, Scope
 from flight_client.contracts.raw import RAW_TABLES
 from flight_server.pipeline import (
+    annotations,
     bytecode,
     calls,
     control_flow,
@@ -29,7 +30,7 @@ from flight_server.pipeline.relational import output, relation
 
 CONCEPTS = (
     *(files, definitions, syntax, scopes, control_flow, data_flow, names),
-    *(calls, types, symbols, bytecode, runtime, diagnostics),
+    *(calls, annotations, types, symbols, bytecode, runtime, diagnostics),
 )
 _PLACES = frozenset({"file_id", "path"})
 

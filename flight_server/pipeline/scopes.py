@@ -6,7 +6,8 @@ import pyarrow.compute as pc
 
 from arrowdsl.compute.expr import col
 from arrowdsl.plan.nodes import Plan
-from flight_server.kernels.arrays import Bools, Ints, codes, rows_of, truths
+from flight_server.kernels.arrays import Ints, codes, rows_of, truths
+from flight_server.kernels.scoped_names import ScopedNames
 from flight_server.pipeline.families import edges, nodes, props, template
 from flight_server.pipeline.relational import FILE, PLACE, join, kernel, output, relation, resolved
 
@@ -152,51 +153,18 @@ def _targets(symbols: pa.Table, scopes: pa.Table, edges: pa.Table) -> pa.Table:
     free &= inner
     of_module &= inner & ~local
     in_body = inner & local & referenced & in_class[scope]
-    names = _Names(scope, name, binds & ~(inner & in_class[scope]))
+    rows = np.flatnonzero(binds & ~(inner & in_class[scope]))
+    names = ScopedNames(scope[rows], name[rows], rows)
     target = np.full(symbols.num_rows, -1)
-    target[free] = _enclosing(names, parent, scope[free], name[free])
+    target[free] = names.find_outwards(parent, parent[scope[free]], name[free])
     looked_up = of_module | in_body
     module = _outermost(parent)[scope]
     target[looked_up] = names.find(module[looked_up], name[looked_up])
     rule = np.select([free, of_module, in_body], ["free_name", "global_name", "class_body_global"], "")
     found = np.flatnonzero(target >= 0)
-    rows = symbols.select(_BINDING.split()).take(pa.array(found))
+    meant = symbols.select(_BINDING.split()).take(pa.array(found))
     targets = symbols.column("symbol_row_id").take(pa.array(target[found]))
-    return rows.append_column("target_id", targets).append_column("rule", pa.array(rule[found], pa.string()))
-
-
-class _Names:
-    """The rows of the symbols that bind names, by scope and name."""
-
-    def __init__(self, scope: Ints, name: Ints, binds: Bools) -> None:
-        self._width = int(name.max(initial=0)) + 1
-        rows = np.flatnonzero(binds)
-        keys = scope[rows] * self._width + name[rows]
-        order = np.argsort(keys, kind="stable")
-        self._keys, self._rows = keys[order], rows[order]
-
-    def find(self, scope: Ints, name: Ints) -> Ints:
-        """The row of the symbol in that scope, or -1."""
-        if not len(self._keys):
-            return np.full(len(scope), -1)
-        wanted = scope * self._width + name
-        at = np.minimum(np.searchsorted(self._keys, wanted), len(self._keys) - 1)
-        return np.where((self._keys[at] == wanted) & (scope >= 0), self._rows[at], -1)
-
-
-def _enclosing(names: _Names, parent: Ints, scope: Ints, name: Ints) -> Ints:
-    """The symbol that binds each name in the nearest enclosing scope."""
-    target = np.full(len(scope), -1)
-    waiting, around = np.arange(len(scope)), parent[scope]
-    for _ in range(len(parent)):
-        inside = around >= 0
-        waiting, around = waiting[inside], around[inside]
-        if not len(waiting):
-            break
-        target[waiting] = names.find(around, name[waiting])
-        missed = target[waiting] < 0
-        waiting, around = waiting[missed], parent[around[missed]]
-    return target
+    return meant.append_column("target_id", targets).append_column("rule", pa.array(rule[found], pa.string()))
 
 
 def _parents(scopes: pa.Table, edges: pa.Table) -> Ints:

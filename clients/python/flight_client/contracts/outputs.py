@@ -39,14 +39,14 @@ _OUTPUTS = (
         order="path scope_id",
     ),
     contract(
-        "type_exprs_norm_v1",
+        "type_exprs_norm_v2",
         "types",
         f"{FILE} type_expr_id! owner_def_id param_name expr_kind expr_role {SPAN} expr_text type_repr type_id",
         key="type_expr_id",
         order="path bstart bend type_expr_id",
     ),
     contract(
-        "type_nodes_v1",
+        "type_nodes_v2",
         "types",
         "type_id! type_repr! type_form origin",
         name="types_norm",
