@@ -18,7 +18,7 @@ from pyarrow import csv, ipc
 from flight_client import FlightReader
 from flight_server.cli.table import print_table
 from flight_server.storage.ipc import write_table_ipc_file
-from flight_server.storage.parquet_file import RowGroupWriter
+from flight_server.storage.parquet_file import ParquetFileWriter
 
 
 @contextmanager
@@ -115,7 +115,7 @@ def _open_csv(path: Path, schema: pa.Schema) -> Iterator[pa.RecordBatchReader]:
 
 
 def _write_parquet(reader: FlightReader, path: Path) -> None:
-    writer = RowGroupWriter(path, reader.schema)
+    writer = ParquetFileWriter(path, reader.schema)
     try:
         for batch in reader:
             writer.write(pa.Table.from_batches([batch]))

@@ -9,7 +9,7 @@ import pyarrow as pa
 from arrowdsl.errors import SchemaMismatchError
 from arrowdsl.schema.schema import EncodingPolicy
 from flight_server.storage.store_errors import writing
-from flight_server.storage.validation import Batches, aligned, batches_of, encoded_schema
+from flight_server.storage.validation import BatchSource, aligned, batches_of, encoded_schema
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class IpcFile:
 
 
 def write_table_ipc_file(
-    data: pa.Table | Batches,
+    data: pa.Table | BatchSource,
     path: Path | str,
     *,
     schema: pa.Schema | None = None,
@@ -49,7 +49,7 @@ def write_table_ipc_file(
     return IpcFile(target, rows, size)
 
 
-def _write(batches: Batches, draft: Path, schema: pa.Schema, encoding: EncodingPolicy) -> int:
+def _write(batches: BatchSource, draft: Path, schema: pa.Schema, encoding: EncodingPolicy) -> int:
     rows = 0
     with writing("an IPC file"):
         draft.parent.mkdir(parents=True, exist_ok=True)

@@ -1,169 +1,246 @@
-"""Tables as Parquet files by part: streamed, in sorted runs, in bounded memory."""
+"""Tables as sorted Parquet files by part: streamed, in bounded memory.
 
-from collections.abc import Callable
+Rows wait in memory up to a limit. Then all of them are split by part and sorted, and each part's rows go to a file,
+encoded in the background while more rows arrive. The last part's file stays open: if the next rows continue it in
+order, they are appended. So rows that arrive by part and path give one file for each part, however many they are.
+Rows in another order give each part a file each time that the limit is reached; a commit merges them.
+"""
+
+import os
+import shutil
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import closing
-from itertools import count
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
+from uuid import uuid4
 
 import pyarrow as pa
 
 from arrowdsl.schema.schema import EncodingPolicy
-from flight_server.storage.background import Background
-from flight_server.storage.part_writer import PartWriter, WrittenFile
-from flight_server.storage.partitioning import Partitioning
+from flight_server.storage.commit import sync
+from flight_server.storage.manifests import FileEntry
+from flight_server.storage.parquet_file import ROW_GROUP_ROWS, ParquetFileWriter
+from flight_server.storage.partitioning import Partitioning, PartRows
 from flight_server.storage.paths import Part
 from flight_server.storage.store_errors import StorageError, writing
-from flight_server.storage.validation import Batches, aligned, batches_of, encoded_schema, unchecked
+from flight_server.storage.validation import BatchSource, aligned, batches_of, encoded_schema, unchecked
 
-WAITING_BYTES = 256 * 1024 * 1024  # of all that write together
-LEAST_WAITING_BYTES = 64 * 1024 * 1024
-OPEN_PARTS = 512  # each may have a file open
+WAITING_BYTES = 64 * 1024 * 1024  # for all puts that run
+LEAST_WAITING_BYTES = 8 * 1024 * 1024  # for one put
 UNPARTITIONED = Partitioning()
-Place = Callable[[Part, int], Path]
+_THREADS = ThreadPoolExecutor(os.cpu_count() or 1, thread_name_prefix="write")
+
+
+@dataclass(frozen=True)
+class PartFile:
+    """A file with rows of one part, sorted by the partition column.
+
+    Rows whose key is in ``dropped`` don't count. ``stored`` is the file's entry in a manifest, if it is committed.
+    """
+
+    path: Path
+    part: Part
+    rows: int
+    dropped: frozenset[str] = frozenset()
+    stored: FileEntry | None = None
 
 
 def write_dataset_parquet(
-    data: pa.Table | Batches,
+    data: pa.Table | BatchSource,
     base_dir: Path | str,
     *,
     schema: pa.Schema | None = None,
     encoding_policy: EncodingPolicy | None = None,
     partitioning: Partitioning = UNPARTITIONED,
-    check: Callable[[], None] = unchecked,
-) -> tuple[WrittenFile, ...]:
-    """Stream a table into Parquet files below ``base_dir``, which must be empty or absent; they are named ``part-run``.
+    opts: Mapping[str, Any] | None = None,
+    overwrite: bool = False,
+) -> tuple[PartFile, ...]:
+    """Stream a table into Parquet files in the folder ``base_dir``; raises as ``write_parts``.
 
-    Each batch is aligned to ``schema`` (the data's own if none is given), then encoded, then cut into parts; without
-    a partition column all rows go to one file, in the order given. The files of a part are in the order of their
-    rows' arrival. ``check`` is called before each batch and stops the writing by raising. When anything raises,
-    the files written so far are deleted. Raises SchemaMismatchError before the first batch when the schemas don't
-    fit, NullValueError, MalformedDataError, StorageError.
+    ``opts`` are options of pyarrow's ParquetWriter. A folder with files is refused with StorageError, or with
+    ``overwrite`` replaced as a whole: the new files are written beside it, and take its place when all are on the disk.
+    If the process dies between the two renames of the exchange, the old files are in ``.NAME.previous``, and the next
+    call puts them back before it begins.
     """
-    folder = _empty_folder(Path(base_dir))
-    return write_runs(
-        data,
-        lambda part, run: folder / f"{part}-{run}.parquet",
-        schema=schema,
-        encoding_policy=encoding_policy,
-        partitioning=partitioning,
-        check=check,
-    )
+    folder = Path(base_dir).absolute()
+    previous = folder.with_name(f".{folder.name}.previous")
+    draft = folder.with_name(f".{folder.name}.{uuid4().hex}")
+    with writing("a folder"):
+        if previous.exists() and not folder.exists():
+            previous.rename(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        if not overwrite and any(folder.iterdir()):
+            raise StorageError("the folder to write to has files in it; allowed: an empty or new one, overwrite=True")
+    try:
+        files = write_parts(
+            data, draft, schema=schema, encoding_policy=encoding_policy, partitioning=partitioning, opts=opts
+        )
+        with writing("a folder"):
+            draft.mkdir(exist_ok=True)
+            sync([*(file.path for file in files), draft])
+            shutil.rmtree(previous, ignore_errors=True)
+            folder.rename(previous)
+            draft.rename(folder)
+            sync([folder.parent])
+        shutil.rmtree(previous, ignore_errors=True)
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+    return tuple(replace(file, path=folder / file.path.name) for file in files)
 
 
-def write_runs(
-    data: pa.Table | Batches,
-    place: Place,
+def write_parts(
+    data: pa.Table | BatchSource,
+    folder: Path,
     *,
     schema: pa.Schema | None = None,
     encoding_policy: EncodingPolicy | None = None,
     partitioning: Partitioning = UNPARTITIONED,
+    opts: Mapping[str, Any] | None = None,
     check: Callable[[], None] = unchecked,
-) -> tuple[WrittenFile, ...]:
-    """The same, with files where ``place`` says, given a part and a number for each."""
+) -> tuple[PartFile, ...]:
+    """Stream a table into new Parquet files in a folder, each for one part.
+
+    Each batch is aligned to ``schema`` (the data's own if none is given), then encoded, then split by part; without a
+    partition column all rows go to one file, in the order given. The files of a part are in the order of their rows'
+    arrival. ``check`` is called before each batch and stops the writing by raising. If anything raises, the files
+    written so far are deleted. Raises SchemaMismatchError before the first batch if the schemas don't fit,
+    NullValueError, MalformedDataError, StorageError.
+    """
     batches = batches_of(data)
     schema = batches.schema if schema is None else schema
     encoding = EncodingPolicy() if encoding_policy is None else encoding_policy
-    writer = _DatasetWriter(place, encoded_schema(schema, encoding), partitioning)
+    stored_schema = encoded_schema(schema, encoding)
+    writer = _Writer(partitioning, lambda path: ParquetFileWriter(path, stored_schema, opts or {}), folder)
     with closing(writer):
         for rows in aligned(batches, schema, encoding, check=check):
             writer.add(rows)
         return writer.finish()
 
 
-class _DatasetWriter:
-    """The open parts, the one that got no rows for longest first, and the runs of the parts that were closed.
+class _OpenFile:
+    """A part's file that is being written. Rows are added by the put's thread, and written by one job at a time."""
 
-    Data may come part by part, as an extractor gives it: then a part is closed, and encoded, when the next begins, so
-    that little waits and little is left to do at the end. As soon as a batch has rows of several parts, or of a part
-    that was closed, parts stay open until too many are, or too many bytes wait in them. Then one that gets no rows any
-    more is closed, and where all do, the one in which most waits: data in any order becomes as few runs as it can.
-    """
+    def __init__(self, path: Path, part: Part, opened: Callable[[Path], ParquetFileWriter]) -> None:
+        self.path = path
+        self.part = part
+        self.rows = 0
+        self._last = ""
+        self._added: list[PartRows] = []
+        self._opened = opened
+        self._writer: ParquetFileWriter | None = None
 
-    _writing: ClassVar[set["_DatasetWriter"]] = set()
+    def continues_with(self, piece: PartRows) -> bool:
+        """Whether the file stays sorted if these rows are added."""
+        return self.part == piece.part and self._last <= piece.first
 
-    def __init__(self, place: Place, schema: pa.Schema, partitioning: Partitioning) -> None:
-        self._place = place
-        self._schema = schema
+    def add(self, piece: PartRows) -> None:
+        """Add rows, to be written by the next job."""
+        self._added.append(piece)
+        self._last = piece.last
+        self.rows += len(piece)
+
+    def write(self) -> None:
+        """A job: write the added rows."""
+        if self._writer is None:
+            self._writer = self._opened(self.path)
+        while self._added:
+            for rows in self._added.pop(0).tables(ROW_GROUP_ROWS):
+                self._writer.write(rows)
+
+    def finish(self) -> None:
+        """A job: write the added rows and the footer."""
+        self.write()
+        if self._writer is not None:
+            self._writer.close()
+            self._writer = None
+
+    def discard(self) -> None:
+        """Delete the file."""
+        if self._writer is not None:
+            self._writer.discard()
+        self.path.unlink(missing_ok=True)
+
+
+class _Writer:
+    """The rows that wait, all files so far, the last of which is open, and the jobs that write them."""
+
+    _running: ClassVar[set["_Writer"]] = set()
+
+    def __init__(self, partitioning: Partitioning, opened: Callable[[Path], ParquetFileWriter], folder: Path) -> None:
         self._partitioning = partitioning
-        self._open: dict[Part, PartWriter] = {}
-        self._last: dict[Part, int] = {}
-        self._batches = self._waiting = 0
-        self._comes_by_part = True
-        self._finished: list[WrittenFile] = []
+        self._opened = opened
+        self._folder = folder
+        self._waiting: list[pa.Table] = []
+        self._waiting_bytes = 0
+        self._files: list[_OpenFile] = []
+        self._jobs: list[Future[None]] = []
+        self._comes_in_order = True
         self._is_complete = False
-        self._numbers = count()
-        self._encoding = Background()
-        self._writing.add(self)
+        self._running.add(self)
 
     def add(self, rows: pa.Table) -> None:
-        pieces = list(self._partitioning.split(rows))
-        if not pieces:
-            return
-        self._comes_by_part = self._comes_by_part and len(pieces) == 1 and not self._was_closed(pieces[0].part)
-        self._batches += 1
-        for piece in pieces:
-            writer = self._open.pop(piece.part, None) or self._new(piece.part)
-            self._open[piece.part] = writer
-            self._last[piece.part] = self._batches
-            self._waiting -= writer.waiting_bytes
-            writer.add(piece)
-            self._waiting += writer.waiting_bytes
-        while len(self._open) > 1 and (self._comes_by_part or self._is_crowded()):
-            self._finish(self._dispensable())
+        self._waiting.append(rows)
+        self._waiting_bytes += rows.nbytes
+        share = max(WAITING_BYTES // max(len(self._running), 1), LEAST_WAITING_BYTES)
+        if self._waiting_bytes >= (LEAST_WAITING_BYTES if self._comes_in_order else share):
+            pieces = self._split()
+            self._comes_in_order = self._comes_in_order and self._are_in_order(pieces)
+            if self._comes_in_order or self._waiting_bytes >= share:
+                self._flush(pieces)
+                self._start(self._files[-1].write)
 
-    def finish(self) -> tuple[WrittenFile, ...]:
-        for part in list(self._open):
-            self._finish(part)
-        self._encoding.finish()
+    def finish(self) -> tuple[PartFile, ...]:
+        self._wait()
+        if self._waiting:
+            self._flush(self._split())
+        if self._files:
+            self._start(self._files[-1].finish)
+        self._wait()
         self._is_complete = True
-        return tuple(self._finished)
+        return tuple(PartFile(file.path, file.part, file.rows) for file in self._files)
 
     def close(self) -> None:
-        """Delete what was written, unless all was."""
-        self._writing.discard(self)
-        self._encoding.close()
-        if self._is_complete:
-            return
-        for writer in self._open.values():
-            writer.discard()
-        for written in self._finished:
-            written.path.unlink(missing_ok=True)
+        """Delete the files, unless all were written."""
+        self._running.discard(self)
+        wait(self._jobs)
+        if not self._is_complete:
+            for file in self._files:
+                file.discard()
 
-    def _new(self, part: Part) -> PartWriter:
-        return PartWriter(part, self._partitioning.column, self._schema, self._next_path, self._encoding)
+    def _split(self) -> list[PartRows]:
+        """The waiting rows by part; the rows before them are written first, to free their memory."""
+        self._wait()
+        return list(self._partitioning.split(pa.concat_tables(self._waiting)))
 
-    def _next_path(self, part: Part) -> Path:
-        return self._place(part, next(self._numbers))
+    def _are_in_order(self, pieces: Sequence[PartRows]) -> bool:
+        """Whether rows arrived sorted, and none belongs into a file that is finished."""
+        known = {file.part for file in self._files}
+        first, *rest = pieces
+        return (
+            all(piece.order is None for piece in pieces)
+            and not any(piece.part in known for piece in rest)
+            and (first.part not in known or self._files[-1].continues_with(first))
+        )
 
-    def _was_closed(self, part: Part) -> bool:
-        return part not in self._open and any(run.part == part for run in self._finished)
+    def _flush(self, pieces: Sequence[PartRows]) -> None:
+        """Add the waiting rows to files; start the jobs of all but the last."""
+        self._waiting, self._waiting_bytes = [], 0
+        for piece in pieces:
+            if not self._files or not self._files[-1].continues_with(piece):
+                if self._files:
+                    self._start(self._files[-1].finish)
+                path = self._folder / f"{piece.part}-{uuid4().hex}.parquet"
+                self._files.append(_OpenFile(path, piece.part, self._opened))
+            self._files[-1].add(piece)
 
-    def _is_crowded(self) -> bool:
-        return len(self._open) > OPEN_PARTS or self._waiting > self._most_waiting()
+    def _start(self, job: Callable[[], None]) -> None:
+        self._jobs.append(_THREADS.submit(job))
 
-    @classmethod
-    def _most_waiting(cls) -> int:
-        return max(WAITING_BYTES // max(len(cls._writing), 1), LEAST_WAITING_BYTES)
-
-    def _dispensable(self) -> Part:
-        """The open part that got no rows for longest, unless it got some in the last batches too."""
-        first = next(iter(self._open))
-        if self._comes_by_part or self._last[first] < self._batches - 1:
-            return first
-        return max(self._open, key=lambda part: self._open[part].waiting_bytes)
-
-    def _finish(self, part: Part) -> None:
-        waiting = self._open[part].waiting_bytes
-        self._finished += self._open[part].finish()
-        self._waiting -= waiting
-        del self._open[part]  # not before: what fails is discarded
-
-
-def _empty_folder(folder: Path) -> Path:
-    """The folder, made if need be; nothing is ever written over, so one with files in it is refused."""
-    with writing("a folder"):
-        folder.mkdir(parents=True, exist_ok=True)
-        if any(folder.iterdir()):
-            raise StorageError("the folder to write to has files in it; allowed: an empty or a new one")
-    return folder
+    def _wait(self) -> None:
+        """Wait for all jobs; raise the first error."""
+        jobs, self._jobs = self._jobs, []
+        wait(jobs)
+        for job in jobs:
+            job.result()

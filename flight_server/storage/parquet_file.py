@@ -1,66 +1,100 @@
-"""Parquet files: written in row groups, streamed, with a checksum in every page; and the checksums of whole files.
+"""One Parquet file: how it is written and read, and its checksums.
 
-The bytes depend on the rows and the row groups alone, not on how the rows were batched or sliced or on what lies below
-a null: so a file's hash stands for its rows, for one version of pyarrow.
+Row groups have 64 Ki rows, and every page has a checksum. The bytes depend on the rows alone, not on how the rows were
+batched or sliced or on the values below a null: so a file's hash stands for its rows, for one version of pyarrow.
 """
 
 import zlib
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
+from types import MappingProxyType
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from flight_server.storage.store_errors import reading, writing
+from flight_server.storage.store_errors import StorageError, reading, writing
 
+ROW_GROUP_ROWS = 64 * 1024
+ROW_GROUP_BYTES = 32 * 1024 * 1024  # fewer rows make a row group if they take more than 512 bytes on average
 _READ_ROWS = 16 * 1024
 _READ_BUFFER_BYTES = 64 * 1024
 _CHECKSUM_BYTES = 1024 * 1024
+_NO_OPTIONS: Mapping[str, Any] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
 class Checksums:
-    """What a file's bytes must be: their number, their CRC-32, and a blake2b of them in hex."""
+    """A file's size, CRC-32 and blake2b (in hex)."""
 
     bytes: int
     crc32: int
     content_hash: str
 
 
-class RowGroupWriter:
-    """A Parquet file that is being written, a row group at a time. Everything that it raises is a StorageError."""
+class ParquetFileWriter:
+    """A Parquet file that is being written; rows wait until a row group is full. Raises StorageError alone.
 
-    def __init__(self, path: Path, schema: pa.Schema) -> None:
+    ``options`` are pyarrow's options of a ParquetWriter, in place of those below.
+    """
+
+    def __init__(self, path: Path, schema: pa.Schema, options: Mapping[str, Any] = _NO_OPTIONS) -> None:
         self.path = path
+        self._waiting: list[pa.Table] = []
+        self._rows = self._bytes = 0
         encodings = {column.name: _encoding(column) for column in schema}
+        defaults = {
+            "compression": "lz4",
+            "write_page_checksum": True,
+            "write_statistics": True,
+            "use_dictionary": [name for name, encoding in encodings.items() if encoding is None],
+            "column_encoding": {name: encoding for name, encoding in encodings.items() if encoding is not None},
+        }
         with writing("a file"):
             path.parent.mkdir(parents=True, exist_ok=True)
             self._sink = pa.OSFile(str(path), "wb")
-            self._writer = pq.ParquetWriter(
-                self._sink,
-                schema,
-                compression="lz4",
-                write_page_checksum=True,
-                write_statistics=True,
-                use_dictionary=[name for name, encoding in encodings.items() if encoding is None],
-                column_encoding={name: encoding for name, encoding in encodings.items() if encoding is not None},
-            )
+            self._writer = pq.ParquetWriter(self._sink, schema, **{**defaults, **options})
 
     def write(self, rows: pa.Table) -> None:
-        """Write one row group. Chunks are joined: where they end would otherwise show in the pages."""
-        with writing("a row group"):
-            self._writer.write_table(rows.combine_chunks(), row_group_size=max(rows.num_rows, 1))
+        """Add rows, and write the row groups that are full."""
+        self._waiting.append(rows)
+        self._rows += rows.num_rows
+        self._bytes += rows.nbytes
+        if self._rows < ROW_GROUP_ROWS and self._bytes < ROW_GROUP_BYTES:
+            return
+        waiting = pa.concat_tables(self._waiting)
+        full = self._rows if self._bytes >= ROW_GROUP_BYTES else self._rows - self._rows % ROW_GROUP_ROWS
+        self._write(waiting.slice(0, full))
+        rest = waiting.slice(full)
+        self._waiting, self._rows, self._bytes = [rest], rest.num_rows, rest.nbytes
 
     def close(self) -> None:
-        """Write the footer."""
+        """Write the rows that wait, and the footer."""
         with writing("a file's footer"):
             try:
+                if self._rows:
+                    self._write(pa.concat_tables(self._waiting))
                 self._writer.close()
             finally:
                 self._sink.close()
+
+    def discard(self) -> None:
+        """Delete the file, in whatever state it is."""
+        self._rows = 0
+        with suppress(StorageError, pa.ArrowInvalid):  # the disk may be full; the footer does not matter any more
+            self.close()
+        self.path.unlink(missing_ok=True)
+
+    def _write(self, rows: pa.Table) -> None:
+        """Write row groups. The chunks of each are joined: their ends would otherwise show in the pages."""
+        with writing("a row group"):
+            for start in range(0, rows.num_rows, ROW_GROUP_ROWS):
+                group = rows.slice(start, ROW_GROUP_ROWS).combine_chunks()
+                self._writer.write_table(group, row_group_size=group.num_rows)
 
 
 def _encoding(column: pa.Field) -> str | None:

@@ -1,40 +1,40 @@
-"""What a transaction has put, table by table, and how it becomes one file for each part.
+"""Tables as a transaction leaves them, and the merge that makes one file of each part.
 
-A part is a list of sorted runs. The first may be the part's file in the snapshot that the transaction began on; every
-put adds runs behind it, and the modes differ in what they drop before: ``replace`` all, ``files`` the rows of the files
-that it brings, ``append`` nothing.
+A part has a list of sorted files. The first may be the part's file in the snapshot that the transaction began on. Every
+put adds files behind it, and the modes differ in the rows that they drop before: ``replace`` all, ``files`` the rows of
+the files that it brings, ``append`` none.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial
-from itertools import chain, count
+from itertools import chain
 from pathlib import Path
 from types import MappingProxyType
 from typing import Literal
+from uuid import uuid4
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from arrowdsl.schema.schema import EncodingPolicy, EncodingSpec, TableSpec, plain
+from arrowdsl.compute.merging import merge_sorted
+from arrowdsl.schema.schema import EncodingPolicy, EncodingSpec, SchemaTransform, TableSpec, plain
 from flight_server.storage.manifests import Extractor, TableEntry, verify
-from flight_server.storage.parquet import write_runs
-from flight_server.storage.parquet_file import distinct_values
-from flight_server.storage.part_writer import WrittenFile
-from flight_server.storage.partitioning import Partitioning, partitioning_of
+from flight_server.storage.parquet import PartFile, write_parts
+from flight_server.storage.parquet_file import ParquetFileWriter, distinct_values, read_batches
+from flight_server.storage.partitioning import Partitioning, keys_of, partitioning_of
 from flight_server.storage.paths import Part
-from flight_server.storage.runs import Run, merged
 from flight_server.storage.store_errors import reading
-from flight_server.storage.validation import Batches, BatchStream
+from flight_server.storage.validation import BatchSource, encoded_schema
 
-OPEN_RUNS = 32
+MERGED_FILES = 32  # that are open at a time
 Mode = Literal["replace", "append", "files"]
 
 
 @dataclass(frozen=True)
 class Layout:
-    """How a table's rows are stored: the plain schema, its encoding, and the contract that they hold."""
+    """The way a table's rows are stored: their contract, its plain schema and encoding, and the partitioning."""
 
     contract: str
     schema: pa.Schema
@@ -48,93 +48,71 @@ def layout_of(spec: TableSpec, parts: int, repo: str) -> Layout:
 
 
 def stored_layout(entry: TableEntry, repo_folder: Path, parts: int, repo: str) -> Layout:
-    """The layout of a table with rows that is carried on, of which only the stored files are known."""
+    """The layout of a table that is not put, as its stored files have it; the table must have rows."""
     file = next(iter(entry.files.values()))
     verify(repo_folder / file.file, file)
     with reading(entry.contract):
         schema = pq.read_schema(repo_folder / file.file)
-    encoded = [EncodingSpec(column.name) for column in schema if pa.types.is_dictionary(column.type)]
-    partitioning = Partitioning(entry.column, parts, repo)
-    return Layout(entry.contract, plain(schema), EncodingPolicy(tuple(encoded)), partitioning)
+    encoded = tuple(EncodingSpec(column.name) for column in schema if pa.types.is_dictionary(column.type))
+    return Layout(entry.contract, plain(schema), EncodingPolicy(encoded), Partitioning(entry.column, parts, repo))
 
 
 @dataclass(frozen=True)
 class StagedTable:
-    """A table as a transaction would leave it: the runs of each part, oldest first.
+    """A table as a transaction would leave it: the files of each part, oldest first.
 
-    ``whole`` says that no part is as it was (replaced, or cut into more parts); ``rows`` is how many rows were put
-    since the last ``replace``.
+    ``whole`` says that no part stays as it was: the table was replaced, or cut into more parts. ``rows`` is the number
+    of rows put since the last ``replace``.
     """
 
     layout: Layout
     extractor: Extractor
     whole: bool
     rows: int = 0
-    parts: Mapping[Part, tuple[Run, ...]] = field(default_factory=lambda: MappingProxyType({}))
+    parts: Mapping[Part, tuple[PartFile, ...]] = field(default_factory=lambda: MappingProxyType({}))
 
     def without(self, keys: Iterable[str]) -> "StagedTable":
         """The table without the rows that have one of these values in the partition column."""
         dropped: dict[Part, set[str]] = defaultdict(set)
         for key in keys:
             dropped[self.layout.partitioning.part(key)].add(key)
-        parts = {
-            part: tuple(run.without(frozenset(dropped[part])) for run in runs) if part in dropped else runs
-            for part, runs in self.parts.items()
-        }
+        parts = dict(self.parts)
+        for part in parts.keys() & dropped.keys():
+            parts[part] = tuple(replace(file, dropped=file.dropped | dropped[part]) for file in parts[part])
         return replace(self, parts=parts)
 
-    def with_files(self, written: Collection[WrittenFile]) -> "StagedTable":
-        """The table with more rows behind those that it has."""
+    def with_files(self, written: Collection[PartFile]) -> "StagedTable":
+        """The table with more rows behind its own."""
         parts = dict(self.parts)
         for file in written:
-            parts[file.part] = (*parts.get(file.part, ()), Run(file.path, file.rows))
+            parts[file.part] = (*parts.get(file.part, ()), file)
         return replace(self, parts=parts, rows=self.rows + sum(file.rows for file in written))
 
-    def keys(self, written: Iterable[WrittenFile]) -> set[str]:
+    def keys(self, written: Iterable[PartFile]) -> set[str]:
         """The values that written rows have in the partition column."""
         column = self.layout.partitioning.column
         return set() if column is None else set().union(*(distinct_values(file.path, column) for file in written))
 
 
 def carried(
-    entry: TableEntry, repo_folder: Path, old_parts: int, layout: Layout, stem: Path, check: Callable[[], None]
+    entry: TableEntry, repo_folder: Path, old_parts: int, layout: Layout, staging: Path, check: Callable[[], None]
 ) -> StagedTable:
-    """A table as the snapshot has it; if the number of parts has grown, cut anew, part by part."""
-    runs = {part: Run(repo_folder / file.file, file.rows, stored=file) for part, file in entry.files.items()}
+    """A table as the snapshot has it; if the number of parts has grown, it is partitioned anew."""
+    files = [PartFile(repo_folder / file.file, part, file.rows, stored=file) for part, file in entry.files.items()]
     if entry.column is None or layout.partitioning.parts == old_parts:
-        parts = {part: (run,) for part, run in runs.items()}
-        return StagedTable(layout, entry.extractor, whole=False, parts=parts)
-    old = chain.from_iterable(
-        merged([runs[part].settled(entry.column)], entry.column, layout.schema) for part in sorted(runs, key=str)
-    )
-    written = write(BatchStream(layout.schema, old), layout, stem, check)
-    return replace(StagedTable(layout, entry.extractor, whole=True).with_files(written), rows=0)
+        table = StagedTable(layout, entry.extractor, whole=False).with_files(files)
+    else:
+        rows = chain.from_iterable(_batches(_settled(file, layout), layout) for file in files)
+        written = write(pa.RecordBatchReader.from_batches(layout.schema, rows), layout, staging, check)
+        table = StagedTable(layout, entry.extractor, whole=True).with_files(written)
+    return replace(table, rows=0)
 
 
-def one_file(runs: Sequence[Run], layout: Layout, stem: Path, check: Callable[[], None]) -> Run | None:
-    """The runs of a part as one run that drops nothing, merged if need be; None if no rows are left."""
-    if len(runs) == 1 and not runs[0].dropped:
-        return runs[0]
-    column = layout.partitioning.column
-    waiting = [run.settled(column) for run in runs]
-    for number in count():
-        if len(waiting) <= 1 and not any(run.dropped for run in waiting):
-            break
-        # Neighbours are merged with each other, so the order of arrival stays; more than can be open take more rounds.
-        merges: list[Run] = []
-        for first in range(0, len(waiting), OPEN_RUNS):
-            rows = BatchStream(layout.schema, merged(waiting[first : first + OPEN_RUNS], column, layout.schema))
-            written = write(rows, layout, stem.with_name(f"{stem.name}-{number}-{first}"), check)
-            merges += [Run(file.path, file.rows) for file in written]
-        waiting = merges
-    return waiting[0] if waiting else None
-
-
-def write(data: Batches, layout: Layout, stem: Path, check: Callable[[], None]) -> tuple[WrittenFile, ...]:
-    """The rows as sorted runs of parts; what fails leaves no file."""
-    return write_runs(
+def write(data: BatchSource, layout: Layout, staging: Path, check: Callable[[], None]) -> tuple[PartFile, ...]:
+    """The rows as new sorted files in the staging folder; raises as ``write_parts``."""
+    return write_parts(
         data,
-        partial(_written_at, stem),
+        staging,
         schema=layout.schema,
         encoding_policy=layout.encoding,
         partitioning=layout.partitioning,
@@ -142,6 +120,49 @@ def write(data: Batches, layout: Layout, stem: Path, check: Callable[[], None]) 
     )
 
 
-def _written_at(stem: Path, part: Part, run: int) -> Path:
-    """The file of a run. All of a transaction lie side by side: a folder takes longer to remove than ten files."""
-    return stem.with_name(f"{stem.name}-{part}-{run}.parquet")
+def one_file(files: Sequence[PartFile], layout: Layout, staging: Path, check: Callable[[], None]) -> PartFile:
+    """The files of a part as one file of which no rows are dropped; it may have no rows.
+
+    Raises SchemaMismatchError if a file was written under another contract and does not fit, StoreCorruptError.
+    """
+    if len(files) == 1 and not files[0].dropped:
+        return files[0]
+    files = [_settled(file, layout) for file in files]
+    while len(files) > MERGED_FILES:  # neighbours are merged, so rows with equal keys stay in the order of arrival
+        groups = [files[first : first + MERGED_FILES] for first in range(0, len(files), MERGED_FILES)]
+        files = [_merged(group, layout, staging, check) for group in groups]
+    return files[0] if len(files) == 1 and not files[0].dropped else _merged(files, layout, staging, check)
+
+
+def _merged(files: Sequence[PartFile], layout: Layout, staging: Path, check: Callable[[], None]) -> PartFile:
+    part, rows = files[0].part, 0
+    path = staging / f"{part}-{uuid4().hex}.parquet"
+    writer = ParquetFileWriter(path, encoded_schema(layout.schema, layout.encoding))
+    try:
+        for batch in merge_sorted([_batches(file, layout) for file in files], layout.partitioning.order):
+            check()
+            writer.write(layout.encoding.apply(pa.Table.from_batches([batch])))
+            rows += batch.num_rows
+    finally:
+        writer.close()
+    return PartFile(path, part, rows)
+
+
+def _settled(file: PartFile, layout: Layout) -> PartFile:
+    """The file, checked if it is a committed one, with only those dropped keys that it has."""
+    if file.stored is not None:
+        verify(file.path, file.stored)
+    column = layout.partitioning.column
+    if not file.dropped or column is None:
+        return file
+    return replace(file, dropped=file.dropped & distinct_values(file.path, column))
+
+
+def _batches(file: PartFile, layout: Layout) -> Iterator[pa.RecordBatch]:
+    """The file's rows without those that are dropped, with the layout's plain schema."""
+    transform, dropped = SchemaTransform(schema=layout.schema), pa.array(sorted(file.dropped), pa.string())
+    for batch in read_batches(file.path):
+        rows = pa.Table.from_batches([batch])
+        if layout.partitioning.column is not None and file.dropped:
+            rows = rows.filter(pc.invert(pc.is_in(keys_of(rows, layout.partitioning.column), dropped)))
+        yield from transform.apply(rows).combine_chunks().to_batches()

@@ -17,7 +17,6 @@ import pyarrow as pa
 
 from arrowdsl.errors import one_of
 from arrowdsl.schema.schema import TableSpec
-from flight_client.contracts.tables import partition_column
 from flight_server.storage.commit import TableChange, link_files, publish, rebased
 from flight_server.storage.manifests import Extractor, FileEntry, Manifest, TableEntry, newest
 from flight_server.storage.parquet_file import checksums
@@ -33,7 +32,7 @@ from flight_server.storage.store_errors import (
     UnknownTransactionError,
     writing,
 )
-from flight_server.storage.validation import Batches, batches_of, unchecked
+from flight_server.storage.validation import BatchSource, batches_of, unchecked
 
 COMMIT_THREADS = 2  # tables whose parts are merged at a time
 _HEARTBEAT_SECONDS = 60.0
@@ -83,7 +82,7 @@ class Transaction:
     def put(
         self,
         spec: TableSpec,
-        reader: pa.Table | Batches,
+        reader: pa.Table | BatchSource,
         *,
         mode: Mode = "replace",
         check: Callable[[], None] = unchecked,
@@ -96,37 +95,36 @@ class Transaction:
         what it raises ends the put. Raises InvalidNameError, ConflictError while another put of the table runs,
         UnknownTransactionError, and what ``write_dataset_parquet`` raises.
         """
-        column = partition_column(spec.schema)
+        layout = layout_of(spec, self.parts, self.repo)
         if mode not in get_args(Mode):
             raise NotAllowedError(f"mode {mode!r} is unknown; allowed: {one_of(get_args(Mode))}")
-        if column is None and (mode == "files" or removed):
+        if layout.partitioning.column is None and (mode == "files" or removed):
             raise NotAllowedError(
                 f"{spec.name} has neither path nor file_id: its rows belong to no file; allowed: replace, append"
             )
         data = batches_of(reader)
+        extractor = _extractor(spec, data.schema)
         with self._claimed(checked_name("table", spec.name)):
-            layout = layout_of(spec, self.parts, self.repo)
-            written = write(data, layout, self._stem(), self._watched(check))
-            table = StagedTable(layout, _extractor(spec, data.schema), whole=True)
-            if mode != "replace":
-                table = replace(self._staged(spec), layout=layout, extractor=table.extractor)
+            written = write(data, layout, self._folder, self._watched(check))
+            if mode == "replace":
+                table = StagedTable(layout, extractor, whole=True)
+            else:
+                table = replace(self._staged(spec.name, layout), layout=layout, extractor=extractor)
                 keys = {layout.partitioning.key(path) for path in removed}
                 table = table.without(keys | (table.keys(written) if mode == "files" else set()))
             self._stage(spec.name, table.with_files(written))
         return sum(file.rows for file in written)
 
     def remove(self, paths: Sequence[str]) -> None:
-        """Remove the rows of files, from every table that has rows by file: those carried on and those put so far."""
-        carried_on = {} if self._base is None else self._base.tables
-        for name in sorted({*carried_on, *self._tables}):
+        """Remove the rows of files from every table that has rows by file, stored or put so far."""
+        stored = {} if self._base is None else self._base.tables
+        for name in sorted({*stored, *self._tables}):
             with self._claimed(name):
                 table = self._tables.get(name)
-                entry = carried_on.get(name)
-                if table is None and entry is not None and entry.files:
-                    table = self._carried(entry, self._stored_layout(entry))
+                if table is None and stored[name].files:
+                    table = self._carried(stored[name])
                 if table is not None and table.layout.partitioning.column is not None:
-                    keys = {table.layout.partitioning.key(path) for path in paths}
-                    self._stage(name, table.without(keys))
+                    self._stage(name, table.without(map(table.layout.partitioning.key, paths)))
 
     def commit(self, expected: Mapping[str, int] | None = None) -> Snapshot:
         """Make the puts visible as the next snapshot; a commit that changes nothing gives the newest one.
@@ -160,7 +158,7 @@ class Transaction:
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
             os.utime(self._folder)
-            self._recut()
+            self._repartition()
             staged: dict[str, Path] = {}
             with ThreadPoolExecutor(COMMIT_THREADS) as threads:
                 changed = threads.map(self._change, self._tables, self._tables.values(), repeat(staged))
@@ -182,58 +180,53 @@ class Transaction:
         except SnapshotGoneError as error:
             raise ConflictError("the snapshot that the transaction began on is retired; begin again") from error
 
-    def _recut(self) -> None:
-        """Cut the tables that the transaction did not touch into its number of parts, if that has grown."""
+    def _repartition(self) -> None:
+        """If the number of parts has grown, stage all other tables too: their rows change parts."""
         if self._base is None or self._base.parts == self.parts:
             return
         for name, entry in self._base.tables.items():
             if name not in self._tables and entry.column is not None and entry.files:
-                self._tables[name] = self._carried(entry, self._stored_layout(entry))
+                self._tables[name] = self._carried(entry)
 
     def _change(self, name: str, table: StagedTable, staged: dict[str, Path]) -> TableChange:
-        """What becomes of a table; adds the files that it needs to ``staged`` under their places in the repo."""
-        stored = self._base_entry(name)
+        """The change of a table, by the part; adds new files to ``staged`` under their places in the repo."""
+        stored = self._stored(name)
         files: dict[Part, FileEntry | None] = {}
-        for part, runs in table.parts.items():
-            run = one_file(runs, table.layout, self._stem(), self._watched(unchecked))
-            if run is None:
+        for part, written in table.parts.items():
+            file = one_file(written, table.layout, self._folder, self._watched(unchecked))
+            if not file.rows:
                 files[part] = None
-            elif run.stored is None:
-                sums = checksums(run.path)
+            elif file.stored is None:
+                sums = checksums(file.path)
                 old = None if stored is None else stored.files.get(part)
                 if old is not None and old.content_hash == sums.content_hash:
-                    files[part] = old  # the same rows as before: the file that is there stays
+                    files[part] = old  # the same rows as before: the stored file stays
                     continue
                 place = f"raw/{name}/{part}/{uuid4().hex}.parquet"
-                files[part] = FileEntry(place, run.rows, sums.bytes, sums.crc32, sums.content_hash)
-                staged[place] = run.path
+                files[part] = FileEntry(place, file.rows, sums.bytes, sums.crc32, sums.content_hash)
+                staged[place] = file.path
         layout = table.layout
         return TableChange(layout.contract, layout.partitioning.column, table.extractor, table.whole, files)
 
-    def _staged(self, spec: TableSpec) -> StagedTable:
+    def _staged(self, name: str, layout: Layout) -> StagedTable:
         """A table that is being put, as it is in this transaction before the put."""
-        table = self._tables.get(spec.name)
-        if table is not None:
-            return table
-        layout = layout_of(spec, self.parts, self.repo)
-        entry = self._base_entry(spec.name)
+        entry, column = self._stored(name), layout.partitioning.column
+        if name in self._tables:
+            return self._tables[name]
         if entry is None or not entry.files:
             return StagedTable(layout, Extractor(), whole=False)
-        if entry.column != layout.partitioning.column:
-            raise ConflictError(
-                f"{spec.name} is stored by {entry.column}, not by {layout.partitioning.column}: replace it"
-            )
+        if entry.column != column:
+            raise ConflictError(f"{name} is stored by {entry.column}, not by {column}: replace it")
         return self._carried(entry, layout)
 
-    def _carried(self, entry: TableEntry, layout: Layout) -> StagedTable:
-        old_parts = self.parts if self._base is None else self._base.parts
-        return carried(entry, self._paths.folder, old_parts, layout, self._stem(), self._watched(unchecked))
-
-    def _stored_layout(self, entry: TableEntry) -> Layout:
-        return stored_layout(entry, self._paths.folder, self.parts, self.repo)
-
-    def _base_entry(self, name: str) -> TableEntry | None:
+    def _stored(self, name: str) -> TableEntry | None:
         return None if self._base is None else self._base.tables.get(name)
+
+    def _carried(self, entry: TableEntry, layout: Layout | None = None) -> StagedTable:
+        """A stored table with rows; without a layout it has that of its files."""
+        folder, old_parts = self._paths.folder, self.parts if self._base is None else self._base.parts
+        layout = layout or stored_layout(entry, folder, self.parts, self.repo)
+        return carried(entry, folder, old_parts, layout, self._folder, self._watched(unchecked))
 
     @contextmanager
     def _claimed(self, table: str) -> Iterator[None]:
@@ -255,10 +248,6 @@ class Transaction:
                 aborted = not self._is_open  # read under the lock: from here on a commit may begin, and need the folder
             if aborted:  # what was written since then goes too
                 shutil.rmtree(self._folder, ignore_errors=True)
-
-    def _stem(self) -> Path:
-        """What the paths of new files begin with."""
-        return self._folder / uuid4().hex
 
     def _stage(self, name: str, table: StagedTable) -> None:
         with self._lock:

@@ -8,8 +8,7 @@ from pathlib import Path
 
 PROLOGUE = """
 import os, signal, sys
-from stored_tables import LOOSE, OTHER, ROWS, rows
-from flight_server.storage.validation import BatchStream
+from stored_tables import LOOSE, OTHER, ROWS, reader, rows
 from flight_server.storage.store_errors import ConflictError
 from flight_server.storage.store import Store
 store = Store(sys.argv[1], keep=1000)
@@ -39,4 +38,4 @@ def killed(root: Path, script: str) -> None:
     """Run a script that kills itself with SIGKILL."""
     process = start(root, script)
     _, err = process.communicate(timeout=60)
-    assert (process.returncode, err) == (-9, "")
+    assert (process.returncode, err) == (-9, ""), err

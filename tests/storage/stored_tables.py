@@ -17,6 +17,7 @@ ROWS = TableSpec(
 )
 OTHER = TableSpec("other", "other_v1", ROWS.schema, "test")
 BY_ID = TableSpec("by_id", "by_id_v1", pa.schema([pa.field("file_id", pa.string(), nullable=False)]), "test")
+reader = pa.RecordBatchReader.from_batches
 LOOSE = TableSpec("loose", "loose_v1", pa.schema([pa.field("value", pa.int64())]), "test")
 
 

@@ -135,7 +135,7 @@ def test_a_process_that_dies_in_a_put_leaves_what_is_stored(store: Store):
                     os.kill(os.getpid(), signal.SIGKILL)
         transaction = store.begin("r")
         transaction.put(ROWS, rows([("a", 2)]))
-        transaction.put(OTHER, BatchStream(ROWS.plain_schema, dying()))
+        transaction.put(OTHER, reader(ROWS.plain_schema, dying()))
         """,
     )
     staging = store.root / "repos" / "r" / "staging"

@@ -2,11 +2,11 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
+from stored_tables import reader
 
 from arrowdsl.errors import SchemaMismatchError
 from arrowdsl.schema.schema import EncodingPolicy, EncodingSpec
 from flight_server.storage.ipc import write_table_ipc_file
-from flight_server.storage.validation import BatchStream
 
 
 def read(path: Path) -> pa.Table:
@@ -26,7 +26,7 @@ def test_a_table_is_streamed_in_batches_of_64_ki_rows(tmp_path: Path):
 def test_a_constant_vocabulary_lets_every_batch_have_other_values(tmp_path: Path):
     policy = EncodingPolicy((EncodingSpec("kind", ("a", "b")),))
     batches = [pa.record_batch({"kind": ["a"]}), pa.record_batch({"kind": ["b"]})]
-    file = write_table_ipc_file(BatchStream(batches[0].schema, batches), tmp_path / "t.arrow", encoding_policy=policy)
+    file = write_table_ipc_file(reader(batches[0].schema, batches), tmp_path / "t.arrow", encoding_policy=policy)
     assert read(file.path)["kind"].to_pylist() == ["a", "b"]
 
 
@@ -36,6 +36,6 @@ def test_changing_dictionaries_are_refused_and_the_older_file_stays(tmp_path: Pa
     policy = EncodingPolicy((EncodingSpec("kind"),))
     batches = [pa.record_batch({"kind": ["a"]}), pa.record_batch({"kind": ["b"]})]
     with pytest.raises(SchemaMismatchError, match="dictionaries"):
-        write_table_ipc_file(BatchStream(batches[0].schema, batches), path, encoding_policy=policy)
+        write_table_ipc_file(reader(batches[0].schema, batches), path, encoding_policy=policy)
     assert read(path)["x"].to_pylist() == [1]
     assert [file.name for file in tmp_path.iterdir()] == ["t.arrow"]

@@ -1,24 +1,27 @@
+from contextlib import contextmanager
 from pathlib import Path
+from unittest.mock import patch
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from stored_tables import ROWS, pairs_of, rows
+from processes import killed
+from stored_tables import ROWS, pairs_of, reader, rows
 
 from arrowdsl.errors import NullValueError, SchemaMismatchError
 from arrowdsl.schema.schema import EncodingPolicy, EncodingSpec
 from flight_client.contracts.ids import part_of_path
 from flight_client.contracts.raw import RAW_TABLES
-from flight_server.storage.parquet import write_dataset_parquet
-from flight_server.storage.parquet_file import checksums
-from flight_server.storage.part_writer import ROW_GROUP_ROWS
+from flight_server.storage import parquet
+from flight_server.storage.parquet import write_dataset_parquet, write_parts
+from flight_server.storage.parquet_file import ROW_GROUP_ROWS, checksums
 from flight_server.storage.partitioning import Partitioning
 from flight_server.storage.store_errors import MalformedDataError, StorageError
-from flight_server.storage.validation import BatchStream
 
 PATHS = st.sampled_from(["a.py", "b/c.py", "ü.py", "b/d.py", "", "z"])
 
@@ -30,7 +33,7 @@ def test_rows_keep_their_order_without_a_partition_column(tmp_path: Path):
 
 def test_row_groups_have_64_ki_rows_however_the_batches_are_cut(tmp_path: Path):
     table = pa.table({"x": range(ROW_GROUP_ROWS * 2 + 5)})
-    data = BatchStream(table.schema, table.to_batches(max_chunksize=1000))
+    data = reader(table.schema, table.to_batches(max_chunksize=1000))
     [file] = write_dataset_parquet(data, tmp_path)
     footer = pq.read_metadata(file.path)
     assert [footer.row_group(i).num_rows for i in range(footer.num_row_groups)] == [ROW_GROUP_ROWS, ROW_GROUP_ROWS, 5]
@@ -41,42 +44,52 @@ def test_a_reader_is_streamed_not_collected(tmp_path: Path):
     live = []
 
     def batches():
-        for _ in range(40):
+        for _ in range(400):
             live.append(pa.total_allocated_bytes())
             yield pa.record_batch({"x": pc.add(batch["x"], 1)})
 
-    write_dataset_parquet(BatchStream(batch.schema, batches()), tmp_path)
-    assert max(live[20:]) <= max(live[:20])
+    write_dataset_parquet(reader(batch.schema, batches()), tmp_path)
+    assert max(live) - live[0] < 4 * parquet.LEAST_WAITING_BYTES < 400 * batch.nbytes / 3
 
 
-def test_rows_in_any_order_become_one_run_for_each_of_many_parts_while_they_fit_in(tmp_path: Path):
+def test_rows_in_any_order_become_one_file_for_each_of_many_parts_while_they_fit_in_memory(tmp_path: Path):
     parts, files = 128, 2000
     order = np.random.default_rng(1).permutation(files * 20) % files
     table = rows((f"m{number}.py", int(number)) for number in order)
-    data = BatchStream(table.schema, table.to_batches(max_chunksize=1000))
+    data = reader(table.schema, table.to_batches(max_chunksize=1000))
     runs = write_dataset_parquet(data, tmp_path, partitioning=Partitioning("path", parts))
     assert len(runs) == len({run.part for run in runs}) == parts
+
+
+@contextmanager
+def memory(size):
+    """Puts that may hold so many bytes of rows in memory."""
+    with patch.multiple(parquet, WAITING_BYTES=size, LEAST_WAITING_BYTES=size // 4):
+        yield
 
 
 @given(
     pairs=st.lists(st.tuples(PATHS, st.integers(0, 9)), max_size=40),
     cuts=st.lists(st.integers(1, 7), min_size=1, max_size=5),
     parts=st.sampled_from([1, 2, 8]),
+    size=st.sampled_from([0, 200, 1000, 1_000_000]),
 )
-@settings(max_examples=60, deadline=None)
-def test_rows_go_to_sorted_runs_of_their_part_and_otherwise_as_they_came(tmp_path_factory, pairs, cuts, parts):
+@settings(max_examples=100, deadline=None)
+def test_rows_go_to_sorted_files_of_their_part_and_otherwise_as_they_came(tmp_path_factory, pairs, cuts, parts, size):
     table, batches, start = rows(pairs), [], 0
     while start < len(pairs):
-        size = cuts[start % len(cuts)]
-        batches += table.slice(start, size).combine_chunks().to_batches()
-        start += size
+        count = cuts[start % len(cuts)]
+        batches += table.slice(start, count).combine_chunks().to_batches()
+        start += count
     folder = tmp_path_factory.mktemp("parts")
-    files = write_dataset_parquet(BatchStream(table.schema, batches), folder, partitioning=Partitioning("path", parts))
-    runs = [(file.part, pairs_of(pq.read_table(file.path))) for file in files]
-    assert all(run == sorted(run, key=lambda pair: pair[0]) for _, run in runs)
+    with memory(size):
+        files = write_dataset_parquet(reader(table.schema, batches), folder, partitioning=Partitioning("path", parts))
+    found = [(file.part, pairs_of(pq.read_table(file.path))) for file in files]
+    assert all(pairs == sorted(pairs, key=lambda pair: pair[0]) for _, pairs in found)
+    assert [file.rows for file in files] == [len(pairs) for _, pairs in found]
     written = {
-        part: sorted((pair for of, run in runs if of == part for pair in run), key=lambda pair: pair[0])
-        for part, _ in runs
+        part: sorted((pair for of, each in found if of == part for pair in each), key=lambda pair: pair[0])
+        for part, _ in found
     }
     expected = {
         part: sorted((pair for pair in pairs if part_of_path("", pair[0], parts) == part), key=lambda pair: pair[0])
@@ -85,21 +98,31 @@ def test_rows_go_to_sorted_runs_of_their_part_and_otherwise_as_they_came(tmp_pat
     assert written == expected
 
 
-def test_a_part_is_closed_when_the_next_begins_until_rows_come_in_another_order(tmp_path: Path):
+def test_rows_that_come_in_order_are_written_as_they_come_until_rows_come_in_another_order(tmp_path: Path):
     paths = [f"{number}.py" for number in range(40)]
-    by_part = [[path for path in paths if part_of_path("", path, 4) == part] for part in range(4)]
+    by_part = [sorted(path for path in paths if part_of_path("", path, 4) == part) for part in range(4)]
     batches = [rows([(path, 0) for path in found]).combine_chunks().to_batches()[0] for found in by_part]
-    open_files, order = [], [0, 1, 2, 3, 0, 1, 2, 3, 0, 1, 2, 3]
+    written, order = [], [0, 1, 2, 3, 0, 1, 2, 3, 0, 1, 2, 3]
 
     def watched():
         for part in order:
-            open_files.append(sum(1 for file in tmp_path.glob("*.parquet") if file.stat().st_size))
+            written.append(sum(1 for file in tmp_path.glob("*.parquet") if file.stat().st_size))
             yield batches[part]
 
-    data = BatchStream(batches[0].schema, watched())
-    files = write_dataset_parquet(data, tmp_path, partitioning=Partitioning("path", 4))
-    assert open_files[:5] == [0, 0, 1, 2, 3]  # how many were written when the batch was asked for
-    assert sorted(file.part for file in files) == [0, 0, 1, 1, 2, 2, 3]  # one early run each, and then but one more
+    with patch.object(parquet, "LEAST_WAITING_BYTES", 1):
+        files = write_parts(reader(batches[0].schema, watched()), tmp_path, partitioning=Partitioning("path", 4))
+    assert all(count >= number - 1 for number, count in enumerate(written[:5]))
+    assert sorted(file.part for file in files) == [0, 0, 1, 1, 2, 2, 3, 3]  # one file each early, and one at the end
+
+
+def test_sorted_rows_are_one_file_for_each_part_however_many_they_are(tmp_path: Path):
+    pairs = sorted(((f"{n % 50}.py", n) for n in range(1000)), key=lambda pair: (part_of_path("", pair[0], 4), pair[0]))
+    table = rows(pairs)
+    data = reader(table.schema, table.to_batches(max_chunksize=7))
+    with memory(400):
+        files = write_dataset_parquet(data, tmp_path, partitioning=Partitioning("path", 4))
+    assert [file.part for file in files] == [0, 1, 2, 3]
+    assert [pair for file in files for pair in pairs_of(pq.read_table(file.path))] == pairs
 
 
 def test_bytes_depend_on_the_rows_alone(tmp_path: Path):
@@ -117,7 +140,7 @@ def test_bytes_depend_on_the_rows_alone(tmp_path: Path):
         clean,
         dirty,
         padded,
-        BatchStream(clean.schema, padded.to_batches(max_chunksize=777)),
+        reader(clean.schema, padded.to_batches(max_chunksize=777)),
         pa.concat_tables([clean.slice(0, 1), clean.slice(1)]),
     ]
     hashes = set()
@@ -176,15 +199,19 @@ def test_a_wrong_schema_is_refused_before_the_first_batch(tmp_path: Path):
         yield
 
     with pytest.raises(SchemaMismatchError, match="path"):
-        write_dataset_parquet(BatchStream(pa.schema([("value", pa.int64())]), batches()), tmp_path, schema=ROWS.schema)
+        write_dataset_parquet(
+            reader(pa.schema([("value", pa.int64())]), batches()),
+            tmp_path,
+            schema=ROWS.schema,
+        )
     lists = pa.schema([("path", pa.string()), ("value", pa.list_(pa.int64()))])
     with pytest.raises(SchemaMismatchError, match="value"):
-        write_dataset_parquet(BatchStream(lists, batches()), tmp_path, schema=ROWS.schema)
+        write_dataset_parquet(reader(lists, batches()), tmp_path, schema=ROWS.schema)
 
 
 def test_a_null_in_a_required_column_leaves_no_file(tmp_path: Path):
     good, bad = rows([("a", 1)]).to_batches()[0], pa.record_batch({"path": pa.array([None], pa.string())})
-    data = BatchStream(pa.schema([("path", pa.string())]), [good.select(["path"]), bad])
+    data = reader(pa.schema([("path", pa.string())]), [good.select(["path"]), bad])
     with pytest.raises(NullValueError):
         write_dataset_parquet(data, tmp_path, schema=ROWS.schema)
     assert not list(tmp_path.iterdir())
@@ -203,7 +230,7 @@ def test_a_null_in_a_required_column_leaves_no_file(tmp_path: Path):
 def test_malformed_arrow_data_is_refused(tmp_path: Path, broken):
     batch = pa.RecordBatch.from_arrays([broken], ["path"])
     with pytest.raises(MalformedDataError):
-        write_dataset_parquet(BatchStream(batch.schema, [batch]), tmp_path)
+        write_dataset_parquet(reader(batch.schema, [batch]), tmp_path)
 
 
 def test_a_folder_with_files_is_not_written_over(tmp_path: Path):
@@ -211,3 +238,56 @@ def test_a_folder_with_files_is_not_written_over(tmp_path: Path):
     with pytest.raises(StorageError, match="empty"):
         write_dataset_parquet(pa.table({"x": [1]}), tmp_path)
     assert (tmp_path / "precious").read_text() == "x"
+
+
+def test_overwriting_replaces_the_files_and_leaves_nothing_beside(tmp_path: Path):
+    for value in (1, 2):
+        [file] = write_dataset_parquet(pa.table({"x": [value]}), tmp_path / "t", overwrite=True)
+        assert ds.dataset(tmp_path / "t").to_table()["x"].to_pylist() == [value]
+        assert [*tmp_path.rglob("*")] == [tmp_path / "t", file.path]
+
+
+def test_options_of_the_parquet_writer_are_taken(tmp_path: Path):
+    [file] = write_dataset_parquet(pa.table({"x": [1]}), tmp_path, opts={"compression": "zstd"})
+    assert pq.read_metadata(file.path).row_group(0).column(0).compression == "ZSTD"
+
+
+def test_overwriting_that_fails_leaves_the_old_files(tmp_path: Path):
+    write_dataset_parquet(pa.table({"x": [1]}), tmp_path / "t")
+
+    def broken():
+        yield pa.record_batch({"x": [2]})
+        raise ConnectionError
+
+    with pytest.raises(ConnectionError):
+        write_dataset_parquet(reader(pa.schema([("x", pa.int64())]), broken()), tmp_path / "t", overwrite=True)
+    assert ds.dataset(tmp_path / "t").to_table()["x"].to_pylist() == [1]
+    assert [*tmp_path.iterdir()] == [tmp_path / "t"]
+
+
+@pytest.mark.parametrize("at", [1, 2])
+def test_a_process_that_dies_in_the_exchange_of_folders_loses_neither_old_nor_new_files(tmp_path: Path, at):
+    """It dies after the first rename, or after the second."""
+    write_dataset_parquet(pa.table({"x": [1]}), tmp_path / "t")
+    killed(
+        tmp_path / "store",
+        f"""
+        from pathlib import Path
+        import pyarrow as pa
+        from flight_server.storage.parquet import write_dataset_parquet
+        rename, calls = Path.rename, []
+        def dying(source, target):
+            renamed = rename(source, target)
+            calls.append(target)
+            if len(calls) == {at}:
+                os.kill(os.getpid(), signal.SIGKILL)
+            return renamed
+        Path.rename = dying
+        write_dataset_parquet(pa.table({{"x": [2]}}), {str(tmp_path / "t")!r}, overwrite=True)
+        """,
+    )
+    with pytest.raises(StorageError):  # because there are files: the call has put back those that it found aside
+        write_dataset_parquet(pa.table({"x": [3]}), tmp_path / "t")
+    assert ds.dataset(tmp_path / "t").to_table()["x"].to_pylist() == [at]
+    write_dataset_parquet(pa.table({"x": [3]}), tmp_path / "t", overwrite=True)
+    assert ds.dataset(tmp_path / "t").to_table()["x"].to_pylist() == [3]

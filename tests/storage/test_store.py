@@ -1,6 +1,7 @@
 """The store against a model: a snapshot's table is a list of (path, value), sorted by part and path."""
 
 from pathlib import Path
+from unittest.mock import patch
 
 import pyarrow as pa
 import pytest
@@ -10,6 +11,7 @@ from stored_tables import BY_ID, LOOSE, OTHER, ROWS, pairs_of, rows
 
 from arrowdsl.errors import DataError
 from flight_client.contracts.ids import file_id, part_of_path
+from flight_server.storage import parquet
 from flight_server.storage.manifests import Extractor
 from flight_server.storage.store import Store
 from flight_server.storage.store_errors import InvalidNameError, UnknownRepoError, UnknownSnapshotError
@@ -33,9 +35,14 @@ def as_stored(table, parts):
     return sorted(table, key=lambda pair: (part_of_path("r", pair[0], parts), pair[0]))
 
 
-@given(history=st.lists(TRANSACTION, min_size=1, max_size=4))
+@given(history=st.lists(TRANSACTION, min_size=1, max_size=4), memory=st.sampled_from([0, 100, 1_000_000]))
 @settings(max_examples=60, deadline=None)
-def test_any_history_of_puts_and_commits_reads_as_the_model(tmp_path_factory, history):
+def test_any_history_of_puts_and_commits_reads_as_the_model(tmp_path_factory, history, memory):
+    with patch.multiple(parquet, WAITING_BYTES=memory, LEAST_WAITING_BYTES=memory // 4):
+        check_history(tmp_path_factory, history)
+
+
+def check_history(tmp_path_factory, history):
     store = Store(tmp_path_factory.mktemp("store"), keep=100)
     table, parts, seen = [], 1, {}
     for files, puts, removed, is_committed in history:
@@ -82,11 +89,11 @@ def test_however_the_files_arrive_the_content_is_the_same(tmp_path_factory, pair
     assert hashes[0] == hashes[1]
 
 
-def test_many_unsorted_runs_are_merged_in_order(tmp_path: Path):
+def test_many_unsorted_files_of_a_part_are_merged_in_order(tmp_path: Path):
     count = 70
     store = Store(tmp_path)
     transaction = store.begin("r")
-    for number in range(count):  # each put is a run of its own: more than are merged at once
+    for number in range(count):  # each put writes a file: more than are merged at once
         transaction.put(ROWS, rows([("b", number), ("a", number)]), mode="append")
     snapshot = transaction.commit({"rows": 2 * count})
     assert pairs_of(snapshot.read(ROWS)) == [(path, n) for path in "ab" for n in range(count)]

@@ -7,12 +7,11 @@ from threading import Event, Thread
 
 import pyarrow as pa
 import pytest
-from stored_tables import LOOSE, OTHER, ROWS, pairs_of, rows
+from stored_tables import LOOSE, OTHER, ROWS, pairs_of, reader, rows
 
 from arrowdsl.errors import DataError, SchemaMismatchError
 from flight_server.storage.store import Store
 from flight_server.storage.store_errors import ConflictError, RowCountError, StorageError, UnknownTransactionError
-from flight_server.storage.validation import BatchStream
 
 
 @pytest.fixture
@@ -75,7 +74,7 @@ def test_a_put_that_fails_leaves_the_earlier_one_and_what_is_stored(store: Store
     transaction.put(ROWS, rows([("a", 2)]))
     for mode in ("replace", "append", "files"):
         with pytest.raises(ConnectionError):
-            transaction.put(ROWS, BatchStream(ROWS.plain_schema, broken()), mode=mode)
+            transaction.put(ROWS, reader(ROWS.plain_schema, broken()), mode=mode)
     assert pairs_of(store.snapshot("r").read(ROWS)) == [("a", 1)]
     assert pairs_of(transaction.commit({"rows": 1}).read(ROWS)) == [("a", 2)]
 
@@ -90,7 +89,7 @@ def test_a_check_that_raises_stops_a_put(store: Store):
 
     batches = rows([("a", n) for n in range(100)]).to_batches(max_chunksize=1)
     with pytest.raises(InterruptedError):
-        store.begin("r").put(ROWS, BatchStream(ROWS.plain_schema, batches), check=check)
+        store.begin("r").put(ROWS, reader(ROWS.plain_schema, batches), check=check)
     assert files_in(store) == []
 
 
@@ -103,7 +102,7 @@ def test_different_tables_are_put_side_by_side_and_the_same_one_is_not(store: St
         assert go_on.wait(60)
         yield from rows([("a", 1)]).to_batches()
 
-    thread = Thread(target=transaction.put, args=(ROWS, BatchStream(ROWS.plain_schema, slow())))
+    thread = Thread(target=transaction.put, args=(ROWS, reader(ROWS.plain_schema, slow())))
     thread.start()
     assert started.wait(60)
     transaction.put(OTHER, rows([("b", 2)]))
@@ -126,7 +125,7 @@ def test_abort_stops_a_running_put_and_leaves_no_file(store: Store):
             yield from rows([("a", number)]).to_batches()
 
     with pytest.raises(UnknownTransactionError, match="has ended"):
-        transaction.put(ROWS, BatchStream(ROWS.plain_schema, aborting()))
+        transaction.put(ROWS, reader(ROWS.plain_schema, aborting()))
     assert files_in(store) == []
 
 
