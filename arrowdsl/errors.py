@@ -1,4 +1,4 @@
-"""The error tree. Every error has a stable ``code`` and a message that says what was wrong and what is allowed.
+"""Errors that a request or its data causes. Each has a stable ``code`` and a message: what was wrong, what is allowed.
 
 The Flight layer sends both to the client; the command line prints the message and exits with 2.
 """
@@ -56,5 +56,5 @@ def one_of(names: Iterable[str], *, limit: int = 60) -> str:
 
 
 def first_line(error: Exception) -> str:
-    """An error of the engine in short."""
+    """The first line of an error's message: pyarrow's may go on with a dump of the plan."""
     return str(error).partition("\n")[0]

@@ -1,11 +1,10 @@
-"""Contracts held: of a plan's rows those that hold their contract, and an account of those that do not.
+"""Contracts enforced: the rows of a plan that satisfy their contract, and a report of those that violate it.
 
-A contract asks for values in its required columns, for values of their vocabularies in encoded ones, and for a unique
-key. ``finalize`` keeps what holds, ``violations``
-reports the rest, so that no row goes silently.
+A contract asks for values in its required columns, for values of the vocabulary in dictionary columns, and for a unique
+key. ``finalize`` leaves out rows that violate it, and ``violations`` reports each of them.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 
 import pyarrow as pa
@@ -14,7 +13,7 @@ import pyarrow.compute as pc
 from arrowdsl.compute.expr import Literal
 from arrowdsl.compute.kernels import first_of_each
 from arrowdsl.plan.nodes import Kernel, KernelFunction, Plan, Project
-from arrowdsl.schema.schema import TableSpec, Vocabulary, empty_table
+from arrowdsl.schema.schema import TableSpec, empty_table
 
 VERSION = 2
 VIOLATIONS = pa.schema(
@@ -28,106 +27,108 @@ VIOLATIONS = pa.schema(
 )
 
 
-def finalize(plan: Plan, spec: TableSpec, *, group_by: str | None = None) -> Plan:
-    """The rows of ``plan`` that hold the contract, in their order; columns that the contract lacks stay.
+# a function that gives a mask of the rows that pass (None: all), then column, check and detail of the others' report
+Check = tuple[Callable[[pa.Table], pa.ChunkedArray | None], str, str, str]
 
-    Of rows of equal key the first by the contract's tie-breakers stays. ``group_by`` names a column whose equal values
-    lie together and which the key determines: rows are then held a run at a time instead of all at once, and the key
-    is unique within each run.
+
+def finalize(plan: Plan, spec: TableSpec, *, group_by: str | None = None) -> Plan:
+    """The rows of ``plan`` that satisfy the contract, in their order; columns that the contract lacks stay.
+
+    Of rows with equal keys the first by the contract's tie-breakers stays. ``group_by`` names a column that the key
+    determines and whose equal values are adjacent: rows are then checked group by group instead of all at once, and
+    the key is unique within each group.
     """
-    return Kernel(
-        plan,
-        KernelFunction(
-            name=f"finalize {spec.name}",
-            version=VERSION,
-            apply=partial(_holding, spec=spec, key=_unique(spec, group_by), encoded=_encoded(plan, spec)),
-            needs=_columns_checked(plan, spec, group_by),
-            passes=frozenset((*spec.key, *([group_by] if group_by else []), *_constants(plan))),
-            group_by=group_by,
-        ),
-    )
+    passes = frozenset((*spec.key, *([group_by] if group_by else []), *_constants(plan)))
+    return _kernel(f"finalize {spec.name}", _satisfying, plan, spec, group_by, passes)
 
 
 def violations(plan: Plan, spec: TableSpec, *, group_by: str | None = None) -> Plan:
-    """What ``finalize`` leaves out: row_key, column, check (required_non_null, type or key), detail, rows (a count)."""
-    return Kernel(
-        plan,
-        KernelFunction(
-            name=f"violations of {spec.name}",
-            version=VERSION,
-            apply=partial(_breaking, spec=spec, key=_unique(spec, group_by), encoded=_encoded(plan, spec)),
-            needs=_columns_checked(plan, spec, group_by),
-            group_by=group_by,
-            replaces_columns=True,
-        ),
+    """The rows that ``finalize`` leaves out, counted by key: row_key, column, check, detail, rows.
+
+    ``check`` is required_non_null, type or key.
+    """
+    return _kernel(f"violations of {spec.name}", partial(_violating, spec=spec), plan, spec, group_by, None)
+
+
+def _kernel(
+    name: str,
+    apply: Callable[..., pa.Table],
+    plan: Plan,
+    spec: TableSpec,
+    group_by: str | None,
+    passes: frozenset[str] | None,
+) -> Kernel:
+    """A kernel over the plan; ``passes`` is None for one that replaces the plan's columns."""
+    grouped = (group_by,) if group_by else ()
+    key = tuple(dict.fromkeys((*spec.key, *(grouped if spec.key else ()))))  # unique however the rows are cut
+    encoded = _encoded(plan, spec)
+    breakers = (name for name, _ in spec.tie_breakers)
+    function = KernelFunction(
+        name=name,
+        version=VERSION,
+        apply=partial(apply, checks=tuple(_checks(spec, key, encoded))),
+        needs=tuple(dict.fromkeys((*spec.required, *spec.key, *breakers, *grouped, *encoded))),
+        passes=passes or frozenset(),
+        group_by=group_by,
+        replaces_columns=passes is None,
     )
-
-
-def _unique(spec: TableSpec, group_by: str | None) -> tuple[str, ...]:
-    """The columns that are unique together: how the rows are cut into tables must make no difference."""
-    return tuple(dict.fromkeys((*spec.key, *((group_by,) if group_by and spec.key else ()))))
-
-
-def _columns_checked(plan: Plan, spec: TableSpec, group_by: str | None) -> tuple[str, ...]:
-    names = (*spec.required, *spec.key, *(name for name, _ in spec.tie_breakers), *((group_by,) if group_by else ()))
-    return tuple(dict.fromkeys((*names, *_encoded(plan, spec))))
+    return Kernel(plan, function)
 
 
 def _constants(plan: Plan) -> dict[str, Literal]:
-    """The columns that the plan sets to one value: a filter on them leaves all rows or none."""
+    """The columns that the plan sets to one value: a filter on such a column keeps all rows or none."""
     columns = plan.columns if isinstance(plan, Project) else ()
     return {name: expr for name, expr in columns if isinstance(expr, Literal)}
 
 
 def _encoded(plan: Plan, spec: TableSpec) -> tuple[str, ...]:
-    """The encoded columns whose values are only known when the plan runs: what it sets itself is known to fit."""
-    fixed = {name for name, set_to in _constants(plan).items() if _fits(set_to, spec.vocabularies.get(name, ()))}
-    return tuple(name for name in spec.vocabularies if name not in fixed)
+    """The dictionary columns that have to be checked: not those that the plan sets to a value of the vocabulary."""
+    fixed = {name: literal.value for name, literal in _constants(plan).items()}
+    return tuple(
+        name
+        for name, vocabulary in spec.vocabularies.items()
+        if name not in fixed or fixed[name] not in (None, *vocabulary)
+    )
 
 
-def _fits(constant: Literal, vocabulary: Vocabulary) -> bool:
-    return constant.value is None or constant.value in vocabulary
+def _checks(spec: TableSpec, key: tuple[str, ...], encoded: tuple[str, ...]) -> Iterator[Check]:
+    for name in spec.required:
+        yield partial(_valid, name=name), name, "required_non_null", "the value is null"
+    for name in encoded:
+        known = partial(_known, name=name, vocabulary=pa.array(spec.vocabularies[name], pa.string()))
+        yield known, name, "type", "the value is not in the vocabulary"
+    if key:
+        first = partial(first_of_each, key=key, tie_breakers=spec.tie_breakers)
+        yield first, ", ".join(spec.key), "key", "the key occurs more than once; one row stays"
 
 
-def _outside(table: pa.Table, spec: TableSpec, name: str) -> pa.ChunkedArray:
-    """A mask of the rows whose value is none of the column's vocabulary."""
+def _valid(table: pa.Table, name: str) -> pa.ChunkedArray | None:
     column = table.column(name)
-    return pc.and_(pc.is_valid(column), pc.invert(pc.is_in(column, pa.array(spec.vocabularies[name], pa.string()))))
+    return pc.is_valid(column) if column.null_count else None
 
 
-def _holding(table: pa.Table, spec: TableSpec, key: tuple[str, ...], encoded: tuple[str, ...]) -> pa.Table:
-    for name in spec.required:
-        if table.column(name).null_count:
-            table = table.filter(pc.is_valid(table.column(name)))
-    for name in encoded:
-        outside = _outside(table, spec, name)
-        if pc.any(outside).as_py():
-            table = table.filter(pc.invert(outside))
-    kept = first_of_each(table, key, spec.tie_breakers) if key else None
-    return table if kept is None else table.filter(kept)
+def _known(table: pa.Table, name: str, vocabulary: pa.Array) -> pa.ChunkedArray | None:
+    column = table.column(name)
+    known = pc.or_(pc.is_null(column), pc.is_in(column, vocabulary))
+    return None if pc.all(known).as_py() else known
 
 
-def _breaking(table: pa.Table, spec: TableSpec, key: tuple[str, ...], encoded: tuple[str, ...]) -> pa.Table:
-    return pa.concat_tables([empty_table(VIOLATIONS), *_reports(table, spec, key, encoded)])
+def _satisfying(table: pa.Table, checks: tuple[Check, ...]) -> pa.Table:
+    for passing, *_ in checks:
+        rows = passing(table)
+        table = table if rows is None else table.filter(rows)
+    return table
 
 
-def _reports(table: pa.Table, spec: TableSpec, key: tuple[str, ...], encoded: tuple[str, ...]) -> Iterator[pa.Table]:
-    """Each row that does not stay is reported once, under the first check that it breaks."""
-    complete = table
-    for name in spec.required:
-        missing = pc.is_null(complete.column(name))
-        if pc.any(missing).as_py():
-            yield _report(complete.filter(missing), spec, name, "required_non_null", "the value is null")
-            complete = complete.filter(pc.invert(missing))
-    for name in encoded:
-        outside = _outside(complete, spec, name)
-        if pc.any(outside).as_py():
-            yield _report(complete.filter(outside), spec, name, "type", "the value is not in the vocabulary")
-            complete = complete.filter(pc.invert(outside))
-    kept = first_of_each(complete, key, spec.tie_breakers) if key else None
-    if kept is not None:
-        extra = complete.filter(pc.invert(kept))
-        yield _report(extra, spec, ", ".join(spec.key), "key", "the key occurs more than once; one row stays")
+def _violating(table: pa.Table, spec: TableSpec, checks: tuple[Check, ...]) -> pa.Table:
+    """Each row that is left out is reported once, under the first check that it fails."""
+    reports = [empty_table(VIOLATIONS)]
+    for passing, *about in checks:
+        rows = passing(table)
+        if rows is not None:
+            reports.append(_report(table.filter(pc.invert(rows)), spec, *about))
+            table = table.filter(rows)
+    return pa.concat_tables(reports)
 
 
 def _report(rows: pa.Table, spec: TableSpec, column: str, check: str, detail: str) -> pa.Table:

@@ -1,7 +1,7 @@
-"""The wire's filter language, CQL2-JSON, read into expressions and written from them.
+"""The filter language of the wire, CQL2-JSON, read into expressions and written from them.
 
-Of OGC 21-065r2 it has and, or, not, =, <>, <, <=, >, >=, in, between, like (wildcards % and _, escaped by a backslash)
-and isNull, over properties, strings, numbers and booleans.
+This subset of OGC 21-065r2 has and, or, not, =, <>, <, <=, >, >=, in, between, like (wildcards % and _, escaped by a
+backslash) and isNull, over properties, strings, numbers and booleans.
 
 >>> where = from_cql2({"op": ">=", "args": [{"property": "confidence"}, 0.9]})
 >>> where
@@ -16,12 +16,12 @@ import reprlib
 from arrowdsl.compute.expr import Call, Column, Expr, Literal, Values, describe
 from arrowdsl.errors import ExpressionError
 
-MAX_DEPTH = 32  # the engine recurses over expressions on its own small stacks
-MAX_CALLS = 500  # it flattens a chain of and/or into one recursion, so their number counts too
+MAX_DEPTH = 32  # pyarrow recurses over expressions, on small stacks of its own threads
+MAX_CALLS = 500  # it recurses over each term of a chain of and/or too
 
 
 def from_cql2(document: object) -> Expr:
-    """The filter that a CQL2-JSON document spells; raises ExpressionError, saying what is wrong and what is allowed."""
+    """The filter of a CQL2-JSON document; raises ExpressionError, which says what is wrong and what is allowed."""
     expr = _parse(document, depth=0)
     if _calls(expr) > MAX_CALLS:
         raise ExpressionError(f"the filter has {_calls(expr)} operations, at most {MAX_CALLS} are allowed")

@@ -1,10 +1,11 @@
-"""Expressions evaluated over record batches, or translated to pyarrow's own, which skip row groups of a file.
+"""Expressions evaluated over record batches, or translated to pyarrow's own, by which row groups of a file are skipped.
 
-Both take one path: an expression over a schema becomes a function of its leaves, and the caller says what a leaf is:
-an array of the batch, or pyarrow's expression. Operands whose types do not go together are refused when that function
-is made. A constant takes the type of the column that it is compared with, and the answer stays exact. Left to itself
-the engine looks for a common type: it takes 2.5 for a float32, and then fails on the first integer of the column that a
-float32 can't hold.
+An expression over a schema becomes a function of its leaves. A leaf stands for an array of a batch in the first case,
+for pyarrow's expression in the second. Operands whose types do not go together are refused when that function is made.
+
+A constant takes the type of the column that it is compared with, and the answer stays exact. pyarrow would look for a
+common type instead: it takes 2.5 for a float32, and then fails on the first integer of the column that a float32 can't
+hold.
 
 >>> from arrowdsl.compute.expr import col
 >>> batch = pa.record_batch({"line": [3, 12, None]})
@@ -42,15 +43,11 @@ COMPARISONS: Mapping[str, Function] = MappingProxyType(
     }
 )
 MIRRORED: Mapping[str, str] = MappingProxyType({"=": "=", "<>": "<>", "<": ">", "<=": ">=", ">": "<", ">=": "<="})
-CONNECTIVES: Mapping[str, Function] = MappingProxyType(
+FUNCTIONS: Mapping[str, Function] = MappingProxyType(
     {
         "and": lambda *terms: reduce(pc.and_kleene, terms),
         "or": lambda *terms: reduce(pc.or_kleene, terms),
         "not": pc.invert,
-    }
-)
-FUNCTIONS: Mapping[str, Function] = MappingProxyType(
-    {
         "isNull": pc.is_null,
         "concat": lambda *parts: pc.binary_join_element_wise(*parts, pa.scalar("")),
         "text": lambda value: value.cast(pa.string()),
@@ -105,10 +102,8 @@ def check_predicate(expr: Expr, schema: pa.Schema) -> None:
 
 def _function(expr: Expr, schema: pa.Schema) -> Callable[[Leaf], Value]:
     match expr:
-        case Column(name):
-            _field(name, schema)
-            return lambda leaf: leaf(expr)
-        case Literal():
+        case Column() | Literal():
+            _type(expr, schema)  # raises for an unknown column
             return lambda leaf: leaf(expr)
         case Call("between", (value, low, high)):
             _check_operands(expr, schema)
@@ -127,11 +122,10 @@ def _function(expr: Expr, schema: pa.Schema) -> Callable[[Leaf], Value]:
             raise ExpressionError(f"like takes a string and a pattern, given: {describe(expr)}")
         case Call("coalesce", arguments):
             return _applied(pc.coalesce, _of_one_type(arguments, schema), schema)
-        case Call(function, arguments) if function in CONNECTIVES:
-            for argument in arguments:
-                check_predicate(argument, schema)
-            return _applied(CONNECTIVES[function], arguments, schema)
         case Call(function, arguments) if function in FUNCTIONS:
+            if function in {"and", "or", "not"}:
+                for argument in arguments:
+                    check_predicate(argument, schema)
             return _applied(FUNCTIONS[function], arguments, schema)
         case _:
             raise ExpressionError(f"{describe(expr)} has no value here")
@@ -143,7 +137,7 @@ def _applied(function: Function, arguments: Sequence[Expr], schema: pa.Schema) -
 
 
 def _like(pattern: str) -> Function:
-    """SQL's like; the engine's own misreads an escaped backslash in a prefix, so escapes go by regular expression."""
+    """SQL's like. pyarrow's misreads an escaped backslash in a prefix, so escapes go by regular expression."""
     if "\\" not in pattern:
         return partial(pc.match_like, pattern=pattern)
     wildcards = {"%": ".*", "_": "."}
@@ -152,16 +146,12 @@ def _like(pattern: str) -> Function:
     return partial(pc.match_substring_regex, pattern=rf"\A(?s:{''.join(spelled)})\z")
 
 
-def _field(name: str, schema: pa.Schema) -> pa.Field:
-    if name not in schema.names:
-        raise UnknownColumnError(f"unknown column {name!r}; columns: {one_of(schema.names)}")
-    return schema.field(name)
-
-
 def _type(expr: Expr, schema: pa.Schema) -> pa.DataType:
     match expr:
+        case Column(name) if name in schema.names:
+            return schema.field(name).type
         case Column(name):
-            return _field(name, schema).type
+            raise UnknownColumnError(f"unknown column {name!r}; columns: {one_of(schema.names)}")
         case Literal(value, data_type):
             return data_type or pa.scalar(value).type
         case Call("concat" | "text", _):
@@ -177,7 +167,7 @@ def _type(expr: Expr, schema: pa.Schema) -> pa.DataType:
 
 
 def _kind(expr: Expr, schema: pa.Schema) -> str:
-    """The kind of the expression's values: boolean, number, string, or the engine's name of another type."""
+    """The kind of the expression's values: boolean, number, string, or pyarrow's name of another type."""
     data_type = _type(expr, schema)
     if pa.types.is_boolean(data_type):
         return "boolean"
@@ -213,7 +203,7 @@ def _comparison(function: str, left: Expr, right: Expr, schema: pa.Schema) -> Ca
     if pa.types.is_floating(left_type) == pa.types.is_floating(_type(right, schema)):
         return _applied(COMPARISONS[function], (left, right), schema)
 
-    def of_floats(one: Value, other: Value) -> Value:  # the engine's own cast fails on integers that no float equals
+    def of_floats(one: Value, other: Value) -> Value:  # a safe cast fails on integers that no float equals
         return COMPARISONS[function](one.cast(pa.float64(), safe=False), other.cast(pa.float64(), safe=False))
 
     return _applied(of_floats, (left, right), schema)

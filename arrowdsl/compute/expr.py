@@ -121,7 +121,7 @@ class Keys(Expr):
 
 @dataclass(frozen=True)
 class Parameter(Expr):
-    """A named constant whose value is given when the plan is run over one part."""
+    """A named constant; ``bind_parameters`` in ``arrowdsl.plan.nodes`` gives it a value, for one part of a repo."""
 
     name: str
 

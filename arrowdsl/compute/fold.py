@@ -5,44 +5,24 @@
 Literal(value=False, type=None)
 """
 
-import operator
-from collections.abc import Callable, Mapping
-from types import MappingProxyType
-from typing import Any
-
 import pyarrow as pa
 
-from arrowdsl.compute.expr import Call, Expr, Literal, Values
+from arrowdsl.compute.evaluate import evaluator
+from arrowdsl.compute.expr import Call, Expr, Literal, columns
+from arrowdsl.errors import ExpressionError
 
-COMPARISONS: Mapping[str, Callable[[Any, Any], bool]] = MappingProxyType(
-    {
-        "=": operator.eq,
-        "<>": operator.ne,
-        "<": operator.lt,
-        "<=": operator.le,
-        ">": operator.gt,
-        ">=": operator.ge,
-    }
-)
-
-_NULL = Literal(None, pa.bool_())
+_ONE_ROW = pa.record_batch({"": [None]})
 
 
 def fold(expr: Expr) -> Expr:
     """The expression with the comparisons of constants, and the connectives that these decide, computed."""
     match expr:
-        case Call("and", arguments):
-            return _fold_connective("and", arguments, absorbing=False)
-        case Call("or", arguments):
-            return _fold_connective("or", arguments, absorbing=True)
+        case Call("and" | "or" as connective, arguments):
+            return _fold_connective(connective, arguments, absorbing=connective == "or")
         case Call("not", (argument,)):
-            return _fold_not(fold(argument))
-        case Call("isNull", (Literal(value),)):
-            return Literal(value is None)
-        case Call("in", (Literal(str(value)), Values(choices))):
-            return Literal(value in choices)
-        case Call(function, (Literal() as left, Literal() as right)) if function in COMPARISONS:
-            return _fold_comparison(expr, left, right)
+            return _computed(~fold(argument))
+        case Call():
+            return _computed(expr)
         case _:
             return expr
 
@@ -52,32 +32,16 @@ def is_constant(expr: Expr, *, value: bool | None) -> bool:
     return isinstance(expr, Literal) and expr.value is value
 
 
-def _fold_comparison(expr: Call, left: Literal, right: Literal) -> Expr:
-    """Numbers are rounded as the engine rounds them when one of the two has a float type."""
-    data_type = left.type or right.type
-    match left.value, right.value:
-        case (None, _) | (_, None):
-            return _NULL
-        case (bool(), _) | (_, bool()):
-            return expr
-        case (int() | float() as a, int() | float() as b):
-            if data_type is not None and pa.types.is_floating(data_type):
-                a, b = (pa.scalar(float(number), data_type).as_py() for number in (a, b))
-            return Literal(COMPARISONS[expr.function](a, b))
-        case (str(a), str(b)):
-            return Literal(COMPARISONS[expr.function](a, b))
-        case _:
-            return expr
-
-
-def _fold_not(argument: Expr) -> Expr:
-    match argument:
-        case Literal(bool(value)):
-            return Literal(not value)
-        case Literal(None):
-            return _NULL
-        case _:
-            return Call("not", (argument,))
+def _computed(expr: Call) -> Expr:
+    """A literal if the expression is true, false or null for every row."""
+    if columns(expr):
+        return expr
+    try:
+        found = evaluator(expr, _ONE_ROW.schema)(_ONE_ROW)
+    except (ExpressionError, pa.ArrowException):  # it has a parameter, or an operand of a wrong type
+        return expr
+    value = found[0].as_py()
+    return Literal(value, None if value is not None else found.type) if pa.types.is_boolean(found.type) else expr
 
 
 def _fold_connective(function: str, arguments: tuple[Expr, ...], *, absorbing: bool) -> Expr:

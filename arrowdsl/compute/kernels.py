@@ -1,4 +1,4 @@
-"""Vectorised kernels: lists to rows, distinct values, groups of rows. No loop over rows; order is kept."""
+"""Vectorised kernels: lists to rows, distinct values, groups of rows. None loops over rows; all keep their order."""
 
 from collections.abc import Iterable, Iterator, Mapping
 
@@ -9,7 +9,7 @@ import pyarrow.compute as pc
 
 from arrowdsl.schema.schema import SortKey
 
-GROUP_ROWS = 8 * 1024  # enough for what a call costs, little enough for the first rows to come at once
+GROUP_ROWS = 8 * 1024  # enough to spread the cost of a call, few enough for the first rows to come at once
 
 Indices = npt.NDArray[np.int64]
 
@@ -17,19 +17,13 @@ Indices = npt.NDArray[np.int64]
 def explode_list_column(
     table: pa.Table, *, parent_id_col: str, list_col: str, out_parent_col: str, out_value_col: str
 ) -> pa.Table:
-    """One row for each element of each list: the parent's id and the element.
+    """A row for each element of each list, in order: the parent's id and the element. The schema's metadata stays.
 
-    Rows keep the order of their parents and of their lists; a null or empty list gives none. The schema's metadata is
-    kept.
+    A null or empty list gives no row.
     """
     parents, values = _elements(table.column(list_col))
-    schema = pa.schema(
-        [
-            table.schema.field(parent_id_col).with_name(out_parent_col),
-            pa.field(out_value_col, values.type),
-        ],
-        metadata=table.schema.metadata,
-    )
+    parent = table.schema.field(parent_id_col).with_name(out_parent_col)
+    schema = pa.schema([parent, pa.field(out_value_col, values.type)], metadata=table.schema.metadata)
     return pa.Table.from_arrays([table.column(parent_id_col).take(parents), values], schema=schema)
 
 
@@ -47,8 +41,8 @@ def distinct_sorted(values: pa.Array | pa.ChunkedArray) -> pa.Array:
 def explode(table: pa.Table, column: str, outputs: Mapping[str, str | None]) -> pa.Table:
     """The table with one row for each element of the list ``column``, which ``outputs`` replaces.
 
-    ``outputs`` names the new columns, each with the field of the element struct that it takes, or with None for the
-    element itself. The other columns are repeated; a null or empty list gives no row.
+    ``outputs`` names the new columns, each with a field of the element struct, or with None for the element itself. The
+    other columns are repeated; a null or empty list gives no row.
     """
     parents, elements = _elements(table.column(column))
     columns = {name: table.column(name).take(parents) for name in table.column_names if name != column}
@@ -58,9 +52,9 @@ def explode(table: pa.Table, column: str, outputs: Mapping[str, str | None]) -> 
 
 
 def _elements(lists: pa.ChunkedArray) -> tuple[pa.Array, pa.Array]:
-    """For each element of the lists the number of its row, and the elements.
+    """The row number of each element of the lists, and the elements.
 
-    The engine's own list_parent_indices counts the elements that a null list may hide, which list_flatten leaves out.
+    A null list may have elements in memory: pyarrow's list_parent_indices counts them, list_flatten leaves them out.
     """
     lengths = pc.fill_null(pc.list_value_length(lists), 0)
     parents = np.repeat(np.arange(len(lists)), np.asarray(lengths))
@@ -68,12 +62,12 @@ def _elements(lists: pa.ChunkedArray) -> tuple[pa.Array, pa.Array]:
 
 
 def first_of_each(table: pa.Table, key: tuple[str, ...], tie_breakers: tuple[SortKey, ...]) -> pa.Array | None:
-    """A mask of the rows to keep so that ``key`` is unique: of equal keys the first by ``tie_breakers``, then by order.
+    """A mask that makes ``key`` unique: of rows with equal keys the first by ``tie_breakers``, then by their order.
 
-    Nulls count as equal to each other. None stands for all rows, as it nearly always is: so nobody copies them.
+    Nulls count as equal to each other. None stands for all rows, the usual case, so that the caller copies nothing.
     """
-    telling = [name for name in key if name.endswith(("_id", "_key"))]
-    if are_distinct(table.column(name) for name in dict.fromkeys((*telling, *key))):
+    ids = [name for name in key if name.endswith(("_id", "_key"))]  # often distinct by themselves
+    if are_distinct(table.column(name) for name in dict.fromkeys((*ids, *key))):
         return None
     sort_keys = [*((name, "ascending") for name in key), *tie_breakers]
     order = pc.sort_indices(table, sort_keys=sort_keys)  # a stable sort
@@ -85,8 +79,8 @@ def first_of_each(table: pa.Table, key: tuple[str, ...], tie_breakers: tuple[Sor
 def are_distinct(columns: Iterable[pa.ChunkedArray]) -> bool:
     """Whether no two rows are equal in all of the columns; nulls count as equal to each other.
 
-    Rows are numbered by their values, a column more at a time, until no two have one number: often one column is
-    enough, and then it takes less than half of the time of grouping by all.
+    Rows are numbered by their values in the first column, then in the first two and so on, until all numbers differ.
+    One column is often enough, in less than half of the time of grouping by all.
     """
     numbers: Indices | None = None
     for column in columns:
@@ -100,13 +94,13 @@ def are_distinct(columns: Iterable[pa.ChunkedArray]) -> bool:
 
 
 def _numbered(column: pa.Array) -> tuple[Indices, int]:
-    """For each row a number that stands for its value, and how many values there are."""
+    """A number for each row, equal for equal values, and the count of distinct values."""
     encoded = column.dictionary_encode(null_encoding="encode")
     return np.asarray(encoded.indices, np.int64), len(encoded.dictionary)
 
 
 def whole_groups(batches: Iterator[pa.RecordBatch], column: str) -> Iterator[pa.Table]:
-    """The rows in tables of about GROUP_ROWS, none of which ends within a run of equal values of ``column``.
+    """The rows in tables of about GROUP_ROWS; a run of equal values of ``column`` is never split.
 
     Memory is bounded by the longest run and one table.
     """
@@ -130,10 +124,10 @@ def whole_groups(batches: Iterator[pa.RecordBatch], column: str) -> Iterator[pa.
 
 
 def _last_start(values: pa.Array) -> int:
-    """The row number at which the last run starts; equal values lie together."""
+    """The row number at which the last run starts; equal values are adjacent."""
     last = values[-1]
-    alike = pc.sum(pc.equal(values, last)).as_py() if last.is_valid else values.null_count
-    return len(values) - max(int(alike), 1)  # NaN is not even equal to itself
+    equal = pc.sum(pc.equal(values, last)).as_py() if last.is_valid else values.null_count
+    return len(values) - max(int(equal), 1)  # NaN does not equal itself
 
 
 def _starts(table: pa.Table) -> Indices:

@@ -1,4 +1,4 @@
-"""Streams of record batches: cut to bounded size, small ones merged, ended after so many rows."""
+"""Streams of record batches: cutting to bounded size, merging of small batches, decoding, limits."""
 
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import closing
@@ -25,8 +25,8 @@ class Stream:
 def rebatch(batches: Iterable[pa.RecordBatch], rows: int = BATCH_ROWS, size: int = BATCH_BYTES) -> Batches:
     """The same rows in batches of at most ``rows`` rows and ``size`` bytes, small ones merged; none is empty.
 
-    One with a quarter of either is not small: to merge it would cost a copy. The first batch is not held back either.
-    A single row over ``size`` bytes comes alone.
+    A batch with a quarter of either bound is not merged, which would copy it; nor is the first one, so that it goes out
+    at once. A single row over ``size`` bytes is a batch by itself.
     """
     held: list[pa.RecordBatch] = []
     held_rows = held_size = 0
@@ -49,7 +49,7 @@ def rebatch(batches: Iterable[pa.RecordBatch], rows: int = BATCH_ROWS, size: int
 
 
 def decoded(batches: Batches) -> Batches:
-    """The rows with values in place of dictionary codes, a bounded number of them at a time."""
+    """The rows with values in place of dictionary codes, in batches of at most BATCH_ROWS if there are dictionaries."""
     with closing(batches):
         for batch in batches:
             if not any(pa.types.is_dictionary(kind) for kind in batch.schema.types):
@@ -79,7 +79,7 @@ def _joined(batches: list[pa.RecordBatch]) -> pa.RecordBatch:
 
 
 def _cut(batch: pa.RecordBatch, rows: int, size: int) -> Iterator[tuple[pa.RecordBatch, int]]:
-    """The batch in pieces within both bounds, halved where it is too large, each with its bytes."""
+    """The batch in pieces within both bounds, each with its bytes; a piece that is too large is halved."""
     for start in range(0, batch.num_rows, rows):
         piece = batch if batch.num_rows <= rows else batch.slice(start, rows)
         piece_size = piece.nbytes

@@ -1,7 +1,7 @@
-"""What a plan is, as bytes: equal for equal plans in every process, different when the rows may be.
+"""Digests of plans: equal for equal plans in every process, different for plans whose rows may differ.
 
-A kernel counts by its name, version and declared columns, and by the text of the module that it is written in: so a
-change that forgot the version is not answered by results from before it.
+A kernel counts by its name, version and declared columns, and by the text of the module that it is written in. So a
+change whose author forgot the version does not find cached results from before.
 """
 
 import inspect
@@ -33,7 +33,7 @@ def digest(*values: object) -> str:
 
 
 def _tokens(value: object) -> Iterator[bytes]:
-    """The value spelled out; what is nested begins with its type and its length, so nothing runs into its neighbour."""
+    """The value as tokens. A nested value begins with its type and length, so no two values have the same tokens."""
     match value:
         case pa.Schema():
             yield value.serialize().to_pybytes()
@@ -65,7 +65,7 @@ def _source_of(function: Callable[..., Any]) -> str:
 
 @lru_cache(maxsize=256)
 def _module_source(module: str) -> str:
-    """The text of a loaded module; empty where there is none to be had."""
+    """The text of a loaded module; empty if it is not available."""
     try:
         return inspect.getsource(sys.modules[module])
     except (OSError, TypeError, KeyError):

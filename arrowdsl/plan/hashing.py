@@ -1,4 +1,4 @@
-"""Nodes that remember their hash: plans are looked up often, and a hash goes through all that stands below."""
+"""Nodes that remember their hash: plans are looked up often, and a hash covers the whole plan below."""
 
 from dataclasses import dataclass
 from typing import Any, TypeVar, dataclass_transform
@@ -19,7 +19,7 @@ def plan_node(cls: Class) -> Class:
         return known
 
     def state(self: object) -> dict[str, Any]:
-        """Without the hash, which another process has another of."""
+        """The fields without the hash, which differs in another process."""
         return {name: value for name, value in vars(self).items() if name != "_hash"}
 
     made.__hash__ = remembered

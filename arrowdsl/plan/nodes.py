@@ -1,7 +1,7 @@
-"""Plan nodes: what rows are wanted, as frozen data that names its tables and holds none.
+"""Plan nodes: a query as frozen data, which names its tables and holds none.
 
-A catalog says what the names mean when the plan is compiled, so one plan runs over a part of a repo, over empty
-tables (that is how its schema is known), or on another machine. Nodes are chained by the methods of ``Plan``:
+A catalog gives the names their tables when the plan runs, so one plan runs over a part of a repo, over another part, or
+on another machine. Nodes are chained by the methods of ``Plan``:
 
 >>> from arrowdsl.compute.expr import col
 >>> plan = Scan("orders").where(col("price") > 5).select("id", total=col("price"))
@@ -27,10 +27,9 @@ JoinKind = Literal["left outer", "inner", "left semi", "left anti"]
 
 
 class Scope(StrEnum):
-    """How much of a repo a plan needs to see at once.
+    """How much of a repo a plan reads at once: one part, or all of it.
 
-    A plan of ``FIXPOINT`` scope is computed once from a whole repo's facts and kept; its rows belong to parts again, so
-    a part's plan that refers to it is given the rows of that part.
+    A plan of ``FIXPOINT`` scope reads all of it, once; a part's plan that refers to it is given the rows of that part.
     """
 
     PART = "part"
@@ -40,7 +39,7 @@ class Scope(StrEnum):
 
 @plan_node
 class Plan:
-    """A node and, below it, its inputs."""
+    """A node of a plan, and with it all that stands below."""
 
     def where(self, predicate: Expr) -> "Filter":
         """The rows for which the predicate is true."""
@@ -65,7 +64,7 @@ class Plan:
 
 @plan_node
 class Scan(Plan):
-    """A table of the catalog. The optimizer fills in the columns that are needed and the rows that can be skipped."""
+    """A table of the catalog: its columns (None: all), and the rows for which ``predicate`` is true (None: all)."""
 
     table: str
     columns: tuple[str, ...] | None = None
@@ -74,10 +73,7 @@ class Scan(Plan):
 
 @plan_node
 class Ref(Plan):
-    """Another output of the pipeline, evaluated by itself: over this part, or over the whole repo.
-
-    Inlined into a plan that runs part by part, a repo-wide plan would see one part only. The optimizer sets columns.
-    """
+    """Another output, evaluated in its own scope. Inlined, a repo-wide plan would see the rows of one part only."""
 
     output: str
     scope: Scope
@@ -86,25 +82,58 @@ class Ref(Plan):
 
 @plan_node
 class Empty(Plan):
-    """No rows of a schema: what is left of a plan whose filter can't be true."""
+    """No rows; the optimizer puts it in place of a plan whose filter can't be true."""
 
     schema: pa.Schema
 
 
 @plan_node
-class Filter(Plan):
-    """The rows for which ``predicate`` is true."""
+class Unary(Plan):
+    """A node over one input."""
 
     input: Plan
+
+
+@plan_node
+class Filter(Unary):
+    """The rows for which ``predicate`` is true."""
+
     predicate: Expr
 
 
 @plan_node
-class Project(Plan):
+class Project(Unary):
     """Columns computed from columns, in this order."""
 
-    input: Plan
     columns: tuple[tuple[str, Expr], ...]
+
+
+@plan_node
+class Aggregate(Unary):
+    """A row for each distinct combination of keys, with ``measures`` = (column, function, output name)."""
+
+    keys: tuple[str, ...]
+    measures: tuple[tuple[str, str, str], ...] = ()
+
+
+@plan_node
+class Sort(Unary):
+    """The rows in order of ``keys``; equal rows keep their order."""
+
+    keys: tuple[SortKey, ...]
+
+
+@plan_node
+class Explode(Unary):
+    """A row for each element of a list column, replaced by ``outputs`` = (name, struct field or None)."""
+
+    column: str
+    outputs: tuple[tuple[str, str | None], ...]
+
+
+@plan_node
+class Shared(Unary):
+    """Rows that several nodes of the plan read: they are computed once. The optimizer puts these nodes in."""
 
 
 @plan_node
@@ -128,43 +157,18 @@ class Union(Plan):
     branches: tuple[Plan, ...]
 
 
-@plan_node
-class Aggregate(Plan):
-    """A row for each distinct combination of keys, with ``measures`` = (column, function, output name)."""
-
-    input: Plan
-    keys: tuple[str, ...]
-    measures: tuple[tuple[str, str, str], ...] = ()
-
-
-@plan_node
-class Sort(Plan):
-    """The rows in order of ``keys``; equal rows keep their order."""
-
-    input: Plan
-    keys: tuple[SortKey, ...]
-
-
-@plan_node
-class Explode(Plan):
-    """A row for each element of a list column, replaced by ``outputs`` = (name, struct field or None)."""
-
-    input: Plan
-    column: str
-    outputs: tuple[tuple[str, str | None], ...]
-
-
 @dataclass(frozen=True)
 class KernelFunction:
-    """A vectorised function from tables to a table, and what the planner must know of it.
+    """A vectorised function from tables to a table, with the facts about it that the planner needs.
 
-    It is called with the input and the kernel's sides, once for all rows or, with ``group_by``, for some rows after
-    others: never for a part only of a run of equal ``group_by`` values, which must lie together. ``needs`` are the
-    input columns that it reads, whichever are asked of it, ``side_needs`` those of each side. A filter on a column of
-    ``passes`` gives the same rows before the kernel as behind it. ``replaces_columns`` says that the output has none of
-    the input's columns, ``of_nothing_nothing`` that no rows come of no rows. ``row_bytes`` is about how much memory it
-    takes at its peak for each row that it is given, where that is worth a question before it starts.
-    ``version`` changes when the result does.
+    ``apply`` is called with the input and the kernel's sides. Without ``group_by`` it is called once, with all rows.
+    With ``group_by`` it is called with some rows at a time: rows with equal ``group_by`` values must be adjacent, and a
+    group is never split. An empty input gives an empty output.
+
+    ``needs`` are the input columns that it reads, ``side_needs`` those of each side. A filter on a column of ``passes``
+    may be applied before the kernel: it gives the same rows as behind it. ``replaces_columns``: the output has none of
+    the input's columns. ``row_bytes`` estimates the peak of memory for each input row; 0 asks for no check before the
+    kernel starts. ``version`` changes when the result does.
     """
 
     name: str
@@ -175,37 +179,28 @@ class KernelFunction:
     group_by: str | None = None
     replaces_columns: bool = False
     side_needs: tuple[tuple[str, ...], ...] = ()
-    of_nothing_nothing: bool = True
     row_bytes: int = 0
 
 
 @plan_node
-class Kernel(Plan):
-    """A kernel over its input: an explicit materialization boundary. It is handed ``sides`` whole, beside the input."""
+class Kernel(Unary):
+    """A kernel over its input and over ``sides``, plans whose rows it is given whole."""
 
-    input: Plan
     function: KernelFunction
     sides: tuple[Plan, ...] = ()
-
-
-@plan_node
-class Shared(Plan):
-    """Rows that several parts of the plan read: they are computed once. The optimizer puts these nodes in."""
-
-    input: Plan
 
 
 def inputs(plan: Plan) -> tuple[Plan, ...]:
     """The plans that a node reads."""
     match plan:
+        case Kernel(child, sides=sides):
+            return (child, *sides)
+        case Unary(child):
+            return (child,)
         case Join(left, right):
             return (left, right)
         case Union(branches):
             return branches
-        case Kernel(child, sides=sides):
-            return (child, *sides)
-        case Filter() | Project() | Aggregate() | Sort() | Explode() | Shared():
-            return (plan.input,)
         case _:
             return ()
 
@@ -213,14 +208,14 @@ def inputs(plan: Plan) -> tuple[Plan, ...]:
 def with_inputs(plan: Plan, new: Sequence[Plan]) -> Plan:
     """The node over other inputs, as many as it has."""
     match plan:
+        case Kernel():
+            return replace(plan, input=new[0], sides=tuple(new[1:]))
+        case Unary():
+            return replace(plan, input=new[0])
         case Join():
             return replace(plan, left=new[0], right=new[1])
         case Union():
             return replace(plan, branches=tuple(new))
-        case Kernel():
-            return replace(plan, input=new[0], sides=tuple(new[1:]))
-        case Filter() | Project() | Aggregate() | Sort() | Explode() | Shared():
-            return replace(plan, input=new[0])
         case _:
             return plan
 
@@ -251,8 +246,7 @@ def sorted_by(plan: Plan) -> str | None:
         case Project(child, columns):
             below = sorted_by(child)
             return next((name for name, expr in columns if below is not None and expr == Column(below)), None)
-        case _:
-            return None
+    return None
 
 
 def bind_parameters(plan: Plan, values: Mapping[Expr, Expr]) -> Plan:
@@ -261,11 +255,9 @@ def bind_parameters(plan: Plan, values: Mapping[Expr, Expr]) -> Plan:
     match bound:
         case Filter(_, predicate) | Scan(predicate=predicate) if predicate is not None:
             return replace(bound, predicate=expressions.substitute(predicate, values))
-        case Project():
-            columns = tuple((name, expressions.substitute(expr, values)) for name, expr in bound.columns)
-            return replace(bound, columns=columns)
-        case _:
-            return bound
+        case Project(_, columns):
+            return replace(bound, columns=tuple((name, expressions.substitute(e, values)) for name, e in columns))
+    return bound
 
 
 def describe(plan: Plan, depth: int = 0) -> str:
@@ -276,36 +268,30 @@ def describe(plan: Plan, depth: int = 0) -> str:
 
 def _headline(plan: Plan) -> str:
     match plan:
-        case Scan(table, columns, predicate):
-            narrowed = "" if columns is None else f" [{', '.join(columns)}]"
-            skipping = "" if predicate is None else f" where {expressions.describe(predicate)}"
-            return f"scan {table}{narrowed}{skipping}"
-        case Ref(output, scope, columns):
-            narrowed = "" if columns is None else f" [{', '.join(columns)}]"
-            return f"output {output}{narrowed}, evaluated by {scope}"
+        case Scan(columns=columns) | Ref(columns=columns):
+            listed = "" if columns is None else f" [{', '.join(columns)}]"
+            if isinstance(plan, Ref):
+                return f"output {plan.output}{listed}, evaluated by {plan.scope}"
+            where = "" if plan.predicate is None else f" where {expressions.describe(plan.predicate)}"
+            return f"scan {plan.table}{listed}{where}"
         case Empty():
             return "nothing"
-        case Shared():
-            return "shared"
         case Filter(_, predicate):
             return f"filter {expressions.describe(predicate)}"
         case Project(_, columns):
             shown = (n if e == Column(n) else f"{n} = {expressions.describe(e)}" for n, e in columns)
             return f"project {', '.join(shown)}"
-        case Join():
-            keys = zip(plan.left_keys, plan.right_keys, strict=True)
-            return f"{plan.kind} join on {', '.join(f'{left} = {right}' for left, right in keys)}"
-        case Union():
-            return "union"
+        case Join(_, _, kind, left_keys, right_keys):
+            pairs = zip(left_keys, right_keys, strict=True)
+            return f"{kind} join on {', '.join(f'{left} = {right}' for left, right in pairs)}"
         case Aggregate(_, keys, measures):
             shown = (f"{name} = {function}({column})" for column, function, name in measures)
             return f"aggregate {', '.join((*keys, *shown))}"
         case Sort(_, keys):
-            return f"sort {', '.join(name if way == 'ascending' else f'{name} descending' for name, way in keys)}"
+            return f"sort {', '.join(name if way == 'ascending' else f'{name} {way}' for name, way in keys)}"
         case Explode(_, column, outputs):
             return f"explode {column} into {', '.join(name for name, _ in outputs)}"
         case Kernel(_, function):
             grain = f" by {function.group_by}" if function.group_by else ""
             return f"kernel {function.name} v{function.version}{grain}"
-        case _:
-            return type(plan).__name__
+    return type(plan).__name__.lower()

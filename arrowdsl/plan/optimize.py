@@ -24,6 +24,7 @@ from arrowdsl.plan.nodes import (
     Scan,
     Shared,
     Sort,
+    Unary,
     Union,
     inputs,
     with_inputs,
@@ -34,15 +35,16 @@ from arrowdsl.plan.source import Catalog
 Rule = Callable[[Plan, Catalog], Plan]
 Names = frozenset[str]
 _NEVER = Literal(value=False)
+_COSTLY = Aggregate | Explode | Join | Kernel | Ref | Scan | Sort | Union
 
 
 def optimize(plan: Plan, catalog: Catalog) -> Plan:
-    """The plan after all rules; the catalog tells the schemas of its tables."""
+    """The plan after all rules; the catalog has the schemas of its tables."""
     return reduce(lambda current, rule: rule(current, catalog), RULES, plan)
 
 
 def push_filters(plan: Plan, catalog: Catalog) -> Plan:
-    """Each term of a filter as near to the scans as it goes; at a scan it becomes the scan's own predicate."""
+    """Each term of a filter is applied as near to the scans as possible; a scan takes it as its own predicate."""
     pushed = with_inputs(plan, [push_filters(child, catalog) for child in inputs(plan)])
     match pushed:
         case Filter(child, predicate):
@@ -57,11 +59,9 @@ def drop_empty(plan: Plan, catalog: Catalog) -> Plan:
     match smaller:
         case Filter(_, predicate) | Scan(predicate=predicate) if predicate is not None and _is_never(predicate):
             return Empty(schema_of(plan, catalog))
-        case Filter(Empty(), _) | Sort(Empty(), _):
-            return inputs(smaller)[0]
-        case Project(Empty()) | Explode(Empty()) | Aggregate(Empty(), (_, *_)) | Join(Empty()):
-            return Empty(schema_of(smaller, catalog))
-        case Kernel(Empty(), function) if function.of_nothing_nothing:
+        case Aggregate(keys=()):
+            return smaller  # it gives a row even for no rows
+        case Unary(Empty()) | Join(Empty()):
             return Empty(schema_of(smaller, catalog))
         case Union(branches):
             kept = tuple(branch for branch in branches if not isinstance(branch, Empty))
@@ -72,26 +72,19 @@ def drop_empty(plan: Plan, catalog: Catalog) -> Plan:
 
 def share(plan: Plan, _: Catalog) -> Plan:
     """Plans that several others read are marked as shared, and so are scans of a table that is scanned repeatedly."""
-    readers: Counter[Plan] = Counter()
+    readers: Counter[Plan | str] = Counter()  # of plans, and of tables by name
     rest = [plan]
     while rest:
         node = rest.pop()
-        readers[node] += 1
-        rest += inputs(node) if readers[node] == 1 else ()  # a plan that is shared is run once, and so reads once
-    scans = Counter({node.table: 0 for node in readers if isinstance(node, Scan)})
-    for node, times in readers.items():
-        if isinstance(node, Scan):
-            scans[node.table] += times
+        found = node.table if isinstance(node, Scan) else node
+        readers[found] += 1
+        if readers[found] == 1 or not isinstance(node, _COSTLY):  # a shared plan is run once, and so reads once
+            rest += inputs(node)
 
     def marked(node: Plan) -> Plan:
         over = with_inputs(node, [marked(child) for child in inputs(node)])
-        match node:
-            case Scan(table) if scans[table] > 1:
-                return Shared(over)
-            case Aggregate() | Explode() | Join() | Kernel() | Ref() | Sort() | Union() if readers[node] > 1:
-                return Shared(over)
-            case _:
-                return over
+        found = node.table if isinstance(node, Scan) else node
+        return Shared(over) if isinstance(node, _COSTLY) and readers[found] > 1 else over
 
     return marked(plan)
 
@@ -121,7 +114,7 @@ def _is_never(term: Expr) -> bool:
 
 
 def _push(plan: Plan, terms: tuple[Expr, ...]) -> Plan:
-    """``plan`` with the terms applied below its top wherever that gives the same rows."""
+    """The plan with the terms applied below its top wherever that gives the same rows."""
     predicate = fold(conjunction(terms))
     terms = conjuncts(predicate)
     match plan:

@@ -1,4 +1,4 @@
-"""Where rows come from: a catalog gives each name in a plan its table, dataset, or other plan."""
+"""Sources of rows: a catalog gives each name in a plan its table, its dataset, or another plan."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -8,21 +8,7 @@ import pyarrow as pa
 import pyarrow.dataset as ds
 
 from arrowdsl.errors import UnknownSourceError, one_of
-from arrowdsl.plan.nodes import (
-    Aggregate,
-    Empty,
-    Explode,
-    Filter,
-    Join,
-    Kernel,
-    Plan,
-    Project,
-    Ref,
-    Scan,
-    Shared,
-    Sort,
-    Union,
-)
+from arrowdsl.plan.nodes import Aggregate, Empty, Join, Plan, Ref, Scan, Unary, Union
 from arrowdsl.schema.schema import TableSpec, plain
 
 KNOWN_SCHEMAS = 8192
@@ -43,7 +29,7 @@ class DatasetSource:
 
 @dataclass(frozen=True)
 class PlanSource:
-    """A plan, and the catalog that it is to be run with."""
+    """A plan and the catalog to run it with."""
 
     plan: Plan
     catalog: "Catalog"
@@ -53,28 +39,27 @@ Source: TypeAlias = pa.Table | DatasetSource
 
 
 class Schemas:
-    """The schemas of plans, once found out: to find one out takes as long as running a plan over a small part."""
+    """A cache of the schemas of plans: to find one takes as long as running the plan over a small part."""
 
-    def __init__(self, size: int = KNOWN_SCHEMAS) -> None:
-        self._size = size
+    def __init__(self) -> None:
         self._known: dict[Plan, pa.Schema] = {}
 
     def of(self, plan: Plan, find: Callable[[], pa.Schema]) -> pa.Schema:
-        """The schema of a plan, which ``find`` gives."""
+        """The schema of a plan, by ``find`` if it is not cached."""
         known = self._known.get(plan)
         if known is None:
-            if len(self._known) >= self._size:
-                self._known.clear()  # whoever has it will soon know again what he needs
+            if len(self._known) >= KNOWN_SCHEMAS:
+                self._known.clear()  # the schemas in use are found again soon
             known = self._known[plan] = find()
         return known
 
 
 class Catalog(Protocol):
-    """What the compiler asks for the meaning of names; the first two methods raise UnknownSourceError."""
+    """The meaning of the names in a plan; ``source`` and ``resolve`` raise UnknownSourceError."""
 
     @property
     def schemas(self) -> Schemas:
-        """The schemas of plans over this catalog: catalogs may share them if their tables' schemas are the same."""
+        """The cached schemas of plans; catalogs may share them if the schemas of their tables are the same."""
         ...
 
     def source(self, table: str) -> Source:
@@ -86,7 +71,7 @@ class Catalog(Protocol):
         ...
 
     def schema(self, ref: Ref) -> pa.Schema | None:
-        """The schema of an output, if it is known without resolving it, which may compute it."""
+        """The schema of an output if it is known without ``resolve``, which may compute the output."""
         ...
 
 
@@ -112,7 +97,7 @@ class PlanCatalog:
         return (found if ref.columns is None else replace(found, plan=found.plan.select(*ref.columns)),)
 
     def schema(self, _ref: Ref) -> None:
-        """Not known: the plans that ``resolve`` gives have it."""
+        """Not known without the plans that ``resolve`` gives."""
 
 
 def present(branches: Sequence[Plan], catalog: Catalog) -> Sequence[Plan]:
@@ -121,17 +106,17 @@ def present(branches: Sequence[Plan], catalog: Catalog) -> Sequence[Plan]:
 
 
 def is_absent(plan: Plan, catalog: Catalog) -> bool:
-    """Whether the plan has no rows because a table that they would come from has none: nothing is read to find out."""
+    """Whether the plan has no rows because a table that it reads has none; no row is read to find out."""
     match plan:
         case Scan(table):
             source = catalog.source(table)
             return isinstance(source, pa.Table) and not source.num_rows
         case Empty():
             return True
-        case Filter(child) | Project(child) | Sort(child) | Explode(child) | Shared(child) | Aggregate(child, (_, *_)):
+        case Aggregate(keys=()):
+            return False  # it gives a row even for no rows
+        case Unary(child):
             return is_absent(child, catalog)
-        case Kernel(child, function):
-            return function.of_nothing_nothing and is_absent(child, catalog)
         case Join(left, right, kind):
             return is_absent(left, catalog) or (kind in {"inner", "left semi"} and is_absent(right, catalog))
         case Union(branches):

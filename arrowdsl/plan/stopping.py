@@ -1,6 +1,7 @@
-"""How work learns that nobody waits for it any more: a check that raises, kept by the thread that runs a plan.
+"""Cancellation of running work, by a check that raises once nobody waits for the result.
 
-A kernel that computes for long calls ``check_stopped`` now and then, between its rounds: ten times a second is plenty.
+The thread that runs a plan sets the check. A kernel that computes for long calls ``check_stopped`` between its rounds;
+ten times a second is enough.
 
 >>> with stopped_by(lambda: print("asked")):
 ...     check_stopped()
@@ -15,20 +16,20 @@ Check = Callable[[], None]
 
 
 def never() -> None:
-    """The check of work that nothing stops."""
+    """The check of work that is never stopped."""
 
 
 _CHECK: ContextVar[Check] = ContextVar("check", default=never)
 
 
 def check_stopped() -> None:
-    """Raise what the check of this thread raises if its work is no longer wanted."""
+    """Call this thread's check, which raises if the work is no longer wanted."""
     _CHECK.get()()
 
 
 @contextmanager
 def stopped_by(check: Check) -> Iterator[None]:
-    """Let ``check`` be asked by what this thread runs within the block; a generator must not yield within it."""
+    """Make ``check`` the check of this thread within the block; a generator must not yield within it."""
     token = _CHECK.set(check)
     try:
         yield

@@ -1,6 +1,6 @@
-"""Schemas for tables that are built row by row: registered where a contract has one, inferred where it has none.
+"""Schemas for tables that are built row by row: a registered schema where there is one, an inferred one elsewhere.
 
-So a table has the same columns and types whether it has a million rows or none.
+A table then has the same columns and types whether it has a million rows or none.
 """
 
 from collections.abc import Mapping, Sequence
@@ -19,8 +19,8 @@ def infer_schema_or_registry(
 ) -> pa.Schema:
     """The registered schema of ``name``, if any, followed by the other columns of the tables as they appear.
 
-    Inferred columns may be null; their types are promoted where that loses nothing. Raises SchemaMismatchError when
-    the tables' types don't go together, or when there is neither a table nor a registered schema to go by.
+    Inferred columns are nullable; their types are promoted where that loses nothing. Raises SchemaMismatchError if the
+    tables have no common schema, or if there is neither a table nor a registered schema.
     """
     registered = registry.get(name)
     inferred = [pa.schema(column.with_nullable(nullable=True) for column in table.schema) for table in tables]

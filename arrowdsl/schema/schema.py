@@ -1,8 +1,8 @@
-"""What a table looks like, and how to make a table look like it.
+"""Contracts of tables, and the transformations that give a table the schema of its contract.
 
 A ``TableSpec`` is the contract of one table. Alignment (``SchemaTransform``) gives a table the columns, types and
-metadata of a schema; encoding (``EncodingPolicy``) turns string columns into dictionary columns with a constant
-vocabulary. Plans work on plain strings, so the two are applied once, at the very end, in that order.
+metadata of a schema. Encoding (``EncodingPolicy``) turns string columns into dictionary columns with a constant
+vocabulary. Plans work on plain strings, so both are applied once, at the very end, in that order.
 """
 
 from collections import Counter
@@ -26,7 +26,7 @@ _TEXT = (pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view, 
 
 @dataclass(frozen=True)
 class SchemaMetadataSpec:
-    """Metadata to be merged into a schema; keys given here win over the schema's own."""
+    """Metadata that is merged into a schema; its keys win over the schema's own."""
 
     schema_metadata: Mapping[str, str] = field(default_factory=dict)
 
@@ -170,8 +170,8 @@ class EncodingSpec:
 class EncodingPolicy:
     """Dictionary-encodes the named columns.
 
-    A constant vocabulary makes the dictionary the same in every batch, which the IPC file format needs and which
-    lets readers keep it over a whole stream. Columns that the table does not have are passed over.
+    With a constant vocabulary all batches have one dictionary: the IPC file format needs that, and a reader keeps it
+    for the whole stream. Columns that the table does not have are ignored.
     """
 
     specs: tuple[EncodingSpec, ...] = ()
@@ -205,7 +205,7 @@ def _encode(column: pa.ChunkedArray, spec: EncodingSpec) -> pa.ChunkedArray:
 
 
 def _gathered(views: pa.Array) -> pa.Array:
-    """List views as lists. The engine's own cast makes lists that lack their last offset: reading these may crash."""
+    """List views as lists. pyarrow's own cast makes lists without their last offset, and reading them may crash."""
     lengths = pc.fill_null(pc.list_value_length(views), 0).cast(pa.int64())
     offsets = pa.concat_arrays([pa.array([0], pa.int64()), pc.cumulative_sum(lengths)])
     return pa.LargeListArray.from_arrays(offsets, views.flatten(), mask=views.is_null())
@@ -215,7 +215,7 @@ def rebuilt(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
     """The batch under a schema of the same names and types; metadata and nullability may differ."""
     if batch.schema.equals(schema, check_metadata=True):
         return batch
-    return pa.RecordBatch.from_arrays(batch.columns, schema=schema) if schema.names else batch  # else it has no rows
+    return pa.RecordBatch.from_arrays(batch.columns, schema=schema) if schema.names else batch  # it would lose its rows
 
 
 def columns_of(schema: pa.Schema, names: Iterable[str]) -> pa.Schema:

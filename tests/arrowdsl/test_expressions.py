@@ -1,3 +1,6 @@
+import subprocess
+import sys
+
 import pyarrow as pa
 import pytest
 
@@ -52,3 +55,10 @@ def test_a_condition_chooses_between_values():
     table = pa.table({"a": [True, False, None]})
     plan = Scan("t").select(chosen=if_else(col("a"), "yes", "no"))
     assert run_plan(plan, PlanCatalog({"t": table}))["chosen"].to_pylist() == ["yes", "no", None]
+
+
+def test_evaluating_and_describing_plans_needs_pyarrow_alone():
+    code = "import sys, arrowdsl.compute.cql2, arrowdsl.compute.evaluate, arrowdsl.plan.nodes;"
+    code += "print(sorted({'pandas', 'pyarrow.acero', 'pyarrow.dataset'} & set(sys.modules)))"
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert run.stdout == "[]\n"

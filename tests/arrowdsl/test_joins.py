@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from arrowdsl.errors import SchemaMismatchError, UnknownColumnError
-from arrowdsl.plan.joins import JoinConfig, anti_join, left_join, semi_join
+from arrowdsl.plan.joins import JoinConfig, left_join
 from arrowdsl.plan.nodes import Join, Scan
 from arrowdsl.plan.runner import run_plan
 from arrowdsl.plan.source import DatasetSource, PlanCatalog
@@ -24,6 +24,11 @@ JOINED = [("b", 0, 11), ("a", 1, 10), ("a", 1, 12), (None, 2, None), ("c", 3, No
 
 def rows(table):
     return list(zip(*(column.to_pylist() for column in table.columns), strict=True))
+
+
+def matched(kind, left, right, keys):
+    join = Join(Scan("left"), Scan("right"), kind, keys, keys, ("row",)).order_by("row")
+    return run_plan(join, PlanCatalog({"left": left, "right": right}))["row"].to_pylist()
 
 
 def dataset(table):
@@ -48,8 +53,8 @@ def test_a_join_of_plans_is_a_plan_with_the_same_rows():
 
 
 def test_a_null_key_equals_nothing():
-    assert rows(semi_join(LEFT, RIGHT, config=CONFIG)) == [("b", 0), ("a", 1), ("a", 4)]
-    assert rows(anti_join(LEFT, RIGHT, config=CONFIG)) == [(None, 2), ("c", 3)]
+    assert matched("left semi", LEFT, RIGHT, ("k",)) == [0, 1, 4]
+    assert matched("left anti", LEFT, RIGHT, ("k",)) == [2, 3]
 
 
 @given(
@@ -69,8 +74,8 @@ def test_joins_on_two_keys_give_the_rows_of_the_definition(left, right):
     }
     expected = [(row, other) for row, found in equal.items() for other in found or [None]]
     assert rows(left_join(table(left), table(right), config=config)) == expected
-    assert rows(semi_join(table(left), table(right), config=config)) == [(row,) for row in equal if equal[row]]
-    assert rows(anti_join(table(left), table(right), config=config)) == [(row,) for row in equal if not equal[row]]
+    assert matched("left semi", table(left), table(right), ("k", "n")) == [row for row in equal if equal[row]]
+    assert matched("left anti", table(left), table(right), ("k", "n")) == [row for row in equal if not equal[row]]
 
 
 def test_dictionaries_join_as_the_strings_they_stand_for():
@@ -97,6 +102,14 @@ def test_equal_names_without_a_suffix_are_refused():
     config = JoinConfig.on_keys(keys=["k"], left_output=["k", "row"], right_output=["row"])
     with pytest.raises(SchemaMismatchError, match="more than once: row"):
         left_join(LEFT, RIGHT, config=config)
+
+
+def test_keys_alone_give_all_columns_and_the_keys_once():
+    joined = left_join(LEFT, RIGHT.rename_columns(["k", "right_row"]), JoinConfig(keys=("k",)))
+    assert joined.column_names == ["k", "row", "right_row"]
+    assert rows(joined) == JOINED
+    with pytest.raises(SchemaMismatchError, match="has to name left_output and right_output"):
+        left_join(Scan("left"), Scan("right"), JoinConfig(keys=("k",)))
 
 
 def test_a_plan_and_a_table_can_not_be_joined():
