@@ -1,12 +1,22 @@
 """What the tests of control flow share: a walk that tells about its nodes, and graphs in a notation to read."""
 
 import ast
+from typing import NamedTuple
 
-from flight_client.extract.control_flow import ControlFlow, control_flow, owner_graphs
+from flight_client.extract.control_owners import control_rows, owner_graphs
 from flight_client.extract.module_names import Module
 from flight_client.extract.source_text import decode
 from flight_client.extract.walk import Walk
 from flight_client.extract.walk_definitions import walk_file
+
+
+class ControlFlow(NamedTuple):
+    """The rows of ``cfg_points``, ``cfg_flow`` and ``var_events``."""
+
+    points: list[tuple]
+    flow: list[tuple]
+    events: list[tuple]
+
 
 KINDS = ("next", "true", "false", "exc")
 
@@ -19,7 +29,7 @@ def walked(data: bytes) -> tuple[ast.Module, Walk]:
 
 def flow_of(data: bytes) -> tuple[ast.Module, Walk, ControlFlow]:
     tree, walk = walked(data)
-    return tree, walk, control_flow(owner_graphs(tree, walk), walk)
+    return tree, walk, ControlFlow(*control_rows(owner_graphs(tree, walk), walk).values())
 
 
 def owners_of(flow: ControlFlow) -> dict[str, list[tuple]]:

@@ -1,25 +1,30 @@
-"""The control flow graph of one owner, made by linking ways.
+"""The control flow graph of one owner (a module, class body, function, lambda or comprehension), made by linking ways.
 
-A way is a way out of a point that is not linked yet: the point, and the kind that its edge will have. Code takes the
-ways that lead into it and gives the ways that lead out. A jump (return, break, continue, raise) gives none: its ways
-go to the innermost region that takes such jumps. A loop takes break and continue, handlers take raise, a cleanup
-(``finally``) takes all of them and, once its own code is there, sends on from its end what it has taken.
+A way is an edge that has no target yet: the point it leaves, and its kind. Code takes the ways that lead into it and
+gives the ways that lead out. A jump (return, break, continue, raise) gives none: its ways go to the innermost region
+that takes such jumps. A loop takes break and continue, handlers take raise, a cleanup (``finally``) takes all of them
+and, once its own code is there, sends them on from its end.
 
 Code without a way into it can't run: its points get no edges at all.
 """
 
+import ast
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from typing import Literal
 
+from flight_client.extract.lexical_scopes import LexicalScope
+from flight_client.extract.variable_events import Event, Owner, VariableEvents
+
 PointKind = Literal["entry", "exit", "stmt", "test", "iter", "handler", "finally"]
+PointNode = ast.stmt | ast.expr | ast.pattern | ast.ExceptHandler | ast.Module
 EdgeKind = Literal["next", "true", "false", "exc"]
 Jump = Literal["return", "break", "continue", "raise"]
 Way = tuple[int, EdgeKind]
 Ways = list[Way]
 Region = dict[Jump, Ways]
 
-JUMPS: tuple[Jump, ...] = ("return", "break", "continue", "raise")
+_NEVER_RAISE = frozenset({ast.Pass, ast.Break, ast.Continue, ast.Global, ast.Nonlocal, ast.Constant})
+_QUIET = frozenset({"entry", "exit", "handler", "finally"})
 
 
 def loop() -> Region:
@@ -28,56 +33,76 @@ def loop() -> Region:
 
 
 def handlers() -> Region:
-    """A region whose exceptions are looked at."""
+    """A region whose exceptions reach handlers."""
     return {"raise": []}
 
 
 def cleanup() -> Region:
     """A region that nothing leaves but through its cleanup; also an owner's whole code, whose jumps end at its exit."""
-    return {jump: [] for jump in JUMPS}
+    return {"return": [], "break": [], "continue": [], "raise": []}
 
 
-def raised(ways: Iterable[Way]) -> Ways:
-    """Ways that an exception takes; what a test decides keeps its kind."""
-    return [(point, "exc" if kind == "next" else kind) for point, kind in ways]
+def labelled(ways: Ways, kind: EdgeKind) -> Ways:
+    """The ways under another kind."""
+    return [(point, kind) for point, _ in ways]
 
 
-@dataclass(slots=True)
+def with_jumps(region: Region, ways: Ways) -> Ways:
+    """The ways into a region's cleanup: from its end, and the jumps that it has taken."""
+    return ways + [way for taken in region.values() for way in taken]
+
+
 class ControlGraph:
-    """Edges between points, which are numbers (the entry is 0), and the regions around the code that comes next."""
+    """The points of an owner (kind, node and events; point 0 is the entry) and the edges between them.
 
-    size: int = 1
-    edges: set[tuple[int, int, EdgeKind]] = field(default_factory=set)
-    regions: list[Region] = field(default_factory=lambda: [cleanup()])
+    ``regions`` are those around the code that comes next. ``events`` collects the events of code in the owner's scope.
+    """
 
-    def point(self, ways: Ways, *, may_raise: bool = False) -> Ways:
+    def __init__(self, owner: Owner, events: VariableEvents) -> None:
+        self.owner = owner
+        self.scope: LexicalScope = events.scope
+        self.events = events
+        self.points: list[tuple[PointKind, PointNode, list[Event]]] = []
+        self.edges: set[tuple[int, int, EdgeKind]] = set()
+        self.regions: list[Region] = [cleanup()]
+
+    def point(self, kind: PointKind, node: PointNode, events: list[Event], ways: Ways) -> Ways:
         """Add a point that the ways lead to; gives the way on from it, none if it can't be reached.
 
         An exception that nothing in the owner takes has no edge, so that not every point is a branch.
         """
-        point = self.size
-        self.size += 1
+        point = len(self.points)
+        self.points.append((kind, node, events))
         if not ways:
             return []
         self.link(ways, point)
-        if may_raise:
+        if kind not in _QUIET and node.__class__ not in _NEVER_RAISE:
             region = self._taking("raise")
             if region is not self.regions[0]:
                 region["raise"].append((point, "exc"))
         return [(point, "next")]
 
+    def evaluated(self, node: ast.stmt | ast.expr, ways: Ways) -> Ways:
+        """Add a point that evaluates a node: a simple statement, a definition, an expression of its own."""
+        return self.point("stmt", node, self.events.of(node), ways)
+
     def link(self, ways: Iterable[Way], point: int) -> None:
-        """Edges to a point that exists."""
+        """Add edges to a point that exists."""
         self.edges.update([(source, point, kind) for source, kind in ways])
 
     def jump(self, ways: Ways, jump: Jump) -> None:
-        """Send ways to the innermost region that takes the jump, the owner's own code at last."""
-        self._taking(jump)[jump] += raised(ways) if jump == "raise" else ways
+        """Send ways to the innermost region that takes the jump, the owner's own code at last.
+
+        An exception's edges are of kind ``exc``, but those of a test keep theirs.
+        """
+        if jump == "raise":
+            ways = [(point, "exc" if kind == "next" else kind) for point, kind in ways]
+        self._taking(jump)[jump] += ways
 
     def leave(self, region: Region, ways: Ways, ends: Ways, *, swallows: bool = False) -> Ways:
-        """Send on what a cleanup has taken, from the ends of its code; gives the ways to what follows.
+        """Send on the jumps that a cleanup has taken, from the ends of its code; gives the ways to the code after it.
 
-        ``ways`` came to the cleanup from the end of the region; if it ``swallows`` exceptions, these may follow too.
+        ``ways`` led to the cleanup from the end of the region; if it ``swallows`` exceptions, these may go on too.
         """
         for jump, taken in region.items():
             if taken:

@@ -1,17 +1,17 @@
-"""Annotations to facts: of which classes a place holds instances, and what is in the containers there.
+"""Annotations to facts: of which classes a place holds instances, and of which the containers there.
 
-Forms of ``typing`` are known by what their names were imported as. A quoted annotation is parsed and lowered like any
-other, but that it calls nothing: its text is no code of the file. Of what is not read as a type (``Callable``'s
-arguments, the rest of ``Annotated``), only what it calls counts.
+The names of ``typing`` are recognised by what they were imported as. A quoted annotation is parsed and lowered like any
+other, but calls nothing: its text is no code of the file. Of the parts that are not read as a type (the arguments of
+``Callable``, the rest of ``Annotated``), only the calls count.
 """
 
 import ast
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from types import EllipsisType, MappingProxyType
 from typing import Literal
 
-from flight_client.extract.flow_containers import Containers
+from flight_client.extract.flow_context import FlowContext
 from flight_client.extract.lexical_scopes import LexicalScope
 from flight_client.extract.places import Place
 from flight_client.extract.syntax_tree import dotted_name
@@ -33,152 +33,153 @@ _WORDS: Mapping[Form, str] = MappingProxyType(
     }
 )
 FORMS: Mapping[str, Form] = MappingProxyType({name: form for form, names in _WORDS.items() for name in names.split()})
-QUOTED_CHARACTERS = 1000  # of a longer text nothing is read: its tree might be deep
+QUOTED_CHARACTERS = 1000  # a longer text is passed over: its tree might be deep
 _MODULES = frozenset({"typing", "typing_extensions", "collections", "collections.abc", "builtins", "dataclasses"})
 
 
-class Annotations(Containers):
-    """Lowers annotations."""
+def annotate(flow: FlowContext, place: Place, node: ast.expr) -> None:
+    """The place holds instances of the annotation's classes."""
+    match node:
+        case ast.Constant(value=str() as text):
+            _quoted(flow, place, text, annotate)
+        case ast.Constant():
+            pass
+        case ast.BinOp(op=ast.BitOr()):
+            annotate(flow, place, node.left)
+            annotate(flow, place, node.right)
+        case ast.Subscript():
+            _subscripted(flow, place, node)
+        case ast.Starred():
+            annotate(flow, place, node.value)
+        case _:
+            held = _named(flow, node)
+            if held is not None:
+                flow.rows.annotations.append((place, held))
 
-    is_quoted = False
 
-    def annotate(self, place: Place, node: ast.expr) -> None:
-        """What an annotation says of a place."""
-        match node:
-            case ast.Constant(value=str() as text):
-                self._quoted(text, place, self.annotate)
-            case ast.Constant():
-                pass
-            case ast.BinOp(op=ast.BitOr()):
-                self.annotate(place, node.left)
-                self.annotate(place, node.right)
-            case ast.Subscript():
-                self._subscripted(place, node)
-            case ast.Starred():
-                self.annotate(place, node.value)
-            case _:
-                held = self.named(node)
-                if held is not None:
-                    self.rows.annotations.append((place, held))
+def annotate_result(flow: FlowContext, function: LexicalScope, node: ast.expr) -> None:
+    """A function's result is annotated; the iterator of a generator function annotates the values that it yields."""
+    match node:
+        case ast.Subscript(slice=inner) if function.is_generator and _form(flow, node.value) == "generator":
+            first, *others = inner.elts if isinstance(inner, ast.Tuple) and inner.elts else [inner]
+            annotate(flow, f"yld:{function.def_id}", first)
+            mention(flow, *others)
+        case _:
+            annotate(flow, f"ret:{function.def_id}", node)
 
-    def named(self, node: ast.expr) -> Place | None:
-        """The place of the class that a name in an annotation means."""
-        if not self.is_quoted:
-            return self.value(node)
-        match node:
-            case ast.Name():
-                return self.names[node.id].place
-            case ast.Attribute():
-                base = self.named(node.value)
-                return None if base is None else self.attribute(base, node.attr)
-            case _:
-                return None
 
-    def mention(self, node: ast.AST) -> None:
-        """Lower what an annotation calls where it is not read as a type."""
+def hold_classes(flow: FlowContext, place: Place, node: ast.expr) -> None:
+    """The place holds the annotation's classes themselves: that of ``type[X]``, that of an alias."""
+    match node:
+        case ast.BinOp(op=ast.BitOr()):
+            hold_classes(flow, place, node.left)
+            hold_classes(flow, place, node.right)
+        case ast.Subscript():
+            hold_classes(flow, place, node.value)
+            mention(flow, node.slice)
+        case ast.Constant(value=str() as text):
+            _quoted(flow, place, text, hold_classes)
+        case ast.Name() | ast.Attribute():
+            flow.copy(place, _named(flow, node), "assign")
+        case _:
+            mention(flow, node)
+
+
+def mention(flow: FlowContext, *nodes: ast.AST) -> None:
+    """Lower the calls in parts of annotations that are not read as types."""
+    for node in nodes:
         match node:
             case ast.Name() | ast.Constant():
                 pass
             case ast.Tuple() | ast.List() | ast.BinOp() | ast.Subscript() | ast.Attribute() | ast.Starred():
-                for child in ast.iter_child_nodes(node):
-                    if isinstance(child, ast.expr):
-                        self.mention(child)
-            case ast.expr() if not self.is_quoted:
-                self.value(node)
+                mention(flow, *ast.iter_child_nodes(node))
+            case ast.expr() if not flow.is_quoted:
+                flow.value(node)
             case _:
                 pass
 
-    def annotate_result(self, function: LexicalScope, node: ast.expr) -> None:
-        """The annotation of what a function returns; of a generator function's iterator, what it yields is told."""
-        match node:
-            case ast.Subscript(slice=inner) if function.is_generator and self._form(node.value) == "generator":
-                first, *others = inner.elts if isinstance(inner, ast.Tuple) and inner.elts else [inner]
-                self.annotate(f"yld:{function.def_id}", first)
-                self._mention_all(others)
-            case _:
-                self.annotate(f"ret:{function.def_id}", node)
 
-    def _quoted(self, text: str, place: Place, lower: Callable[[Place, ast.expr], None]) -> None:
-        """Lower a quoted type; one that is long, no expression or quoted twice is passed over."""
-        if self.is_quoted or len(text) > QUOTED_CHARACTERS:
-            return
-        with suppress(SyntaxError, ValueError):
-            parsed = ast.parse(text.strip(), mode="eval").body
-            self.is_quoted = True
-            lower(place, parsed)
-        self.is_quoted = False
-
-    def _subscripted(self, place: Place, node: ast.Subscript) -> None:
-        arguments = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
-        match self._form(node.value):
-            case "union":
-                for argument in arguments:
-                    self.annotate(place, argument)
-            case "type":
-                for argument in arguments:
-                    self.classes(place, argument)
-            case "first":
-                self.annotate(place, arguments[0])
-                self._mention_all(arguments[1:])
-            case "last":
-                self._mention_all(arguments[:-1])
-                self.annotate(place, arguments[-1])
-            case "list" | "set" | "dict" | "tuple" | "generator" as kind:
-                self.annotate(place, node.value)
-                self._contains(kind, self.made(kind, place), arguments)
-            case "literal":
-                pass
-            case None:
-                self.annotate(place, node.value)
-                self._mention_all(arguments)
-
-    def _contains(self, kind: Form, container: Place, arguments: Sequence[ast.expr]) -> None:
-        match kind, arguments:
-            case "dict", [key, value]:
-                keys = self.executor.temporary()
-                self.annotate(keys, key)
-                self._holds(container, value, None, keys)
-            case "tuple", [element, ast.Constant(value=EllipsisType())]:
-                self._holds(container, element)
-            case "tuple", _:
-                for position, element in enumerate(arguments):
-                    self._holds(container, element, str(position))
-            case _, [element, *others]:
-                self._holds(container, element)
-                self._mention_all(others)
-            case _:
-                pass
-
-    def _holds(self, container: Place, node: ast.expr, key: str | None = None, key_place: Place | None = None) -> None:
-        element = self.executor.temporary()
-        self.annotate(element, node)
-        self.put(container, element, key, key_place)
-
-    def classes(self, place: Place, node: ast.expr) -> None:
-        """The classes that a type means are themselves at a place: of ``type[X]``, of an alias."""
-        match node:
-            case ast.BinOp(op=ast.BitOr()):
-                self.classes(place, node.left)
-                self.classes(place, node.right)
-            case ast.Subscript():
-                self.classes(place, node.value)
-                self.mention(node.slice)
-            case ast.Constant(value=str() as text):
-                self._quoted(text, place, self.classes)
-            case ast.Name() | ast.Attribute():
-                self.copy(place, self.named(node), "assign")
-            case _:
-                self.mention(node)
-
-    def _mention_all(self, nodes: Iterable[ast.expr]) -> None:
-        for node in nodes:
-            self.mention(node)
-
-    def _form(self, node: ast.expr) -> Form | None:
-        """What a name before brackets means; a name that may have come by a star import is taken at its word."""
-        dotted, is_pure = dotted_name(node)
-        form = FORMS.get(dotted.rpartition(".")[2]) if dotted and is_pure else None
-        if form is None or dotted is None:
+def _named(flow: FlowContext, node: ast.expr) -> Place | None:
+    """The place of the class that a name in an annotation means."""
+    if not flow.is_quoted:
+        return flow.value(node)
+    match node:
+        case ast.Name():
+            return flow.names[node.id].place
+        case ast.Attribute():
+            base = _named(flow, node.value)
+            return None if base is None else flow.attribute(base, node.attr)
+        case _:
             return None
-        meant = self.scope.candidates(dotted)
-        return form if not meant or any(name.rpartition(".")[0] in _MODULES for name, _ in meant) else None
+
+
+def _quoted(flow: FlowContext, place: Place, text: str, lower: Callable[[FlowContext, Place, ast.expr], None]) -> None:
+    """Lower a quoted type; one that is long, no expression or quoted twice is passed over."""
+    if flow.is_quoted or len(text) > QUOTED_CHARACTERS:
+        return
+    with suppress(SyntaxError, ValueError):
+        parsed = ast.parse(text.strip(), mode="eval").body
+        flow.is_quoted = True
+        lower(flow, place, parsed)
+    flow.is_quoted = False
+
+
+def _subscripted(flow: FlowContext, place: Place, node: ast.Subscript) -> None:
+    arguments = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
+    match _form(flow, node.value):
+        case "union":
+            for argument in arguments:
+                annotate(flow, place, argument)
+        case "type":
+            for argument in arguments:
+                hold_classes(flow, place, argument)
+        case "first":
+            annotate(flow, place, arguments[0])
+            mention(flow, *arguments[1:])
+        case "last":
+            mention(flow, *arguments[:-1])
+            annotate(flow, place, arguments[-1])
+        case "list" | "set" | "dict" | "tuple" | "generator" as kind:
+            annotate(flow, place, node.value)
+            _contains(flow, kind, flow.made(kind, place), arguments)
+        case "literal":
+            pass
+        case None:
+            annotate(flow, place, node.value)
+            mention(flow, *arguments)
+
+
+def _contains(flow: FlowContext, kind: Form, container: Place, arguments: Sequence[ast.expr]) -> None:
+    match kind, arguments:
+        case "dict", [key, value]:
+            keys = flow.temporary()
+            annotate(flow, keys, key)
+            _holds(flow, container, value, None, keys)
+        case "tuple", [element, ast.Constant(value=EllipsisType())]:
+            _holds(flow, container, element)
+        case "tuple", _:
+            for position, element in enumerate(arguments):
+                _holds(flow, container, element, str(position))
+        case _, [element, *others]:
+            _holds(flow, container, element)
+            mention(flow, *others)
+        case _:
+            pass
+
+
+def _holds(
+    flow: FlowContext, container: Place, node: ast.expr, key: str | None = None, key_place: Place | None = None
+) -> None:
+    element = flow.temporary()
+    annotate(flow, element, node)
+    flow.put(container, element, key, key_place)
+
+
+def _form(flow: FlowContext, node: ast.expr) -> Form | None:
+    """The meaning of a name before brackets; a name that may come from a star import has that of its spelling."""
+    dotted, is_pure = dotted_name(node)
+    form = FORMS.get(dotted.rpartition(".")[2]) if dotted and is_pure else None
+    if form is None or dotted is None:
+        return None
+    meant = flow.scope.candidates(dotted)
+    return form if not meant or any(name.rpartition(".")[0] in _MODULES for name, _ in meant) else None

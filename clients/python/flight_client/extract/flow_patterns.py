@@ -1,88 +1,87 @@
-"""Patterns of ``match`` to facts: what is captured is the subject, or what stands in it."""
+"""Patterns of ``match`` to facts: a name captures the subject, or a part of it."""
 
 import ast
 
-from flight_client.extract.flow_definitions import Definitions
+from flight_client.extract.flow_context import FlowContext
+from flight_client.extract.flow_targets import Key, key, star_of
 from flight_client.extract.places import Place
 
 
-class Patterns(Definitions):
-    """Lowers patterns."""
+def match_pattern(flow: FlowContext, node: ast.pattern, subject: Place | None) -> None:
+    """Lower a pattern against the value at ``subject``. Values that are compared make no facts but their own."""
+    match node:
+        case ast.MatchAs():
+            if node.pattern is not None:
+                match_pattern(flow, node.pattern, subject)
+            if node.name is not None:
+                place = flow.bound_place(node, node.name)
+                flow.copy(place, subject, "assign")
+                _narrow(flow, place, node.pattern)
+        case ast.MatchOr():
+            for pattern in node.patterns:
+                match_pattern(flow, pattern, subject)
+        case ast.MatchClass():
+            _class_pattern(flow, node, subject)
+        case ast.MatchSequence():
+            _sequence(flow, node, subject)
+        case ast.MatchMapping():
+            for name, pattern in zip(node.keys, node.patterns, strict=True):
+                match_pattern(flow, pattern, _part(flow, subject, key(flow, name)))
+            _rest(flow, node, node.rest, subject, "dict")
+        case ast.MatchValue():
+            flow.value(node.value)
+        case _:
+            pass
 
-    def match(self, node: ast.pattern, subject: Place | None) -> None:
-        """Lower a pattern against what is at ``subject``. Values that are compared make no facts but their own."""
-        match node:
-            case ast.MatchAs():
-                if node.pattern is not None:
-                    self.match(node.pattern, subject)
-                if node.name is not None:
-                    place = self.bound_place(node, node.name)
-                    self.copy(place, subject, "assign")
-                    self._narrow(place, node.pattern)
-            case ast.MatchOr():
-                for pattern in node.patterns:
-                    self.match(pattern, subject)
-            case ast.MatchClass():
-                self._class_pattern(node, subject)
-            case ast.MatchSequence():
-                self._sequence(node, subject)
-            case ast.MatchMapping():
-                self._mapping(node, subject)
-            case ast.MatchValue():
-                self.value(node.value)
-            case _:
-                pass
 
-    def _narrow(self, place: Place, node: ast.pattern | None) -> None:
-        """``case C() as x``: ``x`` is an instance of ``C``."""
-        match node:
-            case ast.MatchClass():
-                held = self.value(node.cls)
-                if held is not None:
-                    self.rows.annotations.append((place, held))
-            case ast.MatchOr():
-                for pattern in node.patterns:
-                    self._narrow(place, pattern)
-            case _:
-                pass
+def _narrow(flow: FlowContext, place: Place, node: ast.pattern | None) -> None:
+    """``case C() as x``: ``x`` is an instance of ``C``."""
+    match node:
+        case ast.MatchClass():
+            held = flow.value(node.cls)
+            if held is not None:
+                flow.rows.annotations.append((place, held))
+        case ast.MatchOr():
+            for pattern in node.patterns:
+                _narrow(flow, place, pattern)
+        case _:
+            pass
 
-    def _class_pattern(self, node: ast.MatchClass, subject: Place | None) -> None:
-        """Which attributes positions mean is up to the class: what stands there has no place."""
-        held = self.value(node.cls)
-        if subject is not None and held is not None and node.kwd_patterns:
-            narrowed = self.executor.temporary()
-            self.rows.annotations.append((narrowed, held))
-            self.copy(narrowed, subject, "assign")
-            subject = narrowed
-        for pattern in node.patterns:
-            self.match(pattern, None)
-        for name, pattern in zip(node.kwd_attrs, node.kwd_patterns, strict=True):
-            self.match(pattern, None if subject is None else self.attribute(subject, name))
 
-    def _sequence(self, node: ast.MatchSequence, subject: Place | None) -> None:
-        count = len(node.patterns)
-        star = next((n for n, pattern in enumerate(node.patterns) if isinstance(pattern, ast.MatchStar)), count)
-        for position, pattern in enumerate(node.patterns):
-            if isinstance(pattern, ast.MatchStar):
-                self._rest(pattern, pattern.name, subject, "list")
-            else:
-                key = str(position if position < star else position - count)
-                self.match(pattern, self._part(subject, key, None))
+def _class_pattern(flow: FlowContext, node: ast.MatchClass, subject: Place | None) -> None:
+    """The class decides which attributes positions mean: a pattern at a position has no place."""
+    held = flow.value(node.cls)
+    if subject is not None and held is not None and node.kwd_patterns:
+        narrowed = flow.temporary()
+        flow.rows.annotations.append((narrowed, held))
+        flow.copy(narrowed, subject, "assign")
+        subject = narrowed
+    for pattern in node.patterns:
+        match_pattern(flow, pattern, None)
+    for name, pattern in zip(node.kwd_attrs, node.kwd_patterns, strict=True):
+        match_pattern(flow, pattern, None if subject is None else flow.attribute(subject, name))
 
-    def _mapping(self, node: ast.MatchMapping, subject: Place | None) -> None:
-        for key, pattern in zip(node.keys, node.patterns, strict=True):
-            self.match(pattern, self._part(subject, *self.key(key)))
-        self._rest(node, node.rest, subject, "dict")
 
-    def _rest(self, node: ast.pattern, name: str | None, subject: Place | None, kind: str) -> None:
-        """A star's list, a double star's dict: anything that is in the subject."""
-        if name is not None:
-            rest = self.made(kind, self.bound_place(node, name))
-            self.put(rest, self._part(subject, None, None))
+def _sequence(flow: FlowContext, node: ast.MatchSequence, subject: Place | None) -> None:
+    count, star = len(node.patterns), star_of(node.patterns)
+    for position, pattern in enumerate(node.patterns):
+        if isinstance(pattern, ast.MatchStar):
+            _rest(flow, pattern, pattern.name, subject, "list")
+        else:
+            at = position if star is None or position < star else position - count
+            match_pattern(flow, pattern, _part(flow, subject, (str(at), None)))
 
-    def _part(self, subject: Place | None, key: str | None, key_place: Place | None) -> Place | None:
-        if subject is None:
-            return None
-        place = self.executor.temporary()
-        self.item(place, subject, key, key_place)
-        return place
+
+def _rest(flow: FlowContext, node: ast.pattern, name: str | None, subject: Place | None, kind: str) -> None:
+    """A star's list, a double star's dict: it may hold any item of the subject."""
+    if name is not None:
+        rest = flow.made(kind, flow.bound_place(node, name))
+        flow.put(rest, _part(flow, subject, (None, None)))
+
+
+def _part(flow: FlowContext, subject: Place | None, at: Key) -> Place | None:
+    if subject is None:
+        return None
+    place = flow.temporary()
+    flow.load(place, subject, "item", *at)
+    return place

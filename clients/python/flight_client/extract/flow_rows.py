@@ -1,7 +1,7 @@
-"""Rows of the layer ``flow``, and the definitions that their places and sites are numbered in.
+"""Rows of the layer ``flow``, and the definitions that number their places and sites.
 
-A place is what may hold objects: a variable, what a function returns, what an expression gives. Places are strings, in
-which no offset stands: ``docs/flow.md`` has their forms, and what each table says of them.
+A place is what may hold objects: a variable, the result of a function, the value of an expression. Places are strings
+without offsets: ``docs/flow.md`` has their forms, and the meaning of each table.
 """
 
 from dataclasses import dataclass, field
@@ -27,7 +27,7 @@ class FlowRows:
     annotations: list[Row] = field(default_factory=list)
 
     def tables(self) -> dict[str, list[Row]]:
-        """The rows by the names of their tables; what the code says twice is one fact."""
+        """The rows by the names of their tables; a repeated fact counts once."""
         return {f"flow_{name}": list(dict.fromkeys(getattr(self, name))) for name in self.__slots__}
 
 
@@ -35,8 +35,8 @@ class FlowRows:
 class Executor:
     """A definition whose code runs: a module, class body, function or lambda.
 
-    It numbers its temporaries, objects and sites, and remembers the places of its constants and of the attributes that
-    it has loaded, which are the same wherever they stand in its code.
+    It numbers its temporaries, objects and sites. Equal constants share a place in its code, and so do loads of an
+    attribute from one place.
     """
 
     def_id: str
@@ -48,17 +48,17 @@ class Executor:
     attributes: dict[tuple[Place, str], Place] = field(default_factory=dict)
 
     def temporary(self) -> Place:
-        """A place of its own for a value."""
+        """A new place for a value."""
         self.temporaries += 1
         return f"x:{self.def_id}:{self.temporaries}"
 
     def object_id(self) -> str:
-        """The id of an object that a display, a comprehension or an annotation makes."""
+        """The id of a new object, made by a display, a comprehension or an annotation."""
         self.objects += 1
         return f"obj:{self.def_id}:{self.objects}"
 
     def site_id(self) -> str:
-        """The id of a site that calls."""
+        """The id of a new site that calls."""
         self.sites += 1
         return f"site:{self.def_id}:{self.sites}"
 

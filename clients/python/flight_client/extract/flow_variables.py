@@ -1,4 +1,4 @@
-"""What names mean, as places: one for each variable, and more where its definitions are kept apart.
+"""The places that names mean: one for each variable, and more where several definitions have places of their own.
 
 A variable with several definitions in the code of its own scope, and none in another's, has a place for each of them,
 copied into the variable's. A use in that scope reads those that reach it; code elsewhere may run at any time and reads
@@ -9,16 +9,16 @@ import ast
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import partial
 
-from flight_client.extract.control_flow import OwnerGraph
+from flight_client.extract.control_graph import ControlGraph
 from flight_client.extract.flow_reaching import UNDEFINED, Reached, reaching
-from flight_client.extract.flow_rows import FlowRows
-from flight_client.extract.lexical_scopes import LexicalScope, mangled
+from flight_client.extract.flow_rows import UNEXECUTED, FlowRows
+from flight_client.extract.lexical_scopes import LexicalScope
+from flight_client.extract.memo import Memo
 from flight_client.extract.places import Place, argument_place, class_place, variable_place
 from flight_client.extract.syntax_tree import parameters
-from flight_client.extract.variable_events import Binding
-
-_NOT_KEPT_APART = frozenset({"comprehension", "type_params"})
+from flight_client.extract.variable_events import Binding, binding_of
 
 
 @dataclass(slots=True, eq=False)
@@ -30,71 +30,37 @@ class Variable:
     uses: dict[int, Place] = field(default_factory=dict)
 
 
-class Names(dict[str, Variable]):
-    """The variables that names mean in a scope: found when first asked for. ``variables`` knows nothing of it."""
-
-    def __init__(self, scope: LexicalScope, variables: "Variables") -> None:
-        super().__init__()
-        self.scope = scope
-        self.variables = variables
-
-    def __missing__(self, name: str) -> Variable:
-        found = self[name] = self.variables.meant(name, self.scope)
-        return found
-
-
 class Variables:
-    """The variables of a file. ``rows`` gets the copies between their places."""
+    """The variables of a file; ``cells`` are ``__class__`` in the methods of a class. ``rows`` gets their copies."""
 
     def __init__(self, module: LexicalScope, rows: FlowRows) -> None:
         self.module = module
         self.rows = rows
-        self._known: dict[Binding, Variable] = {}
-        self._cells: dict[LexicalScope, Variable] = {}
+        self.cells = Memo(partial(_cell, rows))
+        self._known = Memo(_variable)
 
-    def meant(self, name: str, scope: LexicalScope) -> Variable:
-        """What a name means in a scope; what nothing in the file binds is a variable of the module."""
-        lookup = mangled(name, scope.private)
-        home = scope.home(name)
-        if home is None and name == "__class__":
-            around = class_around(scope)
-            if around is not None:
-                return self.cell(around)
-        if home is None or mangled(name, home.private) != lookup:
-            home = self.module
-        return self._variable((home, lookup))
+    def meant(self, scope: LexicalScope, name: str) -> Variable:
+        """The variable that a name means in a scope; a name that nothing in the file binds is one of the module."""
+        home, lookup = binding_of(scope, name, self.module)
+        around = class_around(scope) if name == "__class__" and scope.home(name) is None else None
+        return self._known[home, lookup] if around is None else self.cells[around]
 
-    def cell(self, definition: LexicalScope) -> Variable:
-        """``__class__`` in the methods of a class."""
-        found = self._cells.get(definition)
-        if found is None:
-            found = self._cells[definition] = Variable(class_place(definition))
-            self.rows.allocs.append((found.place, definition.def_id, "class", None))
-        return found
-
-    def keep_apart(self, graphs: Iterable[OwnerGraph]) -> None:
+    def keep_apart(self, graphs: Iterable[ControlGraph]) -> None:
         """Give definitions and uses their own places, by the control flow of each owner."""
         owners = list(graphs)
         tracked = _worth_tracking(owners)
         for graph in owners:
-            bindings = tracked.get(graph.scope)
+            bindings = tracked[graph.scope]
             if bindings:
-                self._place(graph, reaching(graph.built, bindings))
+                self._place(graph, reaching(graph, bindings))
 
-    def _variable(self, binding: Binding) -> Variable:
-        found = self._known.get(binding)
-        if found is None:
-            scope, lookup = binding
-            found = self._known[binding] = Variable(variable_place(scope, lookup))
-        return found
-
-    def _place(self, graph: OwnerGraph, reached: Reached) -> None:
-        """Give the definitions that were tracked their places, and the uses those of what reaches them."""
+    def _place(self, graph: ControlGraph, reached: Reached) -> None:
+        """Give the tracked definitions their places, and the uses the places of the definitions that reach them."""
         scope, counts = graph.scope, Counter(event[0] for event in reached.definitions)
         arguments = _argument_places(graph)
         places: list[Place] = []
         for number, (binding, kind, start, _) in enumerate(reached.definitions):
-            variable = self._variable(binding)
+            variable = self._known[binding]
             place = variable.place
             if start is not None and counts[binding] > 1:
                 if kind == "param":
@@ -117,15 +83,25 @@ class Variables:
                     self.rows.copies.extend([(merged[found], source, "assign") for source in sources])
                 sources = [merged[found]]
             if sources:
-                self._variable(binding).uses[start] = sources[0]
+                self._known[binding].uses[start] = sources[0]
 
     def _around(self, binding: Binding) -> Place:
-        """What a name of a class body means where the class does not define it."""
+        """The meaning of a class body's name where the class does not define it."""
         scope, lookup = binding
         outer = scope.parent
         while outer is not None and outer.kind == "class":
             outer = outer.parent
-        return self.meant(lookup, outer or self.module).place
+        return self.meant(outer or self.module, lookup).place
+
+
+def _variable(known: Binding) -> Variable:
+    return Variable(variable_place(*known))
+
+
+def _cell(rows: FlowRows, definition: LexicalScope) -> Variable:
+    found = Variable(class_place(definition))
+    rows.allocs.append((found.place, definition.def_id, "class", None))
+    return found
 
 
 def class_around(scope: LexicalScope) -> LexicalScope | None:
@@ -136,37 +112,34 @@ def class_around(scope: LexicalScope) -> LexicalScope | None:
     return outer
 
 
-def _worth_tracking(graphs: Iterable[OwnerGraph]) -> dict[LexicalScope, set[Binding]]:
-    """Variables with several definitions, all in their own scope's code; of a class body, all that it uses too."""
+def _worth_tracking(graphs: Iterable[ControlGraph]) -> dict[LexicalScope, set[Binding]]:
+    """Variables with several definitions, all in the code of their own scope; in a class body, one is enough."""
     defined: dict[LexicalScope, Counter[Binding]] = {}
     elsewhere: set[Binding] = set()
     for graph in graphs:
         scope = graph.scope
         own = defined[scope] = Counter()
-        for _, _, events in graph.built.points:
+        for _, _, events in graph.points:
             for binding, kind, _, _ in events:
                 if kind != "use":
-                    if binding[0] is not scope or scope.kind in _NOT_KEPT_APART:
+                    if binding[0] is not scope or scope.kind in UNEXECUTED:
                         elsewhere.add(binding)
                     elif kind != "kill":
                         own[binding] += 1
-    tracked = {}
-    for scope, own in defined.items():
-        least = 1 if scope.kind == "class" else 2
-        found = {binding for binding, count in own.items() if count >= least}
-        tracked[scope] = found - elsewhere
-    return tracked
+    return {
+        scope: {binding for binding, count in own.items() if count > (scope.kind != "class")} - elsewhere
+        for scope, own in defined.items()
+    }
 
 
-def _argument_places(graph: OwnerGraph) -> dict[int, Place]:
+def _argument_places(graph: ControlGraph) -> dict[int, Place]:
     """The places of an owner's parameters by the offsets of their names."""
     owner = graph.owner
     if not isinstance(owner, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
         return {}
-    names = [parameter.arg for parameter in parameters(owner.args)]
-    places = {}
-    for position, (name, event) in enumerate(zip(names, graph.built.points[0][2], strict=True)):
-        _, _, start, _ = event
-        if start is not None:
-            places[start] = argument_place(graph.scope, name, position)
-    return places
+    events = zip(parameters(owner.args), graph.points[0][2], strict=True)
+    return {
+        start: argument_place(graph.scope, parameter.arg, position)
+        for position, (parameter, (_, _, start, _)) in enumerate(events)
+        if start is not None
+    }

@@ -13,7 +13,8 @@ from types import MappingProxyType
 from arrowdsl.errors import DataError, one_of
 from flight_client.contracts.raw import RAW_TABLES
 from flight_client.extract.code_units import bytecode_tables
-from flight_client.extract.control_flow import OwnerGraph, control_flow, owner_graphs
+from flight_client.extract.control_graph import ControlGraph
+from flight_client.extract.control_owners import control_rows, owner_graphs
 from flight_client.extract.exports import exports
 from flight_client.extract.flow_facts import flow_facts
 from flight_client.extract.node_rows import node_columns
@@ -76,7 +77,7 @@ def layer_tables(layers: Sequence[str], tree: ast.Module, walk: Walk) -> dict[st
     return tables
 
 
-def _cst(tree: ast.Module, walk: Walk, _graphs: Sequence[OwnerGraph]) -> dict[str, Columns]:
+def _cst(tree: ast.Module, walk: Walk, _graphs: Sequence[ControlGraph]) -> dict[str, Columns]:
     return _columns(
         {
             "cst_parse_manifest": [_manifest(tree, walk)],
@@ -93,12 +94,11 @@ def _cst(tree: ast.Module, walk: Walk, _graphs: Sequence[OwnerGraph]) -> dict[st
     )
 
 
-def _cfg(_tree: ast.Module, walk: Walk, graphs: Sequence[OwnerGraph]) -> dict[str, Columns]:
-    found = control_flow(graphs, walk)
-    return _columns({"cfg_points": found.points, "cfg_flow": found.flow, "var_events": found.events})
+def _cfg(_tree: ast.Module, walk: Walk, graphs: Sequence[ControlGraph]) -> dict[str, Columns]:
+    return _columns(control_rows(graphs, walk))
 
 
-_WALKED: Mapping[str, Callable[[ast.Module, Walk, Sequence[OwnerGraph]], dict[str, Columns]]] = MappingProxyType(
+_WALKED: Mapping[str, Callable[[ast.Module, Walk, Sequence[ControlGraph]], dict[str, Columns]]] = MappingProxyType(
     {
         "cst": _cst,
         "ast": lambda tree, walk, _: {"ast_nodes": node_columns(tree, walk.lines)},

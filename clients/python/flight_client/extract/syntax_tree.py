@@ -3,10 +3,11 @@
 import ast
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
-from typing import Any, ClassVar, Protocol
+from typing import Any, Protocol, TypeVar
 
 CHAIN_LINKS = 200
 
+Visitor = TypeVar("Visitor", bound=Callable[..., Any])
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 Comprehension = ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp
 
@@ -74,28 +75,10 @@ FIELDS: dict[type, tuple[str, ...]] = {
 }
 
 
-def dispatch_table(
-    visitors: Mapping[str, Callable[..., None]], otherwise: Callable[..., None]
-) -> dict[type, Callable[..., None]]:
-    """The visitor of each node class: ``visitors`` are by class name, as some classes exist since 3.12 only."""
-    return {found: visitors.get(name, otherwise) for name, found in NODE_CLASSES.items()}
-
-
-class Dispatching:
-    """Handles nodes by their classes: ``handlers`` names the method for each, ``otherwise`` that for all others.
-
-    ``dispatch`` has a class's plain functions, to be called with the object that handles. Were they bound methods of
-    it, it would be part of a cycle, and what it knows of a file, the tree too, would wait for the garbage collector.
-    """
-
-    handlers: ClassVar[Mapping[str, str]] = MappingProxyType({})
-    otherwise: ClassVar[str]
-    dispatch: ClassVar[dict[type, Callable[..., Any]]]
-
-    def __init_subclass__(cls) -> None:
-        """Look the methods up, once for each class."""
-        named = {NODE_CLASSES[kind]: method for kind, method in cls.handlers.items() if kind in NODE_CLASSES}
-        cls.dispatch = {found: getattr(cls, named.get(found, cls.otherwise)) for found in NODE_CLASSES.values()}
+def dispatch_table(visitors: Mapping[str, Visitor], otherwise: Visitor) -> dict[type, Visitor]:
+    """The visitor of each node class: ``visitors`` are by class names, as some classes exist since 3.12 only."""
+    named = {name: visitor for names, visitor in visitors.items() for name in names.split()}
+    return {found: named.get(name, otherwise) for name, found in NODE_CLASSES.items()}
 
 
 def parameters(node: ast.arguments) -> list[ast.arg]:

@@ -5,7 +5,7 @@ parameters (PEP 695), annotations and bases run in the scope of those.
 """
 
 import ast
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
 from flight_client.extract.lexical_scopes import LexicalScope, ScopeKind, literal_method, module_itself, settle
@@ -238,7 +238,7 @@ def _docstring(node: ast.Module | ast.ClassDef | Function) -> str | None:
     return None
 
 
-_DISPATCH = dispatch_table(
+_DISPATCH: Mapping[type, Callable[..., None]] = dispatch_table(
     {
         **NAME_VISITORS,
         "Call": _call,

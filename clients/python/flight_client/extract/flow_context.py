@@ -1,0 +1,225 @@
+"""The state that the functions of the flow lowering share: the scope, the definition whose code runs, and the rows.
+
+Lowering visits each expression once, by a dispatch on the node's class, and gives the place of its value: None where
+nothing is known of it. Visitors recurse as plain Python calls, which use no C stack, so that deep trees are no danger.
+"""
+
+import ast
+import re
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
+from types import MappingProxyType
+from typing import Any
+
+from flight_client.extract.flow_rows import SHOWN_CHARACTERS, Executor, FlowRows, executing
+from flight_client.extract.flow_variables import Variable, Variables
+from flight_client.extract.lexical_scopes import LexicalScope, mangled
+from flight_client.extract.memo import Memo
+from flight_client.extract.node_rows import literal_text
+from flight_client.extract.places import Place
+from flight_client.extract.source_text import Span
+from flight_client.extract.syntax_tree import Located
+from flight_client.extract.walk import Walk
+
+FlowVisitor = Callable[["FlowContext", Any], Place | None]
+CONSTANT_KINDS: Mapping[type, str] = MappingProxyType(
+    {
+        **{kind: kind.__name__ for kind in (str, bytes, int, float, complex, bool)},
+        type(None): "none",
+        type(...): "ellipsis",
+    }
+)
+_LEAST_BEGINNING = 2
+_BEGINS_NAME = re.compile(r"[A-Za-z_][\w.]*").fullmatch
+_SHOWN_BITS = 4 * SHOWN_CHARACTERS  # a longer integer has no short repr, and is slow to write
+
+
+class FlowContext:
+    """The lowering of one file: ``scope`` is where names are looked up, ``executor`` the definition whose code runs.
+
+    ``constant_kinds`` and ``beginnings`` say of a place that it holds a constant, and how its text begins.
+    ``is_quoted`` is true inside a quoted annotation.
+    """
+
+    def __init__(self, walk: Walk, rows: FlowRows, variables: Variables, dispatch: Mapping[type, FlowVisitor]) -> None:
+        self.walk = walk
+        self.rows = rows
+        self.variables = variables
+        self.dispatch = dispatch
+        self.lines = walk.source.line_starts
+        self.constant_kinds: dict[Place | None, str] = {}
+        self.beginnings: dict[Place | None, str] = {}
+        self.first_parameter: dict[LexicalScope, Place] = {}
+        self.is_quoted = False
+        self.names_of: Memo[LexicalScope, Memo[str, Variable]] = Memo(partial(_names, variables))
+        self._executors = Memo(_executor)
+        self.enter(walk.scopes[0])
+
+    def enter(self, scope: LexicalScope) -> LexicalScope:
+        """Go on in another scope; gives the one that was left."""
+        left: LexicalScope = getattr(self, "scope", scope)
+        self.scope = scope
+        self.names = self.names_of[scope]
+        self.executor = self._executors[executing(scope)]
+        self.temporary = self.executor.temporary
+        return left
+
+    def span(self, node: Located) -> Span:
+        """The byte offsets of a node."""
+        lines = self.lines
+        return (
+            lines[node.lineno - 1] + node.col_offset,
+            lines[(node.end_lineno or node.lineno) - 1] + (node.end_col_offset or 0),
+        )
+
+    def value(self, node: ast.AST) -> Place | None:
+        """Lower an expression or statement; gives the place of its value."""
+        return self.dispatch[node.__class__](self, node)
+
+    def values(self, nodes: Iterable[ast.AST | None]) -> None:
+        """Lower nodes in turn, for their effects."""
+        for node in nodes:
+            if node is not None:
+                self.dispatch[node.__class__](self, node)
+
+    def parts(self, node: ast.AST) -> None:
+        """Lower the nodes that a node holds."""
+        for child in ast.iter_child_nodes(node):
+            visitor = self.dispatch.get(child.__class__)
+            if visitor is not None:
+                visitor(self, child)
+
+    def definition_place(self, node: ast.Name) -> Place:
+        """The place of the value that a name is bound to there."""
+        variable = self.names[node.id]
+        if variable.definitions:
+            return variable.definitions.get(self.lines[node.lineno - 1] + node.col_offset, variable.place)
+        return variable.place
+
+    def bound_place(self, node: object, name: str) -> Place:
+        """The same for a name that no ``ast.Name`` binds."""
+        variable = self.names[name]
+        return variable.definitions.get(self.walk.bound_at[node][0], variable.place)
+
+    def copy(self, place: Place, source: Place | None, reason: str) -> None:
+        """``place`` may hold all that ``source`` holds."""
+        if source is not None and source != place:
+            self.rows.copies.append((place, source, reason))
+
+    def load(
+        self, place: Place, base: Place, access: str, key: str | None = None, key_place: Place | None = None
+    ) -> None:
+        """``place`` may hold what is in ``base``: under a key, or under any if neither key nor its place is given."""
+        self.rows.loads.append((place, base, access, key, key_place, False))
+
+    def put(self, base: Place, source: Place | None, key: str | None = None, key_place: Place | None = None) -> None:
+        """``base`` may hold, under a key or at any position, all that ``source`` holds."""
+        if source is not None:
+            self.rows.stores.append((base, "item", key, key_place, source))
+
+    def attribute(self, base: Place, name: str) -> Place:
+        """The place of an attribute's value: one for all loads of it from the same place."""
+        key = mangled(name, self.scope.private) if name.startswith("__") else name
+        known = self.executor.attributes
+        place = known.get((base, key))
+        if place is None:
+            place = known[base, key] = self.temporary()
+            self.rows.loads.append((place, base, "attr", key, None, False))
+        return place
+
+    def set_attribute(self, base: Place | None, name: str, source: Place | None) -> None:
+        """``x.name = …``."""
+        if base is not None and source is not None:
+            self.rows.stores.append((base, "attr", mangled(name, self.scope.private), None, source))
+
+    def made(self, kind: str, place: Place | None = None) -> Place:
+        """The place of a new container."""
+        found = place or self.temporary()
+        self.rows.allocs.append((found, self.executor.object_id(), kind, None))
+        return found
+
+    def constant(self, value: object) -> Place:
+        """The place of a constant of the source."""
+        place = self.constant_of(CONSTANT_KINDS[value.__class__], shown(value))
+        if isinstance(value, str) and len(value) < SHOWN_CHARACTERS:
+            self.beginnings[place] = value
+        return place
+
+    def constant_of(self, kind: str, text: str | None = None) -> Place:
+        """The place of some constant of a kind, in the code that runs."""
+        known = self.executor.constants
+        place = known.get((kind, text))
+        if place is None:
+            place = known[kind, text] = self.temporary()
+            self.constant_kinds[place] = kind
+            self.rows.allocs.append((place, f"const:{kind}", kind, text))
+        return place
+
+    def beginning(self, text: str) -> Place:
+        """The place of a text that begins so; of any text, if no name does."""
+        if not begins_name(text):
+            return self.constant_of("str")
+        place = self.constant_of("prefix", shown(text))
+        self.constant_kinds[place] = "str"
+        self.beginnings[place] = text
+        return place
+
+    def implied(
+        self,
+        kind: str,
+        base: Place,
+        methods: Iterable[str],
+        span: Span,
+        arguments: Iterable[Place | None] = (),
+        result: Place | None = None,
+    ) -> None:
+        """A call that syntax implies, of special methods of the objects at ``base``."""
+        callee = self.temporary()
+        self.rows.loads.extend([(callee, base, "attr", method, None, True) for method in methods])
+        self.call(kind, callee, span, arguments, result)
+
+    def call(
+        self, kind: str, callee: Place, span: Span, arguments: Iterable[Place | None] = (), result: Place | None = None
+    ) -> None:
+        """A site that has no ``ast.Call``; its arguments have no spans."""
+        site = self.executor.site_id()
+        self.rows.calls.append((*span, site, None, kind, callee, result, self.executor.def_id))
+        self.rows.args.extend(
+            [(None, None, site, position, None, 0, place) for position, place in enumerate(arguments)]
+        )
+
+
+def _names(variables: Variables, scope: LexicalScope) -> Memo[str, Variable]:
+    return Memo(partial(variables.meant, scope))
+
+
+def _executor(definition: LexicalScope) -> Executor:
+    return Executor(definition.def_id, definition.is_generator)
+
+
+def shown(value: object) -> str | None:
+    """A constant as ``const_repr`` has it: a short str or int, the same on every interpreter."""
+    match value:
+        case str() if len(value) < SHOWN_CHARACTERS:
+            text = literal_text(value)
+        case int() if not isinstance(value, bool) and value.bit_length() < _SHOWN_BITS:
+            text = repr(value)
+        case _:
+            return None
+    return text if len(text) <= SHOWN_CHARACTERS else None
+
+
+def begins_name(text: str) -> bool:
+    """Whether a dotted name may begin with a text: one that is not too short to tell names apart."""
+    return _LEAST_BEGINNING <= len(text) < SHOWN_CHARACTERS and text.isascii() and _BEGINS_NAME(text) is not None
+
+
+def signed(node: ast.AST) -> ast.Constant | None:
+    """The constant that a node is: a literal, or a number with a minus."""
+    match node:
+        case ast.Constant():
+            return node
+        case ast.UnaryOp(op=ast.USub(), operand=ast.Constant(value=int() | float() | complex() as number)):
+            return ast.Constant(-number)
+        case _:
+            return None
