@@ -24,7 +24,7 @@ from flight_client.live import LiveStreams
 from flight_client.lookups import Keys, key_batches
 from flight_client.parallel import STREAMS
 from flight_client.peers import Peers
-from flight_client.puts import ArrowStream, PutStream, batches_of
+from flight_client.puts import ArrowStream, PutStream, batches_of, put_batches
 from flight_client.scan import FlightScanner
 from flight_client.streams import FlightReader
 from flight_client.tickets import (
@@ -82,10 +82,10 @@ class Client:
 
     def infos(self, repo: str, *, kind: str | None = None) -> list[DatasetInfo]:
         """The ``info`` of each dataset of a repository, in the server's order; ``kind`` is raw or output."""
-        criteria: dict[str, Json] = {"repo": repo} if kind is None else {"repo": repo, "kind": kind}
         self._live.check()
         with translated(self.uri):
-            found = list(self._peers.origin.list_flights(encode(criteria), self._peers.options))
+            criteria = encode({"repo": repo, "kind": kind})
+            found = list(self._peers.origin.list_flights(criteria, self._peers.options))
         return [dataset_info(info) for info in found]
 
     def info(self, repo: str, dataset: str, *, snapshot: int | None = None) -> DatasetInfo:
@@ -175,13 +175,13 @@ class Client:
         the paths in ``removed``). Without ``txn`` the put is a transaction of its own, and the reply has the new
         ``snapshot``; if the data breaks off half way, no row is put.
         """
-        if txn is None:
-            # a put that breaks off looks complete to the server: only a commit with the number of rows is proof
-            with self.transaction(repo) as begun:
-                own = str(begun["txn"])
-                reply, rows = self._put(repo, table, data, mode, own, removed)
-                return {**reply, **self.commit(own, {str(reply.get("table", table)): rows})}
-        return self._put(repo, table, data, mode, txn, removed)[0]
+        if txn is not None:
+            return self._put(repo, table, data, mode, txn, removed).reply
+        # a put that breaks off looks complete to the server: only a commit with the number of rows is proof
+        with self.transaction(repo) as begun:
+            own = str(begun["txn"])
+            done = self._put(repo, table, data, mode, own, removed)
+            return {**done.reply, **self.commit(own, {str(done.reply.get("table", table)): done.rows})}
 
     def open_put(
         self,
@@ -194,17 +194,15 @@ class Client:
         removed: Sequence[str] = (),
     ) -> PutStream:
         """A put within a transaction, to which batches are written one by one; the arguments are those of ``put``."""
-        target: dict[str, Json] = {"repo": repo, "table": table, "mode": mode, "txn": txn}
-        if removed:
-            target["removed"] = list(removed)
+        target = command({"repo": repo, "table": table, "mode": mode, "txn": txn, "removed": list(removed) or None})
         self._live.check()
         with translated(self.uri):
-            writer, replies = self._peers.origin.do_put(command(target), schema, self._peers.options)
+            writer, replies = self._peers.origin.do_put(target, schema, self._peers.options)
         return PutStream(writer, replies, self.uri)
 
     def begin(self, repo: str, files: int | None = None) -> Mapping[str, Json]:
         """Open a transaction: ``{"txn", "parts"}``. ``files``, the number of files expected, sets the parts."""
-        return self._act("begin", {"repo": repo} if files is None else {"repo": repo, "files": files})
+        return self._act("begin", {"repo": repo, "files": files})
 
     @contextmanager
     def transaction(self, repo: str, files: int | None = None) -> Iterator[Mapping[str, Json]]:
@@ -222,10 +220,7 @@ class Client:
 
         The rows of the files whose paths are in ``removed`` are deleted from every table.
         """
-        body: dict[str, Json] = {"txn": txn, "rows": dict(rows)}
-        if removed:
-            body["removed"] = list(removed)
-        return self._act("commit", body)
+        return self._act("commit", {"txn": txn, "rows": dict(rows), "removed": list(removed) or None})
 
     def abort(self, txn: str) -> Mapping[str, Json]:
         """Forget a transaction and its rows."""
@@ -246,7 +241,7 @@ class Client:
 
     def stats(self, repo: str | None = None) -> Mapping[str, Json]:
         """Figures of a repository, or of the server."""
-        return self._act("stats", {} if repo is None else {"repo": repo})
+        return self._act("stats", {"repo": repo})
 
     def healthcheck(self) -> Mapping[str, Json]:
         """The server's answer about its health; UnreachableError if it does not answer."""
@@ -260,16 +255,9 @@ class Client:
             raise FlightClientError("protocol", f"the server answered {action} with {len(results)} results")
         return decode(results[0].body.to_pybytes(), f"answer to {action}")
 
-    def _put(
-        self, repo: str, table: str, data: ArrowStream, mode: str, txn: str, removed: Sequence[str]
-    ) -> tuple[Mapping[str, Json], int]:
-        """The server's reply and the number of rows sent."""
+    def _put(self, repo: str, table: str, data: ArrowStream, mode: str, txn: str, removed: Sequence[str]) -> PutStream:
+        """The put, after its end."""
         batches = batches_of(data)
         stream = self.open_put(repo, table, batches.schema, txn=txn, mode=mode, removed=removed)
-        try:
-            for batch in batches:
-                stream.write(batch)
-        except BaseException:
-            stream.abandon()
-            raise
-        return stream.finish(), stream.rows
+        put_batches([(table, stream)], ((table, batch) for batch in batches))
+        return stream

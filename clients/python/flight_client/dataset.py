@@ -10,7 +10,7 @@ queried.
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, NoReturn, Protocol
+from typing import TYPE_CHECKING, NoReturn
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -47,10 +47,11 @@ class ServedRows:
         return FlightScanner(self.ticket, self.schema, self.open_stream, columns, _both(self.where, where), batch_size)
 
 
-class _Queries(Protocol):
+class _Queries:
     """The short ways to read of pyarrow's datasets and fragments, each by way of a scanner."""
 
-    source: ServedRows
+    def __init__(self, source: ServedRows) -> None:
+        self.source = source
 
     def to_batches(
         self,
@@ -98,9 +99,6 @@ class _Queries(Protocol):
 class FlightFragment(_Queries):
     """One endpoint of a dataset, with the methods that DataFusion calls on a pyarrow Fragment."""
 
-    def __init__(self, source: ServedRows) -> None:
-        self.source = source
-
     @property
     def physical_schema(self) -> pa.Schema:
         """The columns and their types."""
@@ -124,9 +122,6 @@ class FlightDataset(_Queries, _Dataset):
     Arrow's own options of a scanner (readahead, threads, memory pool) are taken and have no meaning here.
     """
 
-    def __init__(self, source: ServedRows) -> None:  # pyarrow's own refuses to be called
-        self.source = source
-
     @property
     def schema(self) -> pa.Schema:
         """The columns and their types."""
@@ -146,9 +141,7 @@ class FlightDataset(_Queries, _Dataset):
         """The endpoints that have rows for the filter; the filter is not applied to their reads."""
         source = self.source
         for endpoint in source.endpoints(self.scanner(filter=filter).ticket):
-            unfiltered = {key: value for key, value in endpoint.items() if key not in {"columns", "where"}}
-            if "where" in source.ticket:
-                unfiltered["where"] = source.ticket["where"]
+            unfiltered = {**endpoint, "columns": None, "where": source.ticket.get("where")}
             yield FlightFragment(replace(source, ticket=unfiltered, rows=None))
 
     def filter(self, expression: pc.Expression) -> "FlightDataset":

@@ -1,6 +1,5 @@
 """Puts: batches are sent one by one, and the server's one reply is read at the end."""
 
-import json
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from typing import Protocol, runtime_checkable
@@ -9,7 +8,7 @@ import pyarrow as pa
 from pyarrow import flight
 
 from flight_client.client_errors import FlightClientError, translated
-from flight_client.tickets import Json
+from flight_client.tickets import Json, decode
 
 ROWS_PER_MESSAGE = 64 * 1024
 
@@ -30,13 +29,14 @@ def batches_of(data: ArrowStream) -> pa.RecordBatchReader:
 
 
 class PutStream:
-    """A table being written; ``rows`` counts those sent so far."""
+    """A table being written; ``rows`` counts those sent so far, ``reply`` is the server's once it is finished."""
 
     def __init__(self, writer: flight.FlightStreamWriter, replies: flight.FlightMetadataReader, uri: str) -> None:
         self._writer = writer
         self._replies = replies
         self._uri = uri
         self.rows = 0
+        self.reply: Mapping[str, Json] = {}
 
     def write(self, batch: pa.RecordBatch) -> None:
         """Send a batch, in messages of at most ROWS_PER_MESSAGE rows; raises the server's refusal."""
@@ -62,10 +62,8 @@ class PutStream:
                 reply = self._replies.read()
             finally:
                 self._writer.close()  # raises the server's refusal
-        document = json.loads(reply.to_pybytes()) if reply is not None else None
-        if not isinstance(document, dict):
-            raise FlightClientError("protocol", f"the server answered a put with {document!r}")
-        return document
+        self.reply = decode(b"null" if reply is None else reply.to_pybytes(), "answer to a put")
+        return self.reply
 
     def abandon(self) -> None:
         """End the put, and ignore its result."""

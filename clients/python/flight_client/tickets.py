@@ -46,30 +46,27 @@ class Reading(_Keys, total=False):
 
 
 def ticket(repo: str, dataset: str, **narrowing: Unpack[Narrowing]) -> Ticket:
-    """The ticket of a request."""
+    """The ticket of a request; a null key is not sent."""
     for key, names in (("columns", narrowing.get("columns")), ("kinds", narrowing.get("kinds"))):
         # a string is a sequence of strings too: "path" would ask for the columns p, a, t, h
         if isinstance(names, str):
             raise FlightClientError("invalid_ticket", f"{key} is a list of names, given: {names!r}")
     given = {key: list(value) if isinstance(value, tuple) else value for key, value in narrowing.items()}
-    return cast("Ticket", {"repo": repo, "dataset": dataset, **_without_nulls(given)})
+    return cast("Ticket", {"repo": repo, "dataset": dataset, **given})
 
 
 def narrowed(base: Ticket, columns: Sequence[str], where: Cql2 | None, limit: int | None) -> Ticket:
     """The base ticket with these columns only, the rows that ``where`` keeps too, and at most ``limit`` of them."""
     filters: list[Json] = [each for each in (base.get("where"), where) if each is not None]
     both: Json = {"op": "and", "args": filters} if len(filters) > 1 else next(iter(filters), None)
-    return cast("Ticket", _without_nulls({**base, "columns": list(columns), "where": both, "limit": limit}))
+    return {**base, "columns": list(columns), "where": both, "limit": limit}
 
 
-def _without_nulls(keys: Mapping[str, object]) -> dict[str, object]:
-    return {key: value for key, value in keys.items() if value is not None}
-
-
-def encode(base: Ticket) -> bytes:
-    """The ticket's bytes. Raises FlightClientError for a value that JSON does not have, such as NaN."""
+def encode(request: Mapping[str, Json]) -> bytes:
+    """The request as JSON, without null keys. Raises FlightClientError for a value that JSON does not have (NaN)."""
+    given = {key: value for key, value in request.items() if value is not None}
     try:
-        return json.dumps(base, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
+        return json.dumps(given, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
     except (TypeError, ValueError) as error:
         raise FlightClientError("invalid_ticket", f"the request can't be written as JSON: {error}") from None
 
