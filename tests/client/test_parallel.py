@@ -195,6 +195,20 @@ def test_a_server_that_stays_busy_says_when_to_come_again(near, many):
     assert len(many.tickets) == 1 + BUSY_WAITS
 
 
+def test_a_wait_that_is_longer_than_the_deadline_is_not_begun(many, monkeypatch):
+    monkeypatch.setattr("wire_server.RETRY_AFTER", 600.0)
+    many.refusals = 1
+    with connect(many.uri, timeout=300) as client, pytest.raises(ServerBusyError):
+        client.read("r", "t")
+    assert len(many.tickets) == 1
+
+
+def test_a_lookup_of_a_busy_server_is_not_repeated(near, many):
+    many.refusals = 1
+    with pytest.raises(ServerBusyError):
+        near.lookup("r", "t", key="id", values=[1])
+
+
 def test_a_busy_server_is_passed_over_once_and_not_taken_for_dead(near, many, elsewhere):
     many.locations, elsewhere.refusals = [elsewhere.uri, REUSE], 1
     assert same(near.dataset("r", "t", streams=1).to_table(), ROWS)

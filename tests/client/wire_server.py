@@ -146,13 +146,16 @@ class WireServer(flight.FlightServerBase):
         request = json.loads(ticket.ticket)
         self.tickets.append(request)
         schema = self._schema(request)
+        self._refuse_if_busy()
+        if request["dataset"] == "changed":
+            schema = pa.schema([(name, pa.string()) for name in schema.names])
+        return flight.GeneratorStream(schema, self._counted(self._stream(context, request)))
+
+    def _refuse_if_busy(self):
         if self.refusals:
             self.refusals -= 1
             document = {"code": "busy", "message": "no room", "retry_after": RETRY_AFTER}
             raise flight.FlightUnavailableError("no room", extra_info=json.dumps(document).encode())
-        if request["dataset"] == "changed":
-            schema = pa.schema([(name, pa.string()) for name in schema.names])
-        return flight.GeneratorStream(schema, self._counted(self._stream(context, request)))
 
     def _counted(self, tables):
         with self.all_closed:
@@ -203,6 +206,7 @@ class WireServer(flight.FlightServerBase):
         self.tickets.append({**request})
         keys = {value for chunk in reader for value in chunk.data.column(0).to_pylist()}
         column = request.pop("key")
+        self._refuse_if_busy()
         if column == "refused":
             raise refusal("too_many_keys", f"{len(keys)} keys")
         schema = self._schema(request)

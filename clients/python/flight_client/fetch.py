@@ -74,12 +74,12 @@ class Fetcher:
             return answer, answer.schema
 
         stream = FlightStream(
-            exchange, [Endpoint(encode(request))], self.peers.uri, busy_waits=0
+            exchange, [Endpoint(encode(request))], self.peers.uri, patience=0
         )  # the keys are sent once
         self.live.add(stream)
         return stream
 
     def _stream(self, endpoints: Sequence[Endpoint], schema: pa.Schema | None) -> FlightStream:
-        stream = FlightStream(self.peers.open, endpoints, self.peers.uri, schema)
+        stream = FlightStream(self.peers.open, endpoints, self.peers.uri, schema, patience=self.peers.patience)
         self.live.add(stream)
         return stream

@@ -6,6 +6,7 @@ while asks this one last. A server that answers that it is busy is asked in its 
 resort. After the first rows there is no change of place.
 """
 
+import math
 import threading
 import time
 from collections.abc import Mapping, Sequence
@@ -42,6 +43,7 @@ class Peers:
 
     def __init__(self, uri: str, timeout: float | None, headers: Mapping[str, str]) -> None:
         self.uri = uri
+        self.patience = math.inf if timeout is None else timeout
         pairs = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
         # Arrow's own compute warns on stderr about buffers as they come off the wire: have them aligned
         aligned = pa.ipc.IpcReadOptions(ensure_alignment=pa.ipc.Alignment.DataTypeSpecific)

@@ -6,6 +6,7 @@ columns and the limit. pyarrow's own RecordBatchReader can't be that class: clos
 nothing, and the way round that, a C stream, turns every error into ``ArrowInvalid``.
 """
 
+import math
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from types import TracebackType
@@ -30,7 +31,7 @@ class StreamCall(Protocol):
 
 
 OpenCall = Callable[[Endpoint], tuple[StreamCall, pa.Schema]]
-BUSY_WAITS = 3  # times that a stream waits for a busy server, for as long as that asked for
+BUSY_WAITS = 3  # times that a stream waits for a busy server, each as long as the server asks for
 
 
 class ClosableBatches(Protocol):
@@ -53,8 +54,9 @@ class ClosableBatches(Protocol):
 class FlightStream(Iterator[pa.RecordBatch]):
     """The batches of some endpoints, in their order, one ``do_get`` at a time.
 
-    One thread reads; any thread may close. Empty batches are left out. Raises FlightClientError, and StreamClosedError
-    for a read after ``close``: rows that were not read are never a silent end.
+    One thread reads; any thread may close. Empty batches are left out. The stream waits for a busy server, but less than
+    ``patience`` seconds. Raises FlightClientError, and StreamClosedError for a read after ``close``, since an end without
+    an error means that all rows were read.
     """
 
     def __init__(
@@ -64,13 +66,13 @@ class FlightStream(Iterator[pa.RecordBatch]):
         uri: str,
         schema: pa.Schema | None = None,
         *,
-        busy_waits: int = BUSY_WAITS,
+        patience: float = math.inf,
     ) -> None:
         self._open_call = open_call
         self._endpoints = iter(endpoints)
         self._uri = uri
         self._schema = schema
-        self._busy_waits = busy_waits
+        self._patience = patience
         self._lock = threading.Lock()
         self._reader: StreamCall | None = None
         self._closed = threading.Event()
@@ -117,16 +119,16 @@ class FlightStream(Iterator[pa.RecordBatch]):
         return True
 
     def _opened(self, endpoint: Endpoint) -> tuple[StreamCall, pa.Schema]:
-        """The call for an endpoint; a server that is busy is asked again when it said."""
-        waits = 0
+        """The call for an endpoint. A busy server is asked again after the time that it names."""
+        waits, waited = 0, 0.0
         while True:
             try:
                 with translated(self._uri):
                     return self._open_call(endpoint)
             except ServerBusyError as error:
-                if waits == self._busy_waits:
+                waits, waited = waits + 1, waited + error.retry_after
+                if waits > BUSY_WAITS or waited >= self._patience:
                     raise
-                waits += 1
                 if self._closed.wait(error.retry_after):
                     raise closed("stream") from None
 
