@@ -20,35 +20,21 @@ from flight_server.cli.table import one_line
 _SCIP = "flight_client.scip"  # imports the protobuf library, which only the extra installs
 
 
-class ModuleList(click.ParamType[tuple[str, ...]]):
-    """Modules by dotted name, commas between them."""
-
-    name = "modules"
-
-    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, ...]:
-        """The names, each once."""
-        if isinstance(value, tuple):
-            return value
-        names = tuple(dict.fromkeys(name.strip() for name in str(value).split(",")))
-        for name in names:
-            if not all(step.isidentifier() for step in name.split(".")):
-                self.fail(f"{name!r} is not a module's name", param, ctx)
-        return names
+def _modules(_: click.Context, __: click.Parameter, text: str | None) -> tuple[str, ...]:
+    names = () if text is None else tuple(dict.fromkeys(name.strip() for name in text.split(",")))
+    for name in names:
+        if not all(step.isidentifier() for step in name.split(".")):
+            raise click.BadParameter(f"{name!r} is not a module's name")
+    return names
 
 
-class FolderPair(click.ParamType[tuple[str, str]]):
-    """``OLD=NEW``."""
-
-    name = "prefix"
-
-    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, str]:
-        """Both folders."""
-        if isinstance(value, tuple):
-            return value
-        old, equals, new = str(value).partition("=")
-        if not equals:
-            self.fail(f"{value!r} is not OLD=NEW", param, ctx)
-        return old, new
+def _folders(_: click.Context, __: click.Parameter, text: str | None) -> tuple[str, str] | None:
+    if text is None:
+        return None
+    old, equals, new = text.partition("=")
+    if not equals:
+        raise click.BadParameter(f"{text!r} is not OLD=NEW")
+    return old, new
 
 
 def _installed(_context: click.Context, _option: click.Parameter, value: Path | None) -> Path | None:
@@ -95,15 +81,14 @@ with_extras = grouped(
     click.option(
         "--scip-prefix",
         "prefix",
-        type=FolderPair(),
+        callback=_folders,
         metavar="OLD=NEW",
         help="The index's folder OLD is the repo's folder NEW; either may be empty.",
     ),
     click.option(
         "--runtime",
         "modules",
-        type=ModuleList(),
-        default=(),
+        callback=_modules,
         metavar="MODULE,…",
         help="Import these modules of the folder, which runs their code, and put a description of their objects.",
     ),

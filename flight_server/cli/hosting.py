@@ -65,19 +65,12 @@ def _leave(code: int) -> None:
     os._exit(code)
 
 
-class Size(click.ParamType[int]):
-    """A number of bytes: 500M, 8GiB."""
-
-    name = "size"
-
-    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        """The bytes; units are powers of 1024."""
-        if isinstance(value, int):
-            return value
-        found = _SIZE.fullmatch(str(value).strip())
-        if found is None:
-            self.fail(f"{value!r} is not a size; allowed: a whole number of bytes, or of K, M, G, T", param, ctx)
-        return int(found[1]) * _UNITS[found[2].upper()]
+def _bytes(_: click.Context, __: click.Parameter, text: str) -> int:
+    """A number of bytes, such as 500M or 8GiB; units are powers of 1024."""
+    found = _SIZE.fullmatch(text.strip())
+    if found is None:
+        raise click.BadParameter(f"{text!r} is not a size; allowed: a whole number of bytes, or of K, M, G, T")
+    return int(found[1]) * _UNITS[found[2].upper()]
 
 
 def size_text(size: int) -> str:
@@ -127,14 +120,16 @@ with_server = grouped(
     ),
     click.option(
         "--cache-size",
-        type=Size(),
+        callback=_bytes,
+        metavar="SIZE",
         default=size_text(DEFAULT_BYTES),
         show_default=True,
         help="Room on disk for cached results; 0: no cache.",
     ),
     click.option(
         "--memory",
-        type=Size(),
+        callback=_bytes,
+        metavar="SIZE",
         default=size_text(_DEFAULTS.memory),
         show_default=True,
         help="About how much memory all streams together may take; further streams wait.",

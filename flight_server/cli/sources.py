@@ -17,14 +17,8 @@ from flight_client.ingest import Ingested, SourceFolder, ingest_source
 from flight_server.cli.session import grouped
 
 
-class Layers(click.ParamType[tuple[str, ...]]):
-    """Layers by name, commas between them."""
-
-    name = "layers"
-
-    def convert(self, value: object, _param: click.Parameter | None, _ctx: click.Context | None) -> tuple[str, ...]:
-        """The layers; raises UnknownLayerError."""
-        return known_layers(name.strip() for name in str(value).split(","))
+def _layers(_: click.Context, __: click.Parameter, text: str) -> tuple[str, ...]:
+    return known_layers(name.strip() for name in text.split(","))
 
 
 def _source(
@@ -47,7 +41,8 @@ with_source = grouped(
     click.option("--jobs", type=click.IntRange(1), help="Processes that extract.  [default: one for each core]"),
     click.option(
         "--layers",
-        type=Layers(),
+        callback=_layers,
+        metavar="LAYERS",
         default=",".join(DEFAULT_LAYERS),
         show_default=True,
         help=f"The layers to extract, of {', '.join(LAYERS)}.",

@@ -54,9 +54,9 @@ class ClosableBatches(Protocol):
 class FlightStream(Iterator[pa.RecordBatch]):
     """The batches of some endpoints, in their order, one ``do_get`` at a time.
 
-    One thread reads; any thread may close. Empty batches are left out. The stream waits for a busy server, but less than
-    ``patience`` seconds. Raises FlightClientError, and StreamClosedError for a read after ``close``, since an end without
-    an error means that all rows were read.
+    One thread reads; any thread may close. Empty batches are left out. The stream waits for a busy server, for less
+    than ``patience`` seconds. Raises FlightClientError, and StreamClosedError for a read after ``close``, since an end
+    without an error means that all rows were read.
     """
 
     def __init__(
