@@ -51,6 +51,12 @@ def test_read_passes_every_key_of_a_ticket(client, server):
     ]
 
 
+def test_a_misspelled_option_reaches_the_server_which_refuses_unknown_keys(client, server):
+    client.read("r", "t", colums=["id"]).close()
+    client.read("r", "t", colums=["id"], where=pc.field("i") > 3).read_all()
+    assert [ticket["colums"] for ticket in server.tickets] == [["id"], ["id"]]
+
+
 def test_read_with_an_expression_does_the_rest_at_the_reader(client, server):
     where = (pc.field("i") > 0) & (pc.field("i") + pc.field("id") < 12)
     table = client.read("r", "t", columns=["s"], where=where, limit=2).read_all()
