@@ -1,9 +1,9 @@
-"""The servers behind a client: the one that it was connected to, and those that endpoints name beside it.
+"""The servers behind a client: the one at its URI, called the origin, and those that endpoints name.
 
 An endpoint names the places where its rows can be fetched, first choice first: no place in particular (the origin), the
 same connection, or servers over the same store. If a location does not answer, the client tries the next one, and for a
-while asks this one last. A server that answers that it is busy is asked in its turn again. The origin is the last
-resort. After the first rows there is no change of place.
+while asks this one last. A server that is busy keeps its place in the order. The origin is the last resort. After the
+first rows a stream stays where it is.
 """
 
 import math
