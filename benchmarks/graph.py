@@ -25,9 +25,9 @@ from flight_client import Client, connect
 from flight_client.ingest import ingest
 from flight_server.cli.hosting import open_server
 from flight_server.pipeline.driver import load_pipeline
-from flight_server.serving.read import open_read
 from flight_server.serving.request import request_from_json
 from flight_server.serving.service import Service
+from flight_server.serving.stream import open_read
 from flight_server.storage.store import Store
 
 RUNS = 3

@@ -1,6 +1,6 @@
-"""Serving, measured: stages that each compare this server with something else, side by side in one run.
+"""Serving, measured: each stage compares this server with another way to the same rows, side by side in one run.
 
-    flight-server ingest ~/src/django --store /tmp/bench        (and what else is to be read)
+    flight-server ingest ~/src/django --store /tmp/bench        (and other repos to be read)
     python benchmarks/serve.py synthetic --store /tmp/bench
     python benchmarks/serve.py limit --store /tmp/bench --output django/cpg_edges
 
@@ -17,7 +17,7 @@ from stages import engines, limit, machine, plans, puts, quack, readers, synthet
 STAGES = {
     "limit": "cached output over one stream against a bare Flight server",
     "quack": "against DuckDB's Quack protocol",
-    "plans": "outputs that are not kept against DuckDB in this process",
+    "plans": "outputs that are not cached against DuckDB in this process",
     "engines": "DuckDB and Polars, remote against local",
     "readers": "slow readers' memory, and many fast ones",
     "puts": "a put against a local file",

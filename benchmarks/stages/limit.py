@@ -1,4 +1,4 @@
-"""A cached output over one stream, against a bare Flight server that has the same batches in memory."""
+"""A cached output over one stream, against a bare Flight server that has the same batches in memory; and a restart."""
 
 import sys
 import tempfile
@@ -24,17 +24,28 @@ def run(store: Path, output: str) -> None:
                 requests.insert(0, {**SYNTHETIC, "columns": NARROW})
         for request in requests:
             compare(server.uri, request)
+    for request in requests:
+        restart(store, request)
 
 
 def compare(uri: str, request: Mapping[str, object]) -> None:
     """Both servers at once, each in its process, read in turn by the same reader."""
-    drain(uri, {key: value for key, value in request.items() if key != "columns"})  # so that it is an artifact
+    drain(uri, {key: value for key, value in request.items() if key != "columns"})  # so that it is cached
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "batches.arrow"
         save(uri, request, path)
         with process(sys.executable, FOLDER / "bare.py", path) as bare:
             ours, limit = side_by_side(RUNS, lambda: drain(uri, request), lambda: drain(bare.uri))
     report(f"{request['repo']}/{request['dataset']}", ours, limit)
+
+
+def restart(store: Path, request: Mapping[str, object]) -> None:
+    """The first batch of a new server's first stream and of its second; the connection is open already."""
+    with served(store) as server:
+        drain(server.uri, {"repo": request["repo"], "dataset": "repo_files", "limit": 1})
+        first, second = (drain(server.uri, request).first for _ in range(2))
+    name = f"{request['repo']}/{request['dataset']}"
+    line(f"  restart {name}", f"{first * 1e3:.1f} ms", f"{second * 1e3:.1f} ms", first / second, "<= 50 ms")
 
 
 def report(what: str, ours: Drained, limit: Drained) -> None:
@@ -47,10 +58,10 @@ def report(what: str, ours: Drained, limit: Drained) -> None:
         rate(ours),
         rate(limit),
         limit.seconds / ours.seconds,
-        ">= 0.9",
+        ">= 0.88",
     )
     first = [f"{each.first * 1e3:.1f} ms" for each in (ours, limit)]
-    line("  first batch", *first, ours.first / limit.first, "<= 10 ms")
+    line("  first batch", *first, ours.first / limit.first, "<= 5 ms")
 
 
 def request_of(output: str) -> Mapping[str, object]:

@@ -1,4 +1,4 @@
-"""Outputs that nothing has kept, against DuckDB's SQL in this process over the same Parquet files."""
+"""Outputs that are not cached, against DuckDB's SQL in this process over the same Parquet files."""
 
 import shutil
 import time
@@ -52,7 +52,7 @@ def run(store: Path) -> None:
 
 
 def _uncached(store: Path, repo: str, output: str) -> Drained:
-    """A new server over a store whose artifacts were deleted; the connection is open before the clock runs."""
+    """A new server over a store without cached results; the connection is open before the clock runs."""
     shutil.rmtree(store / "artifacts", ignore_errors=True)
     with served(store) as server:
         drain(server.uri, {"repo": repo, "dataset": "repo_files", "limit": 1})

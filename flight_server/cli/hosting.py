@@ -14,6 +14,7 @@ from flight_server.cli.exits import EXPECTED, report
 from flight_server.cli.session import DEFAULT_PORT, grouped
 from flight_server.pipeline.driver import load_pipeline
 from flight_server.rpc.server import FlightServer
+from flight_server.serving.known_fingerprints import installed_build
 from flight_server.serving.limits import Limits
 from flight_server.serving.service import CAPACITY, Capacity, Service
 from flight_server.storage.artifacts import DEFAULT_BYTES
@@ -40,7 +41,7 @@ def open_server(
     capacity: Capacity = CAPACITY,
 ) -> FlightServer:
     """A server over a store folder (by default the user's own); it answers calls from now on."""
-    service = Service(Store(store or default_store()), load_pipeline(), capacity)
+    service = Service(Store(store or default_store()), load_pipeline(), capacity, installed_build())
     return FlightServer(service, host, port, advertised)
 
 

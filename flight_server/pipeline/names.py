@@ -59,7 +59,7 @@ def part_qualified_names(cst_callsites: Plan, cst_defs: Plan) -> Plan:
     """
     candidates = cst_callsites.select("callee_qnames").explode("callee_qnames", qname="name")
     defined = cst_defs.select("qnames").explode("qnames", qname="name")
-    return Union((candidates, defined)).where(col("qname").is_not_null()).distinct("qname")
+    return Union((candidates, defined)).where(col("qname").ne("")).distinct("qname")
 
 
 @output("qnames", Scope.REPO)
@@ -148,4 +148,4 @@ def externals(part_externals: Plan) -> Plan:
 def _named(rows: Plan, qnames: str, *columns: str) -> Plan:
     """The columns and, from a list of qualified names, qname and qname_source: a row for each name."""
     each = rows.select(*columns, qnames).explode(qnames, qname="name", qname_source="source")
-    return each.where(col("qname").is_not_null())
+    return each.where(col("qname").ne(""))

@@ -1,4 +1,4 @@
-"""Actions: a JSON object in, one JSON result out, a row in ``ACTIONS`` each."""
+"""Actions: each takes a JSON object, gives one JSON result, and has a row in ``ACTIONS``."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -8,11 +8,10 @@ from pyarrow import flight
 
 from arrowdsl.errors import DataError, one_of
 from flight_server.rpc.cancel import cancel
-from flight_server.rpc.codec import Arguments, json_bytes, json_object
-from flight_server.rpc.streams import RunningCalls
+from flight_server.rpc.codec import arguments, json_bytes, json_object
+from flight_server.rpc.running_calls import Caller
 from flight_server.serving.explain import explain
-from flight_server.serving.request import request_from_json
-from flight_server.serving.service import Service
+from flight_server.serving.request import COUNT, COUNTS, TEXT, TEXTS, request_from_json
 
 
 class UnknownActionError(DataError):
@@ -23,69 +22,69 @@ class UnknownActionError(DataError):
 
 @dataclass(frozen=True)
 class Action:
-    """What an action does, for ``list_actions``, and the function from its body to its result."""
+    """The description of an action, for ``list_actions``, and the function from its body to its result."""
 
     description: str
-    run: Callable[[Service, RunningCalls, bytes], bytes]
+    run: Callable[[Caller, bytes], bytes]
 
 
-def run_action(service: Service, calls: RunningCalls, action: flight.Action) -> bytes:
+def run_action(caller: Caller, action: flight.Action) -> bytes:
     """The result of an action."""
     if action.type not in ACTIONS:
         raise UnknownActionError(f"unknown action {action.type!r}; actions: {one_of(ACTIONS)}")
-    return ACTIONS[action.type].run(service, calls, action.body.to_pybytes())
+    return ACTIONS[action.type].run(caller, action.body.to_pybytes())
 
 
-def _begin(service: Service, _: RunningCalls, body: bytes) -> bytes:
-    arguments = Arguments.parse("begin", body, "repo", "files")
-    transaction = service.store.begin(arguments.text("repo"), files=arguments.optional_count("files"))
+def _begin(caller: Caller, body: bytes) -> bytes:
+    given = arguments("begin", body, {"repo": TEXT, "files": COUNT}, "repo")
+    transaction = caller.service.store.begin(given["repo"], files=given.get("files"))
     return json_bytes({"txn": transaction.id, "parts": transaction.parts, "snapshot": transaction.snapshot})
 
 
-def _commit(service: Service, _: RunningCalls, body: bytes) -> bytes:
-    arguments = Arguments.parse("commit", body, "txn", "rows", "removed")
-    transaction = service.store.transaction(arguments.text("txn"))
-    if removed := arguments.texts("removed"):
+def _commit(caller: Caller, body: bytes) -> bytes:
+    given = arguments("commit", body, {"txn": TEXT, "rows": COUNTS, "removed": TEXTS}, "txn")
+    transaction = caller.service.store.transaction(given["txn"])
+    if removed := given.get("removed"):
         transaction.remove(removed)
-    snapshot = transaction.commit(arguments.counts("rows"))
+    snapshot = transaction.commit(given.get("rows"))
     return json_bytes({"repo": snapshot.repo, "snapshot": snapshot.number})
 
 
-def _abort(service: Service, _: RunningCalls, body: bytes) -> bytes:
-    arguments = Arguments.parse("abort", body, "txn")
-    service.store.transaction(arguments.text("txn")).abort()
-    return json_bytes({"aborted": arguments.text("txn")})
+def _abort(caller: Caller, body: bytes) -> bytes:
+    txn = arguments("abort", body, {"txn": TEXT}, "txn")["txn"]
+    caller.service.store.transaction(txn).abort()
+    return json_bytes({"aborted": txn})
 
 
-def _snapshots(service: Service, _: RunningCalls, body: bytes) -> bytes:
-    repo = Arguments.parse("snapshots", body, "repo").text("repo")
-    kept = [
+def _snapshots(caller: Caller, body: bytes) -> bytes:
+    repo = arguments("snapshots", body, {"repo": TEXT}, "repo")["repo"]
+    found = [
         {"snapshot": each.number, "created": each.created.isoformat(), "parts": each.parts}
-        for each in service.store.snapshots(repo)
+        for each in caller.service.store.snapshots(repo)
     ]
-    return json_bytes({"repo": repo, "snapshots": kept})
+    return json_bytes({"repo": repo, "snapshots": found})
 
 
-def _drop(service: Service, _: RunningCalls, body: bytes) -> bytes:
-    repo = Arguments.parse("drop", body, "repo").text("repo")
-    service.store.drop(repo)
+def _drop(caller: Caller, body: bytes) -> bytes:
+    repo = arguments("drop", body, {"repo": TEXT}, "repo")["repo"]
+    caller.service.store.drop(repo)
     return json_bytes({"dropped": repo})
 
 
-def _explain(service: Service, _: RunningCalls, body: bytes) -> bytes:
-    return json_bytes(explain(service.read(request_from_json(json_object("explain", body)))))
+def _explain(caller: Caller, body: bytes) -> bytes:
+    return json_bytes(explain(caller.service.read(request_from_json(json_object("explain", body)))))
 
 
-def _stats(service: Service, calls: RunningCalls, body: bytes) -> bytes:
-    repo = Arguments.parse("stats", body, "repo").optional_text("repo")
+def _stats(caller: Caller, body: bytes) -> bytes:
+    repo = arguments("stats", body, {"repo": TEXT}).get("repo")
     if repo is None:
-        return json_bytes({"repos": service.store.repos(), "running_calls": len(calls) - 1})
-    return json_bytes(service.stats(repo))
+        return json_bytes({"repos": caller.service.store.repos(), "running_calls": len(caller.calls) - 1})
+    return json_bytes(caller.service.stats(repo))
 
 
-def _healthcheck(service: Service, _: RunningCalls, body: bytes) -> bytes:
-    Arguments.parse("healthcheck", body)
-    service.store.repos()
+def _healthcheck(caller: Caller, body: bytes) -> bytes:
+    arguments("healthcheck", body, {})
+    caller.service.store.repos()
     return json_bytes({"status": "ok"})
 
 

@@ -1,4 +1,6 @@
-"""CancelFlightInfo: stops the streams that a FlightInfo's tickets started.
+"""CancelFlightInfo: stops the streams that a FlightInfo's tickets started on the same connection.
+
+Two clients may read with the same ticket; a connection stands for a client, so neither can stop the other's stream.
 
 The action is Flight's own, so besides a JSON ticket its body may be Flight's protobuf message
 (``CancelFlightInfoRequest``: field 1, the FlightInfo), which is answered in kind (``CancelFlightInfoResult``: field 1,
@@ -9,24 +11,23 @@ import pyarrow as pa
 from pyarrow import flight
 
 from flight_server.rpc.codec import json_bytes, json_object, request_of_ticket
-from flight_server.rpc.streams import RunningCalls
-from flight_server.serving.errors import BadRequestError
+from flight_server.rpc.running_calls import Caller
 from flight_server.serving.request import request_from_json
-from flight_server.serving.service import Service
+from flight_server.serving.request_errors import BadRequestError
 
 _FIELD_1_MESSAGE = 0x0A
 _CANCELLED, _NOT_CANCELLABLE = b"\x08\x01", b"\x08\x03"
 
 
-def cancel(service: Service, calls: RunningCalls, body: bytes) -> bytes:
-    """Stop the streams; they end at their next batch."""
+def cancel(caller: Caller, body: bytes) -> bytes:
+    """Stop the caller's streams; they end at their next batch."""
     if body[:1] == b"{":
         requests = [request_from_json(json_object("CancelFlightInfo", body))]
     else:
         info = _flight_info(body)
         requests = [request_of_ticket(endpoint.ticket) for endpoint in info.endpoints]
-    wanted = {service.read(request).request for request in requests}
-    stopped = calls.cancel(lambda request: request in wanted)
+    wanted = {caller.service.read(request).request for request in requests}
+    stopped = caller.calls.cancel(lambda call: call.peer == caller.peer and call.request in wanted)
     if body[:1] == b"{":
         return json_bytes({"cancelled": stopped})
     return _CANCELLED if stopped else _NOT_CANCELLABLE

@@ -1,4 +1,4 @@
-"""Bytes of the wire to requests and back. Descriptors, tickets, criteria and action bodies are UTF-8 JSON objects."""
+"""The bytes of the wire: descriptors, tickets, criteria and action bodies are UTF-8 JSON objects."""
 
 import json
 import re
@@ -9,21 +9,33 @@ from typing import Any, get_args
 from pyarrow import flight
 
 from arrowdsl.errors import one_of
-from flight_server.serving.errors import BadRequestError
-from flight_server.serving.request import Request, is_count, request_from_json, request_to_json
+from flight_server.serving.request import (
+    COUNT,
+    TEXT,
+    TEXTS,
+    JsonKind,
+    Request,
+    checked,
+    request_from_json,
+    request_to_json,
+)
+from flight_server.serving.request_errors import BadRequestError
 from flight_server.storage.staging import Mode
 
 MODES: tuple[Mode, ...] = get_args(Mode)
 MAX_BYTES = 16 * 1024 * 1024
-MAX_NESTING = 256  # Python's parser recurses, on a stack that is a thread's own, and bounded by what others set
+LOGGED_CHARACTERS = 800
+MAX_NESTING = 256  # Python's parser recurses, on a thread's stack whose size is not ours to set
+_MODE = JsonKind(f"one of {one_of(MODES)}", lambda value: value in MODES)
+_PUT = {"repo": TEXT, "table": TEXT, "mode": _MODE, "txn": TEXT, "removed": TEXTS, "rows": COUNT}
 _TOKEN = re.compile(rb'"|\\.|[\[\]{}]', re.DOTALL)
 
 
 @dataclass(frozen=True)
 class Put:
-    """Where a put goes: a table, how it joins what is there, and the transaction, if not one of its own.
+    """The target of a put: a table, how its rows join the stored ones, and a transaction that is open already.
 
-    ``rows`` is how many rows will come, if the client says so: a put that breaks off can look like a clean end.
+    ``rows`` is the number of rows that will come, if it is known: a put that breaks off can look like a clean end.
     """
 
     repo: str
@@ -52,8 +64,14 @@ def json_object(what: str, data: bytes) -> dict[str, Any]:
     return document
 
 
+def arguments(what: str, data: bytes, kinds: Mapping[str, JsonKind], *required: str) -> dict[str, Any]:
+    """The keys of the JSON object in ``data``, checked; a null is the same as no key."""
+    given = {key: value for key, value in json_object(what, data).items() if value is not None}
+    return checked(what, given, kinds, *required)
+
+
 def _nesting(data: bytes) -> int:
-    """How deep brackets are nested in JSON; those inside of texts don't count."""
+    """How deep brackets are nested in JSON; brackets within texts don't count."""
     if data.count(b"[") + data.count(b"{") <= MAX_NESTING:
         return 0
     depth = deepest = 0
@@ -87,6 +105,12 @@ def ticket_of_request(request: Request) -> flight.Ticket:
     return flight.Ticket(json_bytes(request_to_json(request)))
 
 
+def shortened(request: Request) -> str:
+    """The request for a line of the log, in LOGGED_CHARACTERS at most."""
+    text = json_bytes(request_to_json(request)).decode()
+    return text if len(text) <= LOGGED_CHARACTERS else f"{text[:LOGGED_CHARACTERS]}… ({len(text)} characters)"
+
+
 def request_of_descriptor(descriptor: flight.FlightDescriptor) -> Request:
     """The request in a descriptor: a path [repo, dataset], or a command like a ticket."""
     if descriptor.descriptor_type == flight.DescriptorType.CMD:
@@ -98,20 +122,8 @@ def put_of_descriptor(descriptor: flight.FlightDescriptor) -> Put:
     """The put in a descriptor: a path [repo, table], or a command with repo, table, mode, txn, removed, rows."""
     if descriptor.descriptor_type != flight.DescriptorType.CMD:
         return Put(*_path(descriptor, "table"))
-    command = Arguments.parse(
-        "the command of a put", descriptor.command, "repo", "table", "mode", "txn", "removed", "rows"
-    )
-    mode = command.optional_text("mode") or "replace"
-    if mode not in MODES:
-        raise BadRequestError(f"unknown mode {mode!r}; modes: {one_of(MODES)}")
-    return Put(
-        repo=command.text("repo"),
-        table=command.text("table"),
-        mode=mode,
-        txn=command.optional_text("txn"),
-        removed=command.texts("removed"),
-        rows=command.optional_count("rows"),
-    )
+    given = arguments("the command of a put", descriptor.command, _PUT, "repo", "table")
+    return Put(**{**given, "removed": tuple(given.get("removed", ()))})
 
 
 def lookup_of_descriptor(descriptor: flight.FlightDescriptor) -> tuple[Request, str]:
@@ -124,58 +136,6 @@ def lookup_of_descriptor(descriptor: flight.FlightDescriptor) -> tuple[Request, 
             return request_from_json(document), key
         case _:
             raise BadRequestError("the command of a lookup: key must be the name of the key column")
-
-
-@dataclass(frozen=True)
-class Arguments:
-    """The keys of a JSON object, read by type; each method raises BadRequestError when the value is of another."""
-
-    what: str
-    values: Mapping[str, Any]
-
-    @classmethod
-    def parse(cls, what: str, data: bytes, *allowed: str) -> "Arguments":
-        """The object in ``data``; keys that are not allowed are an error."""
-        values = json_object(what, data)
-        unknown = sorted(set(values) - set(allowed))
-        if unknown:
-            raise BadRequestError(f"{what}: unknown keys: {one_of(unknown)}; allowed: {one_of(allowed) or 'none'}")
-        return cls(what, values)
-
-    def text(self, key: str) -> str:
-        """A string that must be there."""
-        value = self.optional_text(key)
-        if value is None:
-            raise BadRequestError(f"{self.what}: the key {key} is missing")
-        return value
-
-    def optional_text(self, key: str) -> str | None:
-        """A string, or null."""
-        value = self.values.get(key)
-        if value is not None and not isinstance(value, str):
-            raise BadRequestError(f"{self.what}: {key} must be a string")
-        return value
-
-    def texts(self, key: str) -> tuple[str, ...]:
-        """A list of strings; absent is empty."""
-        value = self.values.get(key, [])
-        if not isinstance(value, list) or not all(isinstance(each, str) for each in value):
-            raise BadRequestError(f"{self.what}: {key} must be a list of strings")
-        return tuple(value)
-
-    def optional_count(self, key: str) -> int | None:
-        """A whole number of 0 or more, or null."""
-        value = self.values.get(key)
-        if value is not None and not is_count(value):
-            raise BadRequestError(f"{self.what}: {key} must be a whole number, 0 or more")
-        return value
-
-    def counts(self, key: str) -> dict[str, int] | None:
-        """An object of whole numbers, or null."""
-        value = self.values.get(key)
-        if value is not None and not (isinstance(value, dict) and all(map(is_count, value.values()))):
-            raise BadRequestError(f"{self.what}: {key} must be an object of whole numbers, 0 or more")
-        return value
 
 
 def _path(descriptor: flight.FlightDescriptor, second: str) -> tuple[str, str]:

@@ -1,7 +1,7 @@
-"""One place turns errors into answers: each handler and each stream goes through here.
+"""Errors become answers in one place: each handler and each stream goes through here.
 
-A ``DataError`` is told to the client, with its code. Anything else is a fault of the server: the log gets the
-traceback, the client a short message, since pyarrow would send it the traceback and the server's file paths.
+A ``DataError`` is reported to the client, with its code. Any other exception is a fault of the server: the log gets the
+traceback and the client a short message, since pyarrow would send it the traceback and the server's file paths.
 """
 
 import functools
@@ -18,9 +18,9 @@ from flight_server.rpc.codec import json_bytes
 from flight_server.serving.limits import BusyError, TimeLimitError
 
 LOG = logging.getLogger("flight_server")
-HEADER_BYTES = 1800  # gRPC may lose an error with more than 8 KiB of headers, and the message is in them four times
+HEADER_BYTES = 1800  # gRPC may lose an error with more than 8 KiB of headers, and the message stands in them four times
 Item = TypeVar("Item")
-Arguments = ParamSpec("Arguments")
+Parameters = ParamSpec("Parameters")
 Answer = TypeVar("Answer")
 
 
@@ -47,11 +47,11 @@ def flight_error(error: Exception) -> flight.FlightError:
             return answer(flight.FlightInternalError, "internal", "internal error; the server's log has the details")
 
 
-def guarded(handler: Callable[Arguments, Answer]) -> Callable[Arguments, Answer]:
+def guarded(handler: Callable[Parameters, Answer]) -> Callable[Parameters, Answer]:
     """The handler, raising Flight errors only."""
 
     @functools.wraps(handler)
-    def call(*arguments: Arguments.args, **options: Arguments.kwargs) -> Answer:
+    def call(*arguments: Parameters.args, **options: Parameters.kwargs) -> Answer:
         try:
             return handler(*arguments, **options)
         except Exception as error:
@@ -71,12 +71,12 @@ def guarded_iterator(items: Iterator[Item]) -> Iterator[Item]:
 def answer(kind: type[flight.FlightError], code: str, message: str, **more: float) -> flight.FlightError:
     """The Flight error of a code: the message ends in it, and ``extra_info`` has both as JSON, and ``more``."""
     shown = _shown(message)
-    # the code stands in the text too: what get_schema raises reaches the client as text alone
+    # the code stands in the text too, since an error of get_schema reaches the client as text alone
     return kind(f"{shown} [{code}]", extra_info=json_bytes({"code": code, "message": shown, **more}))
 
 
 def _shown(message: str) -> str:
-    """The message as it may stand in a header, on a terminal and in a log: what a client sent in it is escaped."""
+    """The message as it may stand in a header, on a terminal and in a log: a client's text in it is escaped."""
     printable = "".join(each if each.isprintable() else repr(each)[1:-1] for each in message)
     sizes = accumulate(1 if each.isascii() else 3 * len(each.encode()) for each in printable)  # percent-encoded
     return printable[: bisect_right(list(sizes), HEADER_BYTES)]

@@ -1,4 +1,4 @@
-"""FlightInfo: what a read will give and where to fetch it, an endpoint for each part or run of parts."""
+"""FlightInfo: the schema and size of a read and where to fetch it, with an endpoint for each part or run of parts."""
 
 import logging
 from collections.abc import Iterator, Sequence
@@ -8,27 +8,27 @@ from itertools import pairwise
 from pyarrow import flight
 
 from arrowdsl.errors import DataError, one_of
-from flight_server.rpc.codec import Arguments, json_bytes, ticket_of_request
+from flight_server.rpc.codec import arguments, json_bytes, ticket_of_request
 from flight_server.rpc.locations import locations_of
-from flight_server.serving.errors import BadRequestError
 from flight_server.serving.read import Read
-from flight_server.serving.request import Request
+from flight_server.serving.request import TEXT, Request
+from flight_server.serving.request_errors import BadRequestError
 from flight_server.serving.service import Service
-from flight_server.serving.statistics import known_of
+from flight_server.serving.statistics import statistics_of
 
 LOG = logging.getLogger("flight_server")
 UNKNOWN = -1
-ENDPOINTS = 8  # for each server: a call costs some milliseconds, which many small parts would pay many times
+ENDPOINTS = 8  # for each server: a call costs some milliseconds, too many for each of many small parts
 
 
 def flight_info(read: Read, advertised: Sequence[str] = ()) -> flight.FlightInfo:
     """Schema, endpoints in order, and JSON ``app_metadata``; the snapshot is pinned in the tickets.
 
-    Rows as produced have an endpoint for each part, or where there are many for a run of parts, ENDPOINTS for each
-    server; a canonical order or a limit is over all parts, so there is one.
-    ``advertised`` are the URIs of other servers over the same store, over which the endpoints are spread.
+    Rows in no particular order have an endpoint for each part. If there are many parts, each endpoint has a run of
+    them, and there are ENDPOINTS for each server. A canonical order or a limit is over all parts, so it has one
+    endpoint. ``advertised`` are the URIs of other servers over the same store, over which endpoints are spread.
     """
-    request, known = read.request, known_of(read)
+    request, known = read.request, statistics_of(read)
     return flight.FlightInfo(
         read.schema,
         flight.FlightDescriptor.for_path(request.repo, request.dataset),
@@ -55,10 +55,9 @@ def flight_info(read: Read, advertised: Sequence[str] = ()) -> flight.FlightInfo
 
 
 def flights(service: Service, criteria: bytes, advertised: Sequence[str] = ()) -> Iterator[flight.FlightInfo]:
-    """Every dataset of every repo that the criteria (JSON: repo, layer, kind) leave."""
-    wanted = Arguments.parse("the criteria", criteria, "repo", "layer", "kind")
-    repo = wanted.optional_text("repo")
-    tags = {key: value for key in ("layer", "kind") if (value := wanted.optional_text(key)) is not None}
+    """Every dataset of every repo that meets the criteria (JSON: repo, layer, kind)."""
+    tags = arguments("the criteria", criteria, {"repo": TEXT, "layer": TEXT, "kind": TEXT})
+    repo = tags.pop("repo", None)
     for key, value in tags.items():
         known = sorted({output.tags[key] for output in service.pipeline.values() if output.spec is not None})
         if value not in known:
@@ -69,14 +68,14 @@ def flights(service: Service, criteria: bytes, advertised: Sequence[str] = ()) -
     for name in service.store.repos():
         try:
             reads = list(service.catalog(name, tags))
-        except DataError as error:  # dropped since it was listed, or damaged: the others can still be read
+        except DataError as error:  # the repo was dropped since it was listed, or is damaged; others can be read
             LOG.warning("list_flights leaves out %s: %s", name, error.message)
         else:
             yield from (flight_info(read, advertised) for read in reads)
 
 
 def _endpoint_requests(read: Read, most: int) -> list[Request]:
-    """A request for each endpoint, ``most`` at most: runs of parts of the same length, but for one part."""
+    """A request for each endpoint, ``most`` at most: runs of parts whose lengths differ by one part at most."""
     request, parts = read.request, read.parts
     if request.order == "canonical" or request.limit is not None or not parts:
         return [request]

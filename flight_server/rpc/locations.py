@@ -1,7 +1,7 @@
-"""Where the rows of an endpoint may be fetched: here, and at other servers over the same store.
+"""The locations of an endpoint: this server, and other servers over the same store.
 
-Every endpoint names all servers, each endpoint another one first: so readers are spread, and one that finds a server
-gone goes to the next. This server stands in the lists as Flight's "reuse connection", which needs no address.
+Every endpoint names all servers, and each endpoint begins with another one. So readers are spread, and a reader that
+does not reach a server goes to the next. This server is Flight's "reuse connection", which needs no address.
 """
 
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ SCHEMES = ("grpc", "grpc+tcp", "grpc+tls")
 
 
 class LocationError(DataError):
-    """An address that readers can't be sent to."""
+    """An advertised address that is not one of a Flight server."""
 
     code = "invalid_location"
 

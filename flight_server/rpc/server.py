@@ -1,15 +1,17 @@
-"""The Flight server: each method hands the request on and is guarded; nothing here knows tables or plans."""
+"""The Flight server: each method passes the request on and is guarded; it knows no tables and no plans."""
 
 import ipaddress
 import logging
 import threading
+import time
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 
 import pyarrow as pa
 from pyarrow import flight
 
 from arrowdsl.errors import DataError
-from flight_server.rpc import info, puts
+from flight_server.rpc import do_put, info
 from flight_server.rpc.actions import ACTIONS, run_action
 from flight_server.rpc.codec import (
     json_bytes,
@@ -17,14 +19,16 @@ from flight_server.rpc.codec import (
     put_of_descriptor,
     request_of_descriptor,
     request_of_ticket,
+    shortened,
 )
+from flight_server.rpc.do_exchange import lookup
 from flight_server.rpc.guard import guarded, guarded_iterator
 from flight_server.rpc.locations import checked_location
-from flight_server.rpc.lookups import lookup
-from flight_server.rpc.streams import RunningCalls, stop_check, stream_of
-from flight_server.serving.estimates import estimated_bytes
+from flight_server.rpc.running_calls import Caller, RunningCalls, now_and_then, stop_check
 from flight_server.serving.limits import deadline_check
+from flight_server.serving.read import Read
 from flight_server.serving.service import Service
+from flight_server.serving.stream import open_read, stream_bytes
 
 LOG = logging.getLogger("flight_server")
 DRAIN_SECONDS = 5.0
@@ -32,15 +36,15 @@ CUT_SECONDS = 1.0
 
 
 class BindError(DataError):
-    """An address that can't be listened on."""
+    """An address on which the server can't listen."""
 
     code = "cannot_bind"
 
 
 class FlightServer(flight.FlightServerBase):
-    """Serves one ``Service``, from construction until ``stop``; ``uri`` says where.
+    """Serves one ``Service`` at ``uri``, from construction until ``stop``.
 
-    Its ``serve`` is not needed, and would take the signals of the process for itself.
+    The inherited method ``serve`` is not needed, and would take over the signals of the process.
     """
 
     def __init__(
@@ -77,8 +81,25 @@ class FlightServer(flight.FlightServerBase):
 
     @guarded
     def do_get(self, context: flight.ServerCallContext, ticket: flight.Ticket) -> flight.GeneratorStream:
-        """The rows of a ticket."""
-        return stream_of(self._service.read(request_of_ticket(ticket)), context, self.calls, self._service.admission)
+        """The rows of a ticket, as tables of one batch each, which carry dictionaries and keep an error's class."""
+        read = self._service.read(request_of_ticket(ticket))
+        options = pa.ipc.IpcWriteOptions(compression=read.request.compression)
+        return flight.GeneratorStream(read.schema, guarded_iterator(self._tables(read, context)), options=options)
+
+    def _tables(self, read: Read, context: flight.ServerCallContext) -> Iterator[pa.Table]:
+        started, rows, ended = time.monotonic(), 0, "broken off"
+        budget = self._service.budget
+        with self.calls.enter(context.peer(), read.request) as call:
+            try:
+                check = now_and_then(deadline_check(stop_check(context, call), budget.limits.query_seconds))
+                with budget.stream(stream_bytes(read), check), closing(open_read(read, check).batches) as batches:
+                    for batch in batches:
+                        yield pa.Table.from_batches([batch])
+                        rows += batch.num_rows
+                ended = "complete"
+            finally:
+                seconds = time.monotonic() - started
+                LOG.info("do_get %s: %d rows in %.3f s, %s", shortened(read.request), rows, seconds, ended)
 
     @guarded
     def do_put(
@@ -89,8 +110,8 @@ class FlightServer(flight.FlightServerBase):
         writer: flight.FlightMetadataWriter,
     ) -> None:
         """Rows into a raw table; one reply at the end, since more would block a client that reads none."""
-        with self.calls.enter() as call:
-            reply = puts.put(self._service, put_of_descriptor(descriptor), reader, stop_check(context, call))
+        with self.calls.enter(context.peer()) as call:
+            reply = do_put.put(self._service, put_of_descriptor(descriptor), reader, stop_check(context, call))
         writer.write(pa.py_buffer(json_bytes(reply)))
 
     @guarded
@@ -104,29 +125,29 @@ class FlightServer(flight.FlightServerBase):
         """A lookup: keys in, the rows of a dataset that have them out."""
         request, key = lookup_of_descriptor(descriptor)
         read = self._service.read(request)
-        admission = self._service.admission
-        with self.calls.enter(read.request) as call:
-            check = deadline_check(stop_check(context, call), admission.limits.query_seconds)
-            with admission.admitted(estimated_bytes(read), check):
+        budget = self._service.budget
+        with self.calls.enter(context.peer(), read.request) as call:
+            check = deadline_check(stop_check(context, call), budget.limits.query_seconds)
+            with budget.stream(stream_bytes(read), check):
                 lookup(read, key, reader, writer, check)
 
-    def do_action(self, _context: flight.ServerCallContext, action: flight.Action) -> Iterator[flight.Result]:
+    def do_action(self, context: flight.ServerCallContext, action: flight.Action) -> Iterator[flight.Result]:
         """The one result of an action."""
-        return guarded_iterator(self._result(action))
+        return guarded_iterator(self._result(action, context.peer()))
 
-    def _result(self, action: flight.Action) -> Iterator[flight.Result]:
-        with self.calls.enter():
-            yield flight.Result(run_action(self._service, self.calls, action))
+    def _result(self, action: flight.Action, peer: str) -> Iterator[flight.Result]:
+        with self.calls.enter(peer):
+            yield flight.Result(run_action(Caller(self._service, self.calls, peer), action))
 
     def list_actions(self, _context: flight.ServerCallContext) -> list[flight.ActionType]:
-        """The actions and what they do."""
+        """The names and descriptions of the actions."""
         return [flight.ActionType(name, action.description) for name, action in ACTIONS.items()]
 
     def stop(self) -> bool:
         """Refuse new calls, let the running ones end, cut them off after DRAIN_SECONDS, and stop listening.
 
-        Whether all calls have ended: one whose client neither reads nor goes away waits in gRPC, which can't be told
-        to give it up, and would keep the process from ending.
+        Returns whether all calls have ended. A call whose client neither reads nor goes away waits in gRPC, can't be
+        ended there, and would keep the process from ending.
         """
         if not self.calls.drain(DRAIN_SECONDS):
             cut = self.calls.cancel(lambda _: True)
@@ -150,6 +171,6 @@ def _check_loopback(host: str) -> None:
         )
 
 
-# pyarrow sends the traceback of an error in get_schema to the client, a FlightError's too; its frames of ours are those
-# of the guard, so let them name no file of this machine.
+# pyarrow sends the traceback of an error in get_schema to the client, even a FlightError's. The only frame of this code
+# in it is the guard's, which therefore gets a file name without a path.
 FlightServer.get_schema.__code__ = FlightServer.get_schema.__code__.replace(co_filename="flight_server")

@@ -1,32 +1,63 @@
-"""About how many bytes of memory a read will take: from what is stored of the tables that it is made from.
+"""About how many bytes of memory a stream or a computation takes, by the stored bytes that it reads.
 
-It is a guess that is meant to be rather too high: what is decoded takes several times the room of its compressed file.
+The guess is meant to be rather too high: decoded rows take several times the room of their compressed file.
 """
 
-from arrowdsl.plan.nodes import Scope
-from flight_server.serving.ahead import WAITING_BYTES
-from flight_server.serving.read import SIDE_BY_SIDE, Read
-from flight_server.serving.sorting import RUN_BYTES
+import os
+from pathlib import Path
+
+from arrowdsl.plan.nodes import Kernel, Plan, Ref, Scan, Scope, walk
+from flight_server.pipeline.driver import Output
+from flight_server.serving.limits import GIB
+from flight_server.serving.request_errors import TooLargeError
 from flight_server.storage.paths import Part
+from flight_server.storage.snapshots import Snapshot
 
 DECODED = 8  # bytes in memory for a stored one
-STREAM_BYTES = 4 * 1024 * 1024
+_USABLE = 0.9
+_CONTAINER_LIMIT = Path("/sys/fs/cgroup/memory.max")
 
 
-def estimated_bytes(read: Read) -> int:
-    """The memory of parts side by side and of what waits of them, of a result over the whole repo, and of a sort."""
-    parts = [_stored(read, part) * DECODED for part in read.parts]
-    side_by_side = sum(part + min(part, WAITING_BYTES) for part in sorted(parts)[-SIDE_BY_SIDE:])
-    if all(unit.known is not None for unit in read.units()):  # all is kept: nothing is decoded or joined
-        side_by_side = min(side_by_side, SIDE_BY_SIDE * (WAITING_BYTES + STREAM_BYTES))
-    whole = sum(parts) if any(scope is not Scope.PART for scope in read.output.plans) and not _is_kept(read) else 0
-    sorting = min(3 * RUN_BYTES, sum(parts)) if read.request.order == "canonical" else 0
-    return STREAM_BYTES + max(side_by_side, whole) + sorting
+def part_bytes(output: Output, snapshot: Snapshot, part: Part) -> int:
+    """The memory for the plan of an output over one part."""
+    return DECODED * sum(snapshot.part_bytes(table, part) for table in output.lineage)
 
 
-def _stored(read: Read, part: Part) -> int:
-    return sum(read.snapshot.part_bytes(table, part) for table in read.output.lineage)
+def computation_bytes(output: Output, scope: Scope, plan: Plan, snapshot: Snapshot, part: Part) -> int:
+    """The memory for computing a result; raises TooLargeError if the machine has not got it for a repo's kernels."""
+    if scope is Scope.PART:
+        return part_bytes(output, snapshot, part)
+    kernels = kernel_bytes(plan, snapshot)
+    available = machine_bytes()
+    if kernels > available * _USABLE:
+        raise TooLargeError(
+            f"{output.name} of {snapshot.repo} is computed from the whole repo at once, and would take about"
+            f" {kernels / GIB:.1f} GiB of memory; this machine has {available / GIB:.1f} GiB. Outputs that are not"
+            " computed from it can be read, and a repo of fewer files"
+        )
+    return kernels or DECODED * sum(snapshot.bytes(table) for table in output.lineage)
 
 
-def _is_kept(read: Read) -> bool:
-    return all(unit.found() is not None for unit in read.units() if unit.scope is not Scope.PART)
+def kernel_bytes(plan: Plan, snapshot: Snapshot) -> int:
+    """About how many bytes the kernels of a plan over a whole repo take at their peak, by the rows that they read."""
+    kernels = [node for node in walk(plan) if isinstance(node, Kernel) and node.function.row_bytes]
+    return sum(kernel.function.row_bytes * _rows_below(kernel, snapshot) for kernel in kernels)
+
+
+def machine_bytes() -> int:
+    """The memory of this machine, or of the container if that has less."""
+    physical = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    try:
+        return min(physical, int(_CONTAINER_LIMIT.read_text(encoding="ascii")))
+    except (OSError, ValueError):  # no container, or no limit: "max"
+        return physical
+
+
+def _rows_below(kernel: Kernel, snapshot: Snapshot) -> int:
+    """The rows of the stored tables that a kernel reads, through its own plan or as outputs to which it refers."""
+    rows = 0
+    for below in walk(kernel):
+        match below:
+            case Scan(table=name) | Ref(output=name):
+                rows += snapshot.rows(name)
+    return rows

@@ -1,4 +1,4 @@
-"""What a read would do: its plan before and after the optimizer, and what it would touch in each part."""
+"""Explains a read without doing it: the plan before and after the optimizer, and the rows that each part would scan."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -7,27 +7,26 @@ from arrowdsl.compute.expr import describe as spelled
 from arrowdsl.plan.nodes import Filter, Plan, Ref, Scan, Union, describe, walk
 from arrowdsl.plan.table_scan import skipping
 from flight_client.contracts.raw import RAW_TABLES
-from flight_server.serving.read import Read
+from flight_server.serving.read import Piece, Read
 from flight_server.serving.request import request_to_json
-from flight_server.serving.units import Unit
+from flight_server.storage.artifact_file import Span
 
 
 def explain(read: Read) -> dict[str, Any]:
     """The account as JSON; its key ``text`` has the same for people to read."""
-    units = list(read.units())
-    by_part = {part: [unit for unit in units if unit.catalog.part == part] for part in read.parts}
+    by_part = {part: [piece for piece in read.pieces() if piece.part == part] for part in read.parts}
     shown = next(iter(read.parts), None)
-    plans = [unit.plan for unit in by_part.get(shown, ())] if shown is not None else []
+    plans = [] if shown is None else [read.plan(piece) for piece in by_part[shown]]
     account = {
         "request": request_to_json(read.request),
         "contract": read.spec.contract,
         "snapshot": read.snapshot.number,
         "lineage": list(read.output.lineage),
         "tags": dict(read.output.tags),
-        "plan": "" if shown is None else describe(read.plan(shown)),
+        "plan": "" if shown is None else describe(read.asked_plan(shown)),
         "optimized": describe(plans[0] if len(plans) == 1 else Union(tuple(plans))) if plans else "",
         "filters": [found for plan in plans for found in _filters(plan)],
-        "parts": [{"part": part, **_touched(found)} for part, found in by_part.items()],
+        "parts": [{"part": part, **_touched(read, found)} for part, found in by_part.items()],
     }
     return {**account, "text": _text(read, account)}
 
@@ -42,34 +41,44 @@ def _filters(plan: Plan) -> Iterator[dict[str, str]]:
                 yield {"where": spelled(predicate), "at": f"above {describe(child).splitlines()[0]}"}
 
 
-def _touched(units: list[Unit]) -> dict[str, Any]:
-    """What the units of one part scan; where there is an artifact its rows are read instead."""
-    kept = [unit.found() for unit in units]
-    spans = [artifact.span(unit.part) for unit, artifact in zip(units, kept, strict=True) if artifact is not None]
-    nodes = [(unit, artifact, node) for unit, artifact in zip(units, kept, strict=True) for node in walk(unit.plan)]
-    scans = [_scanned(unit, node) for unit, _, node in nodes if isinstance(node, Scan)]
-    read = [_scanned(unit, node) for unit, artifact, node in nodes if isinstance(node, Scan) and artifact is None]
+def _touched(read: Read, pieces: list[Piece]) -> dict[str, Any]:
+    """The scans of the pieces of one part; the rows of a piece that is cached are read from its result instead."""
+    spans = [_cached_span(read, piece) for piece in pieces]
+    nodes = [(piece, span, node) for piece, span in zip(pieces, spans, strict=True) for node in walk(read.plan(piece))]
+    scans = [(span, _scanned(read, piece, node)) for piece, span, node in nodes if isinstance(node, Scan)]
+    cached = [span for span in spans if span is not None]
+    run = [scan for span, scan in scans if span is None]
     return {
-        "cached": len(spans) == len(units),
-        "rows": sum(span.rows for span in spans) + sum(scan["rows"] for scan in read),
-        "bytes": sum(span.bytes for span in spans) + sum(scan["bytes"] for scan in read),
-        "scans": scans,
+        "cached": len(cached) == len(pieces),
+        "rows": sum(span.rows for span in cached) + sum(scan["rows"] for scan in run),
+        "bytes": sum(span.bytes for span in cached) + sum(scan["bytes"] for scan in run),
+        "scans": [scan for _, scan in scans],
         "outputs": [node.output for _, _, node in nodes if isinstance(node, Ref)],
     }
 
 
-def _scanned(unit: Unit, scan: Scan) -> dict[str, Any]:
+def _cached_span(read: Read, piece: Piece) -> Span | None:
+    """The rows of a piece in its cached result, if there is one."""
+    name, results = read.output.name, read.results
+    found = None if read.is_raw else results.find(name, piece.scope, piece.part)
+    if found is None:
+        return None
+    with found:
+        return found.index.span(results.slice_of(name, piece.scope, piece.part))
+
+
+def _scanned(read: Read, piece: Piece, scan: Scan) -> dict[str, Any]:
     """The rows and stored bytes that a scan reads, by the files' statistics, and the rows that the table has there."""
-    snapshot, part, spec = unit.catalog.snapshot, unit.catalog.part, RAW_TABLES[scan.table]
+    spec = RAW_TABLES[scan.table]
     columns = spec.schema.names if scan.columns is None else scan.columns
-    rows, size = snapshot.touched(spec, part, columns, skipping(scan.predicate, spec.plain_schema))
+    rows, size = read.snapshot.touched(spec, piece.part, columns, skipping(scan.predicate, spec.plain_schema))
     return {
         "table": scan.table,
         "columns": list(columns),
         "where": None if scan.predicate is None else spelled(scan.predicate),
         "rows": rows,
         "bytes": size,
-        "of_rows": snapshot.part_rows(scan.table, part),
+        "of_rows": read.snapshot.part_rows(scan.table, piece.part),
     }
 
 

@@ -1,57 +1,25 @@
-"""Lookups: the rows of a dataset whose key is among those that a client streams.
+"""The keys of a lookup: the rows of a dataset are read whose key is among those that a client streams.
 
-It is a semi-join whose right side is in memory, done as a filter: a filter keeps the rows in the dataset's order, goes
-below joins and kernels to the scans, and opens only the parts that the keys name where the key decides the part. All
-keys are there before the first row goes out, since a client that still writes need not be reading.
+A lookup is a semi-join whose right side is in memory, done as a filter (``Read.among``): a filter leaves the rows in
+the dataset's order, goes below joins and kernels to the scans, and opens only the parts that the keys name, if they
+name parts. All keys have arrived before the first row is sent, since a client that still writes may not be reading.
 """
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from arrowdsl.compute.expr import Call, Column, Expr, Keys
 from arrowdsl.errors import SchemaMismatchError, UnknownColumnError, one_of
 from arrowdsl.schema.schema import TableSpec
-from flight_client.contracts.tables import partition_column
-from flight_server.serving.errors import TooManyKeysError
-from flight_server.storage.partitioning import partitioning_of
-from flight_server.storage.paths import GLOBAL, Part
-from flight_server.storage.snapshots import Snapshot
+from flight_server.serving.request_errors import TooManyKeysError
 
 KEY_BYTES = 128 * 1024 * 1024
-_ALIKE = (  # what may be cast to each other, if no value is lost
+_CASTABLE = (  # types of one kind may be cast to each other, if no value is lost
     pa.types.is_integer,
     pa.types.is_floating,
     lambda given: pa.types.is_string(given) or pa.types.is_large_string(given) or pa.types.is_string_view(given),
 )
-
-
-@dataclass(frozen=True)
-class KeyFilter:
-    """The keys of a lookup, by part where the column decides a row's part; what is not filed by it has all of them."""
-
-    column: str
-    keys: Keys
-    by_part: Mapping[Part, Keys] | None = None
-
-    def term(self, part: Part) -> Expr:
-        """The filter over one part."""
-        keys = self.keys if self.by_part is None else self.by_part.get(part, self.keys)
-        return Call("in", (Column(self.column), keys))
-
-    def leaves(self, part: Part) -> bool:
-        """Whether a part may have rows for the keys."""
-        return self.by_part is None or part == GLOBAL or part in self.by_part
-
-
-def key_filter(column: str, keys: pa.Array, spec: TableSpec, snapshot: Snapshot) -> KeyFilter:
-    """The filter of a lookup; ``keys`` are as ``distinct_keys`` gives them."""
-    if column != partition_column(spec.schema):
-        return KeyFilter(column, Keys(keys))
-    cut = partitioning_of(spec.schema, snapshot.parts, snapshot.repo).split(pa.table({column: keys}))
-    return KeyFilter(column, Keys(keys), {piece.part: Keys(piece.rows[column].combine_chunks()) for piece in cut})
 
 
 def key_type(column: str, spec: TableSpec) -> pa.DataType:
@@ -91,7 +59,7 @@ def _merged(distinct: pa.Array, fresh: list[pa.Array], limit: int) -> pa.Array:
 
 def _as(column: pa.Array, data_type: pa.DataType) -> pa.Array:
     given = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
-    if given not in (data_type, pa.null()) and not any(is_kind(given) and is_kind(data_type) for is_kind in _ALIKE):
+    if given not in (data_type, pa.null()) and not any(is_kind(given) and is_kind(data_type) for is_kind in _CASTABLE):
         raise SchemaMismatchError(f"the keys are {column.type}, the column is {data_type}")
     try:
         return column.drop_null().cast(data_type)

@@ -1,11 +1,12 @@
-"""The pipeline's plans made ready to run: optimized once for all parts and snapshots, each with its schema and digest.
+"""Prepared plans: each of the pipeline's plans is optimized once for all parts and snapshots.
 
-What the optimizer does depends on the plan and on its tables' schemas alone, and these are their contracts'.
+The optimizer depends on nothing but the plan and the schemas of its tables, which are the contracts'.
 """
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
+from threading import RLock
 
 import pyarrow as pa
 
@@ -18,31 +19,31 @@ from arrowdsl.plan.source import PlanSource, Schemas
 from arrowdsl.schema.schema import EncodingPolicy, SchemaTransform, TableSpec, columns_of, empty_table, plain
 from flight_client.contracts.raw import RAW_TABLES
 from flight_server.pipeline.driver import Output
-from flight_server.serving.forms import Form
+from flight_server.serving.wire_encoding import WireEncoding
 from flight_server.storage.validation import encoded_schema
 
 Pipeline = Mapping[str, Output]
 Parameters = tuple[tuple[str, str], ...]
-KEPT = 1024
-SPELLED = 16 * 1024  # characters of a filter that is worth remembering
+CACHED = 1024
+CACHED_FILTER = 16 * 1024  # characters of a filter whose plan is worth caching
 
 
 @dataclass(frozen=True)
-class Ready:
-    """All rows of an output in one scope: the optimized plan, the form of its rows in an artifact, and a digest."""
+class PreparedPlan:
+    """All rows of an output in one scope: the optimized plan, the encoding of its rows, and a digest."""
 
     plan: Plan
-    form: Form
+    encoding: WireEncoding
     digest: str
 
     @property
     def schema(self) -> pa.Schema:
-        """The schema of the rows in an artifact."""
-        return self.form.schema
+        """The schema of the rows in a cached result."""
+        return self.encoding.schema
 
     @cached_property
     def sources(self) -> tuple[Scan | Ref, ...]:
-        """The tables and other outputs that the rows are computed from, with the columns that are read."""
+        """The tables and outputs from which the rows are computed, with the columns that are read."""
         return tuple(dict.fromkeys(node for node in walk(self.plan) if isinstance(node, Scan | Ref)))
 
     @property
@@ -57,24 +58,33 @@ class OutputPlans:
     def __init__(self, pipeline: Pipeline) -> None:
         self.pipeline = pipeline
         self.schemas = Schemas()
-        self._ready = lru_cache(maxsize=KEPT)(self._make_ready)
-        self._filled = lru_cache(maxsize=KEPT)(self._make_filled)
-        self._narrowed = lru_cache(maxsize=KEPT)(self._make_narrowed)
-        self._free = lru_cache(maxsize=KEPT)(self._free_parameters)
+        self._preparing = RLock()
+        self._prepared = lru_cache(maxsize=CACHED)(self._prepare)
+        self._filled = lru_cache(maxsize=CACHED)(self._fill)
+        self._narrowed = lru_cache(maxsize=CACHED)(self._narrow)
+        self._free = lru_cache(maxsize=CACHED)(self._free_parameters)
 
-    def ready(self, output: str, scope: Scope, parameters: Mapping[str, str]) -> Ready:
+    @cached_property
+    def referred(self) -> frozenset[str]:
+        """The outputs to which plans of other outputs refer."""
+        plans = (plan for output in self.pipeline.values() for plan in output.plans.values())
+        return frozenset(node.output for plan in plans for node in walk(plan) if isinstance(node, Ref))
+
+    def prepared(self, output: str, scope: Scope, parameters: Mapping[str, str]) -> PreparedPlan:
         """An output's plan in one scope, with these values for its parameters."""
-        used = self._used(output, scope, parameters)
-        return self._filled(output, scope, used) if used else self._ready(output, scope)
+        with self._preparing:  # threads that need the same plan would all prepare it
+            used = self._used(output, scope, parameters)
+            return self._filled(output, scope, used) if used else self._prepared(output, scope)
 
     def narrowed(
         self, output: str, scope: Scope, columns: tuple[str, ...], where: Expr | None, parameters: Mapping[str, str]
     ) -> Plan:
         """The plan with a filter and a choice of columns pushed down."""
-        narrowing = _Filter(where, repr(where))
+        spelled = _SpelledFilter(where, repr(where))
         used = self._used(output, scope, parameters)
-        make = self._narrowed if len(narrowing.spelled) <= SPELLED else self._make_narrowed
-        return make(output, scope, columns, narrowing, used)
+        is_cached = len(spelled.text) <= CACHED_FILTER and "Keys(" not in spelled.text  # which hold a client's keys
+        narrow = self._narrowed if is_cached else self._narrow
+        return narrow(output, scope, columns, spelled, used)
 
     def source(self, table: str) -> pa.Table:
         """A raw table without rows."""
@@ -87,30 +97,30 @@ class OutputPlans:
 
     def schema(self, ref: Ref) -> pa.Schema:
         """The schema of an output's rows inside plans."""
-        whole = plain(self.ready(ref.output, ref.scope, {"part": "", "repo": ""}).schema)
+        whole = plain(self.prepared(ref.output, ref.scope, {"part": "", "repo": ""}).schema)
         return whole if ref.columns is None else columns_of(whole, ref.columns)
 
-    def _make_ready(self, output: str, scope: Scope) -> Ready:
-        """The plan with a constant of its own in place of each parameter: it is optimized once, not for each part."""
+    def _prepare(self, output: str, scope: Scope) -> PreparedPlan:
+        """The plan with a constant in place of each parameter, so that it is optimized once and not for each part."""
         made = self.pipeline[output]
-        places: dict[Expr, Expr] = {Parameter(name): _place_of(name) for name in self._free(output, scope)}
+        places: dict[Expr, Expr] = {Parameter(name): _placeholder(name) for name in self._free(output, scope)}
         plan = optimize(bind_parameters(made.plans[scope], places), self)
-        form = form_of(schema_of(plan, self), made.spec)
-        return Ready(plan, form, digest(plan, made.spec, form.schema))
+        encoding = _encoding_of(schema_of(plan, self), made.spec)
+        return PreparedPlan(plan, encoding, digest(plan, made.spec, encoding.schema))
 
-    def _make_filled(self, output: str, scope: Scope, used: Parameters) -> Ready:
-        ready = self._ready(output, scope)
-        values: dict[Expr, Expr] = {_place_of(name): Literal(value) for name, value in used}
-        return Ready(bind_parameters(ready.plan, values), ready.form, digest(ready.digest, used))
+    def _fill(self, output: str, scope: Scope, used: Parameters) -> PreparedPlan:
+        prepared = self._prepared(output, scope)
+        values: dict[Expr, Expr] = {_placeholder(name): Literal(value) for name, value in used}
+        return PreparedPlan(bind_parameters(prepared.plan, values), prepared.encoding, digest(prepared.digest, used))
 
-    def _make_narrowed(
-        self, output: str, scope: Scope, columns: tuple[str, ...], where: "_Filter", parameters: Parameters
+    def _narrow(
+        self, output: str, scope: Scope, columns: tuple[str, ...], where: "_SpelledFilter", parameters: Parameters
     ) -> Plan:
         plan = narrowed(self.pipeline[output].plans[scope], columns, where.predicate)
         return optimize(bound(plan, dict(parameters)), self)
 
     def _used(self, output: str, scope: Scope, parameters: Mapping[str, str]) -> Parameters:
-        """The parameters that the plan has, which may well be none: then it is the same in all parts."""
+        """The parameters that the plan has; a plan without any is the same in all parts."""
         free = self._free(output, scope)
         return tuple((name, value) for name, value in parameters.items() if name in free)
 
@@ -120,15 +130,15 @@ class OutputPlans:
 
 
 @dataclass(frozen=True)
-class _Filter:
-    """A filter that is known by its spelling: 1, 1.0 and true are equal in Python, and no filter else."""
+class _SpelledFilter:
+    """A filter as the key of a cache, by its text: 1, 1.0 and true are equal in Python, but not as filters."""
 
     predicate: Expr | None = field(compare=False)
-    spelled: str
+    text: str
 
 
-def _place_of(parameter: str) -> Literal:
-    """What stands for a parameter while its plan is optimized; no plan compares it with anything."""
+def _placeholder(parameter: str) -> Literal:
+    """The constant in place of a parameter while its plan is optimized; no plan compares it with anything."""
     return Literal(f"\0{parameter}")
 
 
@@ -143,9 +153,9 @@ def bound(plan: Plan, parameters: Mapping[str, str]) -> Plan:
     return bind_parameters(plan, values)
 
 
-def form_of(schema: pa.Schema, spec: TableSpec | None) -> Form:
-    """The form of a plan's rows: aligned to the contract and encoded, columns of its own last."""
+def _encoding_of(schema: pa.Schema, spec: TableSpec | None) -> WireEncoding:
+    """The encoding of a plan's rows: aligned to the contract; columns that the contract lacks come last."""
     if spec is None:
-        return Form(schema, EncodingPolicy())
+        return WireEncoding(schema, EncodingPolicy())
     aligned = SchemaTransform(spec.plain_schema, keep_extra_columns=True).output_schema(schema)
-    return Form(encoded_schema(aligned, spec.encoding), spec.encoding)
+    return WireEncoding(encoded_schema(aligned, spec.encoding), spec.encoding)

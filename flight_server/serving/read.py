@@ -1,143 +1,225 @@
-"""A read: one output of one snapshot, narrowed; its parts, their plans, and the stream of their rows.
+"""A read: a request that was checked against a snapshot and the contracts, before any row.
 
-A few parts run side by side, ahead of the reader, and are delivered in order; so memory is bounded by these parts, not
-by the repo.
+It knows the output, the parts that may have rows for it, and in each part the columns and the filter.
 """
 
-from collections.abc import Iterator
-from contextlib import closing
-from dataclasses import dataclass, replace
-from functools import cached_property, partial
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 import pyarrow as pa
 
-from arrowdsl.compute.expr import Expr, conjunction
-from arrowdsl.plan.batches import Batches, Stream, limited, rebatch
+from arrowdsl.compute.evaluate import check_predicate, to_arrow
+from arrowdsl.compute.expr import Call, Column, Expr, Keys, Literal, Values, conjunction, conjuncts
+from arrowdsl.errors import UnknownColumnError, one_of
 from arrowdsl.plan.nodes import Plan, Scope, Union
-from arrowdsl.plan.stopping import Check
-from arrowdsl.schema.schema import TableSpec, rebuilt
-from flight_client.contracts.tables import canonical_order
+from arrowdsl.schema.schema import SchemaMetadataSpec, TableSpec, columns_of
+from flight_client.contracts.raw import RAW_TABLES
+from flight_client.contracts.tables import BY_CONTRACT, canonical_order, partition_column
 from flight_server.pipeline.driver import Output
-from flight_server.serving.ahead import Opening, in_order
-from flight_server.serving.catalog import PartCatalog, parts_with_rows
-from flight_server.serving.forms import Form
-from flight_server.serving.lookup import KeyFilter
-from flight_server.serving.plans import OutputPlans, bound, narrowed
+from flight_server.serving.plans import Pipeline, bound, narrowed
 from flight_server.serving.request import Request
-from flight_server.serving.results import Results
-from flight_server.serving.sorting import in_canonical_order
-from flight_server.serving.units import Unit, open_unit
-from flight_server.storage.paths import Part
+from flight_server.serving.request_errors import BadRequestError, UnknownDatasetError
+from flight_server.serving.snapshot_results import SnapshotResults, parts_with_rows
+from flight_server.serving.wire_encoding import WireEncoding
+from flight_server.storage.partitioning import partitioning_of
+from flight_server.storage.paths import GLOBAL, Part
 from flight_server.storage.snapshots import Snapshot
 from flight_server.storage.store_errors import reading
 
-SIDE_BY_SIDE = 2
+KIND_COLUMNS = ("node_kind", "edge_kind")
+ALL_PROPS = "all_props"  # the output behind cpg_props that has every column of every table
+
+
+@dataclass(frozen=True)
+class Piece:
+    """The rows of a read in one part and one scope of its output."""
+
+    part: Part
+    scope: Scope
 
 
 @dataclass(frozen=True)
 class Read:
-    """A request that was found good: what is read, of which snapshot, in which parts, and the schema that comes out."""
+    """Which output is read, of which snapshot, in which parts, and the schema of the rows that are sent."""
 
     request: Request
-    snapshot: Snapshot
-    plans: OutputPlans
-    results: Results
+    results: SnapshotResults
     output: Output
     spec: TableSpec
     schema: pa.Schema
     parts: tuple[Part, ...]
-    looked_up: KeyFilter | None = None
+    keys: Expr | None = None
+    keys_by_part: Mapping[Part, Expr] = field(default_factory=dict)
+
+    @property
+    def snapshot(self) -> Snapshot:
+        """The snapshot that is read."""
+        return self.results.snapshot
+
+    @property
+    def is_raw(self) -> bool:
+        """Whether the rows are stored, not computed."""
+        return self.output.tags["kind"] == "raw"
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether the read takes all columns and rows of its parts."""
+        narrowed_rows = self.request.where is not None or self.keys is not None or self.request.limit is not None
+        return not narrowed_rows and {*self.spec.schema.names} == {*self.schema.names}
 
     @cached_property
-    def form(self) -> Form:
-        """The form of rows before they are sorted: with the columns that they are sorted by."""
+    def encoding(self) -> WireEncoding:
+        """The encoding of rows before they are sorted: with the columns by which they are sorted."""
         if self.request.order != "canonical":
-            return Form.of(self.schema, self.spec)
+            return WireEncoding.of(self.schema, self.spec)
         keys = [name for name, _ in canonical_order(self.spec) if name not in self.schema.names]
         extra = [self.spec.schema.field(name) for name in keys]
-        return Form.of(pa.schema([*self.schema, *extra], metadata=self.schema.metadata), self.spec)
-
-    def where(self, part: Part) -> Expr | None:
-        """What rows of a part must be."""
-        terms = [] if self.request.where is None else [self.request.where]
-        terms += [] if self.looked_up is None else [self.looked_up.term(part)]
-        return conjunction(terms) if terms else None
-
-    def among(self, looked_up: KeyFilter) -> "Read":
-        """The read of the rows that have one of the keys, and of the parts that may hold such."""
-        return replace(self, looked_up=looked_up, parts=tuple(filter(looked_up.leaves, self.parts)))
-
-    def catalog(self, part: Part) -> PartCatalog:
-        """What the plan's names mean in one part."""
-        return PartCatalog(self.snapshot, self.plans, self.results, part)
-
-    def plan(self, part: Part) -> Plan:
-        """The plan over one part as it is asked for, before the optimizer: that of all scopes that have rows there."""
-        plans = tuple(
-            narrowed(self.output.plans[scope], self.columns, self.where(part)) for scope in self._scopes(part)
-        )
-        return bound(plans[0] if len(plans) == 1 else Union(plans), self.catalog(part).parameters)
-
-    def units(self) -> Iterator[Unit]:
-        """The parts in order, and in each the scopes: what is read of them and how."""
-        return (self._unit(part, scope) for part in self.parts for scope in self._scopes(part))
+        return WireEncoding.of(pa.schema([*self.schema, *extra], metadata=self.schema.metadata), self.spec)
 
     @property
     def columns(self) -> tuple[str, ...]:
         """The columns that are read, in order: those asked for, then those to sort by."""
-        return tuple(self.form.schema.names)
+        return tuple(self.encoding.schema.names)
 
-    @property
-    def has_all_columns(self) -> bool:
-        """Whether every column of the contract is asked for."""
-        return {*self.spec.schema.names} == {*self.schema.names}
+    def pieces(self) -> Iterator[Piece]:
+        """The parts in order, and in each the scopes in which the output has rows there."""
+        return (Piece(part, scope) for part in self.parts for scope, home in self._homes.items() if part in home)
 
-    def _scopes(self, part: Part) -> Iterator[Scope]:
-        return (scope for scope, parts in self._parts_of_scopes.items() if part in parts)
+    def where(self, part: Part) -> Expr | None:
+        """The filter over one part. Of a lookup's keys it has those that name this part, if they name parts."""
+        terms = [] if self.request.where is None else [self.request.where]
+        if self.keys is not None:
+            terms.append(self.keys_by_part.get(part, self.keys))
+        return conjunction(terms) if terms else None
+
+    def among(self, keys: Call) -> "Read":
+        """The read of the rows that ``keys`` leaves, an ``in`` over ``Keys``, in the parts that may hold such rows."""
+        by_part = _terms_by_part(keys, self.spec, self.snapshot)
+        return replace(self, keys=keys, keys_by_part=by_part or {}, parts=_parts_left(self.parts, by_part))
+
+    def asked_plan(self, part: Part) -> Plan:
+        """The plan over one part before the optimizer."""
+        homes = (scope for scope, home in self._homes.items() if part in home)
+        plans = tuple(narrowed(self.output.plans[scope], self.columns, self.where(part)) for scope in homes)
+        return bound(plans[0] if len(plans) == 1 else Union(plans), self.results.parameters(part))
+
+    def plan(self, piece: Piece) -> Plan:
+        """The plan over one piece, with filter and columns pushed down."""
+        parameters = self.results.parameters(piece.part)
+        plans = self.results.plans
+        return plans.narrowed(self.output.name, piece.scope, self.columns, self.where(piece.part), parameters)
 
     @cached_property
-    def _parts_of_scopes(self) -> dict[Scope, frozenset[Part]]:
+    def _homes(self) -> dict[Scope, frozenset[Part]]:
+        """For each scope the parts that may have rows."""
         plans = self.output.plans
         return {scope: frozenset(parts_with_rows(self.output, scope, self.snapshot)) for scope in plans}
 
-    def _unit(self, part: Part, scope: Scope) -> Unit:
-        where = self.where(part)
-        return Unit(
-            catalog=self.catalog(part),
-            output=self.output,
-            scope=scope,
-            where=where,
-            form=self.form,
-            whole=where is None and self.request.limit is None and self.has_all_columns,
-        )
+
+def read_of(request: Request, results: SnapshotResults) -> Read:
+    """Check a request against a snapshot and the contracts; raises DataError."""
+    snapshot, pipeline = results.snapshot, results.plans.pipeline
+    output, spec = find_output(request.dataset, pipeline)
+    if request.props is not None:
+        if spec.name != "cpg_props":
+            raise BadRequestError(f"{spec.name} has no properties to choose from; leave the key props out")
+        output = pipeline[ALL_PROPS]
+    where = _predicate(request, spec)
+    if where is not None:
+        check_predicate(where, spec.plain_schema)
+        to_arrow(where, spec.plain_schema)
+    request = replace(request, dataset=spec.name, snapshot=snapshot.number, where=where, kinds=None)
+    schema, parts = _schema(request, spec, snapshot), _parts(request, output, spec, snapshot)
+    return Read(request, results, output, spec, schema, parts)
 
 
-def open_read(read: Read, check: Check) -> Stream:
-    """The rows as they go out: aligned, cut to batch size, encoded.
+def find_output(dataset: str, pipeline: Pipeline) -> tuple[Output, TableSpec]:
+    """The output of a flight or contract name, and its contract; raises UnknownDatasetError."""
+    output = pipeline.get(BY_CONTRACT.get(dataset, dataset))
+    if output is None or output.spec is None:
+        known = (name for name, each in pipeline.items() if each.spec is not None)
+        raise UnknownDatasetError(f"unknown dataset {dataset!r}; datasets: {one_of(known)}")
+    return output, output.spec
 
-    ``check`` is called for each batch that goes out, and while there is none; what it raises ends the stream.
+
+def _predicate(request: Request, spec: TableSpec) -> Expr | None:
+    """The request's filter with its kinds as one more term."""
+    terms = () if request.where is None else (request.where,)
+    if request.kinds is not None:
+        column = next((name for name in KIND_COLUMNS if name in spec.schema.names), None)
+        if column is None:
+            raise BadRequestError(f"{spec.name} has no kinds; leave the key kinds out")
+        known = spec.vocabularies.get(column)
+        unknown = [] if known is None else sorted({*request.kinds}.difference(known))
+        if unknown:
+            raise BadRequestError(f"unknown kinds: {one_of(unknown)}; {spec.name} has: {one_of(sorted(known or ()))}")
+        terms = (*terms, Column(column).is_in(request.kinds))
+    return conjunction(terms) if terms else None
+
+
+def _schema(request: Request, spec: TableSpec, snapshot: Snapshot) -> pa.Schema:
+    """The contract's schema, narrowed; of a raw table with the extractor that made its rows."""
+    unknown = [name for name in request.columns or () if name not in spec.schema.names]
+    if unknown:
+        raise UnknownColumnError(f"unknown columns: {one_of(unknown)}; {spec.name} has: {one_of(spec.schema.names)}")
+    version = snapshot.extractor(spec.name).version
+    made_by = SchemaMetadataSpec({} if version is None else {"extractor_version": version})
+    schema = made_by.apply(spec.schema)
+    return columns_of(schema, request.columns or schema.names)
+
+
+def _parts(request: Request, output: Output, spec: TableSpec, snapshot: Snapshot) -> tuple[Part, ...]:
+    """The parts to be read, in order: those that have rows, as far as the request names them and its filter allows."""
+    found = tuple(dict.fromkeys(part for scope in output.plans for part in parts_with_rows(output, scope, snapshot)))
+    if request.parts is not None:
+        allowed = {*range(snapshot.parts), GLOBAL}
+        unknown = [str(part) for part in request.parts if part not in allowed]
+        if unknown:
+            raise BadRequestError(f"no such parts: {one_of(unknown)}; parts: 0 to {snapshot.parts - 1}, global")
+        found = tuple(part for part in found if part in request.parts)
+    for term in () if request.where is None else conjuncts(request.where):
+        found = _parts_left(found, _terms_by_part(term, spec, snapshot))
+    return found
+
+
+def _parts_left(parts: tuple[Part, ...], by_part: Mapping[Part, Expr] | None) -> tuple[Part, ...]:
+    """The parts that may have rows for which a term of a filter is true."""
+    return parts if by_part is None else tuple(part for part in parts if part == GLOBAL or part in by_part)
+
+
+def _terms_by_part(term: Expr, spec: TableSpec, snapshot: Snapshot) -> Mapping[Part, Expr] | None:
+    """A term by the parts that it names; None if it names none, since it is not about the path or file id alone."""
+    match term:
+        case Call("=", (Column("path" | "file_id" as column), Literal(str(value)))):
+            keys = pa.array([value], pa.string())
+        case Call("in", (Column("path" | "file_id" as column), Values(values))) if all(
+            isinstance(value, str) for value in values
+        ):
+            keys = pa.array(values, pa.string())
+        case Call("in", (Column("path" | "file_id" as column), Keys(keys))):
+            pass
+        case _:
+            return None
+    decides = partition_column(spec.schema)
+    if column not in spec.schema.names or (column != decides and not _are_known_files(keys, snapshot)):
+        return None
+    schema = pa.schema([(column, pa.string())])
+    pieces = partitioning_of(schema, snapshot.parts, snapshot.repo).split(pa.table([keys], schema))
+    return {piece.part: Column(column).is_in(Keys(piece.rows[column].combine_chunks())) for piece in pieces}
+
+
+def _are_known_files(file_ids: pa.Array, snapshot: Snapshot) -> bool:
+    """Whether the files have rows in the parts that their ids name.
+
+    A table with paths is cut by path. A file's id names the same part, unless the rows have another repo's ids.
     """
-    batches = _by_part(read, check)
-    if read.request.order == "canonical" and canonical_order(read.spec):
-        batches = in_canonical_order(batches, canonical_order(read.spec), read.results.artifacts, check)
-    if read.request.limit is not None:
-        batches = limited(batches, read.request.limit)
-    return Stream(read.schema, _outgoing(read, batches, check))
-
-
-def _by_part(read: Read, check: Check) -> Batches:
-    openings = (Opening(partial(open_unit, unit), is_stored=unit.is_stored) for unit in read.units())
-    with (
-        reading(f"{read.request.repo}/{read.output.name}"),
-        closing(in_order(openings, check, SIDE_BY_SIDE)) as batches,
-    ):
-        yield from batches
-
-
-def _outgoing(read: Read, batches: Batches, check: Check) -> Batches:
-    width = len(read.schema)
-    with closing(batches):
-        for batch in rebatch(batches):
-            check()
-            chosen = batch if batch.num_columns == width else batch.select(range(width))
-            yield rebuilt(chosen, read.schema)
+    spec = RAW_TABLES["repo_files"]
+    cutter = partitioning_of(pa.schema([("file_id", pa.string())]), snapshot.parts, snapshot.repo)
+    for piece in cutter.split(pa.table({"file_id": file_ids})):
+        with reading(f"{snapshot.repo}/{spec.name}"):
+            stored = snapshot.dataset(spec, piece.part)
+            known = () if stored is None else stored.to_table(columns=["file_id"], use_threads=False)["file_id"]
+        if not {*piece.rows["file_id"].to_pylist()} <= {*map(str, known)}:
+            return False
+    return True

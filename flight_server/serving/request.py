@@ -1,15 +1,15 @@
-"""What a reader asks for: a dataset of a repo, narrowed to columns, rows, parts; and its JSON form on the wire."""
+"""A request: a dataset of a repo, narrowed to columns, rows and parts; and its JSON on the wire."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from types import MappingProxyType
-from typing import Any, Literal, TypeGuard, get_args
+from typing import Any, Literal, get_args
 
 from arrowdsl.compute.cql2 import from_cql2, to_cql2
 from arrowdsl.compute.expr import Expr
 from arrowdsl.errors import one_of
-from flight_server.serving.errors import BadRequestError
-from flight_server.storage.paths import Part
+from flight_server.serving.request_errors import BadRequestError
+from flight_server.storage.paths import GLOBAL, Part
 
 Compression = Literal["lz4", "zstd"]
 COMPRESSIONS: tuple[Compression, ...] = get_args(Compression)
@@ -17,7 +17,7 @@ COMPRESSIONS: tuple[Compression, ...] = get_args(Compression)
 
 @dataclass(frozen=True)
 class Request:
-    """A read of ``dataset`` in ``repo``; what is null is not narrowed. No ``snapshot`` means the newest.
+    """A read of ``dataset`` in ``repo``; a key that is None narrows nothing. No ``snapshot`` means the newest.
 
     ``compression`` is that of the buffers on the wire: it changes no row.
     """
@@ -35,17 +35,35 @@ class Request:
     props: Literal["all"] | None = None
 
 
-def request_from_json(document: object) -> Request:
-    """The request that a ticket or command spells; raises BadRequestError or ExpressionError."""
+@dataclass(frozen=True)
+class JsonKind:
+    """The values that a key of a client's JSON object may have, and their description in messages."""
+
+    description: str
+    allows: Callable[[Any], bool]
+
+
+def checked(what: str, document: object, kinds: Mapping[str, JsonKind], *required: str) -> dict[str, Any]:
+    """The JSON object, whose keys are among those of ``kinds`` and have values of these; raises BadRequestError."""
     if not isinstance(document, dict):
-        raise BadRequestError(f"a ticket is a JSON object with the keys {one_of(_READERS)}")
-    unknown = sorted(set(document) - set(_READERS))
+        raise BadRequestError(f"{what} is a JSON object with the keys {one_of(kinds)}")
+    unknown = sorted(set(document) - set(kinds))
     if unknown:
-        raise BadRequestError(f"unknown keys: {one_of(unknown)}; allowed: {one_of(_READERS)}")
-    missing = [key for key in ("repo", "dataset") if key not in document]
+        raise BadRequestError(f"{what}: unknown keys: {one_of(unknown)}; allowed: {one_of(kinds) or 'none'}")
+    missing = [key for key in required if key not in document]
     if missing:
-        raise BadRequestError(f"missing keys: {one_of(missing)}")
-    return Request(**{key: _READERS[key](key, value) for key, value in document.items()})
+        raise BadRequestError(f"{what}: missing keys: {one_of(missing)}")
+    for key, value in document.items():
+        if not kinds[key].allows(value):
+            raise BadRequestError(f"{what}: {key} must be {kinds[key].description}")
+    return document
+
+
+def request_from_json(document: object) -> Request:
+    """The request in the JSON of a ticket or command; raises BadRequestError or ExpressionError."""
+    given = checked("a ticket", document, _KINDS, "repo", "dataset")
+    values = {key: tuple(value) if isinstance(value, list) else value for key, value in given.items()}
+    return Request(**{**values, "where": from_cql2(given["where"])} if "where" in given else values)
 
 
 def request_to_json(request: Request) -> dict[str, Any]:
@@ -58,68 +76,46 @@ def request_to_json(request: Request) -> dict[str, Any]:
     }
 
 
-def _text(key: str, value: object) -> str:
-    if not isinstance(value, str):
-        raise BadRequestError(f"{key} must be a string")
-    return value
-
-
-def _count(key: str, value: object) -> int:
-    if not is_count(value):
-        raise BadRequestError(f"{key} must be a whole number, 0 or more and below 2^63")
-    return value
-
-
-def _names(key: str, value: object) -> tuple[str, ...]:
-    if not isinstance(value, list) or not value or not all(isinstance(name, str) for name in value):
-        raise BadRequestError(f"{key} must be a list of one or more strings")
-    if len(set(value)) < len(value):
-        raise BadRequestError(f"{key} names something twice")
-    return tuple(value)
-
-
-def _order(key: str, value: object) -> str:
-    if value != "canonical":
-        raise BadRequestError(f'{key} must be "canonical", or absent for rows as they are produced')
-    return "canonical"
-
-
-def _compression(key: str, value: object) -> Compression:
-    for codec in COMPRESSIONS:
-        if value == codec:
-            return codec
-    raise BadRequestError(f"{key} must be one of {one_of(COMPRESSIONS)}, or absent for none")
-
-
-def _props(key: str, value: object) -> str:
-    if value != "all":
-        raise BadRequestError(f'{key} must be "all", or absent for the properties asked for most')
-    return "all"
-
-
-def _parts(key: str, value: object) -> tuple[Part, ...]:
-    if not isinstance(value, list) or not value or not all(part == "global" or is_count(part) for part in value):
-        raise BadRequestError(f'{key} must be a list of one or more part numbers or "global"')
-    return tuple(value)
-
-
-def is_count(value: object) -> TypeGuard[int]:
-    """Whether a JSON value is a whole number of 0 or more that fits into 64 bits."""
+def _is_count(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**63
 
 
-_READERS: Mapping[str, Callable[[str, Any], Any]] = MappingProxyType(
+def _is_texts(value: object) -> bool:
+    return isinstance(value, list) and all(isinstance(each, str) for each in value)
+
+
+def _is_part(value: object) -> bool:
+    return value == GLOBAL or _is_count(value)
+
+
+TEXT = JsonKind("a string", lambda value: isinstance(value, str))
+TEXTS = JsonKind("a list of strings", _is_texts)
+COUNT = JsonKind("a whole number, 0 or more and below 2^63", _is_count)
+COUNTS = JsonKind(
+    "an object of whole numbers, 0 or more",
+    lambda value: isinstance(value, dict) and all(map(_is_count, value.values())),
+)
+_NAMES = JsonKind(
+    "a list of one or more different strings",
+    lambda value: _is_texts(value) and 0 < len(value) == len(set(value)),
+)
+_KINDS: Mapping[str, JsonKind] = MappingProxyType(
     {
-        "repo": _text,
-        "dataset": _text,
-        "snapshot": _count,
-        "columns": _names,
-        "kinds": _names,
-        "where": lambda _, value: from_cql2(value),
-        "limit": _count,
-        "order": _order,
-        "parts": _parts,
-        "compression": _compression,
-        "props": _props,
+        "repo": TEXT,
+        "dataset": TEXT,
+        "snapshot": COUNT,
+        "columns": _NAMES,
+        "kinds": _NAMES,
+        "where": JsonKind("a filter", lambda _: True),
+        "limit": COUNT,
+        "order": JsonKind('"canonical", or absent for rows as they are produced', lambda value: value == "canonical"),
+        "parts": JsonKind(
+            'a list of one or more part numbers or "global"',
+            lambda value: isinstance(value, list) and bool(value) and all(map(_is_part, value)),
+        ),
+        "compression": JsonKind(
+            f"one of {one_of(COMPRESSIONS)}, or absent for none", lambda value: value in COMPRESSIONS
+        ),
+        "props": JsonKind('"all", or absent for the properties asked for most', lambda value: value == "all"),
     }
 )

@@ -1,15 +1,15 @@
-"""The store and the pipeline together: what every front door (Flight, the command line) is given."""
+"""The service: a store and a pipeline together, which answer the requests of every protocol."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from flight_server.serving.limits import Admission, Limits
+from flight_server.serving.known_fingerprints import KnownFingerprints
+from flight_server.serving.limits import Limits, MemoryBudget
 from flight_server.serving.plans import OutputPlans, Pipeline
-from flight_server.serving.read import Read
+from flight_server.serving.read import Read, read_of
 from flight_server.serving.request import Request
-from flight_server.serving.resolve import resolve
-from flight_server.serving.results import Results
+from flight_server.serving.snapshot_results import ResultStore, SnapshotResults
 from flight_server.storage.artifacts import DEFAULT_BYTES, ArtifactStore
 from flight_server.storage.snapshots import Snapshot
 from flight_server.storage.store import Store
@@ -17,7 +17,7 @@ from flight_server.storage.store import Store
 
 @dataclass(frozen=True)
 class Capacity:
-    """How much a service takes on, and how many bytes of results it keeps on disk."""
+    """How much a service takes on, and how many bytes of results it caches on disk."""
 
     limits: Limits = field(default_factory=Limits)
     cache_bytes: int = DEFAULT_BYTES
@@ -27,25 +27,30 @@ CAPACITY = Capacity()
 
 
 class Service:
-    """Answers requests over one store; results are kept in its folder."""
+    """Answers requests over one store; results are cached in its folder."""
 
-    def __init__(self, store: Store, pipeline: Pipeline, capacity: Capacity = CAPACITY) -> None:
+    def __init__(
+        self, store: Store, pipeline: Pipeline, capacity: Capacity = CAPACITY, build: str | None = None
+    ) -> None:
+        """``build`` stands for the code of the pipeline: fingerprints of results are stored for it, if it is given."""
         self.store = store
         self.pipeline = pipeline
-        self.admission = Admission(capacity.limits)
+        folder = store.root / "artifacts"
+        artifacts = ArtifactStore(folder, capacity.cache_bytes)
+        self.budget = MemoryBudget(capacity.limits, lambda: artifacts.held_bytes)
         self._plans = OutputPlans(pipeline)
-        self._results = Results(ArtifactStore(store.root / "artifacts", capacity.cache_bytes))
+        self._results = ResultStore(artifacts, self.budget, KnownFingerprints(folder, build))
 
     def read(self, request: Request) -> Read:
         """A request checked and resolved; raises DataError."""
-        return self._resolve(request, self.store.snapshot(request.repo, request.snapshot))
+        return read_of(request, self._results_of(self.store.snapshot(request.repo, request.snapshot)))
 
     def catalog(self, repo: str, tags: Mapping[str, str]) -> Iterator[Read]:
         """Every dataset of a repo that has these tags, as a read of all of it."""
-        snapshot = self.store.snapshot(repo)
+        results = self._results_of(self.store.snapshot(repo))
         for output in self.pipeline.values():
             if output.spec is not None and tags.items() <= output.tags.items():
-                yield self._resolve(Request(repo, output.name), snapshot)
+                yield read_of(Request(repo, output.name), results)
 
     def stats(self, repo: str) -> dict[str, Any]:
         """The newest snapshot of a repo: number, parts, and rows and stored bytes of each table put so far."""
@@ -59,5 +64,5 @@ class Service:
             "tables": tables,
         }
 
-    def _resolve(self, request: Request, snapshot: Snapshot) -> Read:
-        return resolve(request, snapshot, self._plans, self._results)
+    def _results_of(self, snapshot: Snapshot) -> SnapshotResults:
+        return SnapshotResults(snapshot, self._plans, self._results)

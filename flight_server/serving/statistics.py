@@ -1,38 +1,32 @@
-"""What is known of a read before it runs: rows and bytes where they are stored or kept, and which parts are kept."""
+"""Rows and bytes of a read before it runs, where they are stored or cached; and which parts are cached."""
 
 from dataclasses import dataclass
 
-from flight_server.serving.read import Read
-from flight_server.serving.units import Unit
+from flight_server.serving.read import Piece, Read
+from flight_server.serving.stream import known_span
 from flight_server.storage.paths import Part
 
 
 @dataclass(frozen=True)
-class Known:
-    """Rows and bytes of all that is read, None where that is not known; and the parts that are kept as artifacts."""
+class Statistics:
+    """Rows and bytes of all that is read, None where they are not known; and the parts that are cached."""
 
     rows: int | None
     bytes: int | None
     cached: tuple[Part, ...]
 
 
-def known_of(read: Read) -> Known:
-    """What is known without running or reading anything but the indexes of artifacts."""
-    units = list(read.units())
-    spans = [(unit, unit.known) for unit in units]
-    missing = {unit.catalog.part for unit, span in spans if span is None}
-    cached = tuple(part for part in read.parts if part not in missing)
-    rows = [_rows(unit) if span is None else span.rows for unit, span in spans]
-    whole = read.request.where is None and read.looked_up is None and read.request.limit is None
-    total = sum(each for each in rows if each is not None) if whole and None not in rows else None
-    counted = all(unit.whole for unit in units) and not missing
-    return Known(total, sum(span.bytes for _, span in spans if span is not None) if counted else None, cached)
+def statistics_of(read: Read) -> Statistics:
+    """The statistics, without preparing or running a plan."""
+    spans = [(piece, None if read.is_raw else known_span(read, piece)) for piece in read.pieces()]
+    missing = {piece.part for piece, span in spans if span is None}
+    rows = [_stored_rows(read, piece) if span is None else span.rows for piece, span in spans]
+    has_all_rows = read.request.where is None and read.keys is None and read.request.limit is None
+    total = sum(each for each in rows if each is not None) if has_all_rows and None not in rows else None
+    size = sum(span.bytes for _, span in spans if span is not None) if read.is_complete and not missing else None
+    return Statistics(total, size, tuple(part for part in read.parts if part not in missing))
 
 
-def _rows(unit: Unit) -> int | None:
-    """The rows of a stored table; not known of what is yet to be computed."""
-    return (
-        unit.catalog.snapshot.part_rows(unit.output.name, unit.catalog.part)
-        if unit.output.tags["kind"] == "raw"
-        else None
-    )
+def _stored_rows(read: Read, piece: Piece) -> int | None:
+    """The rows of a raw table; not known of an output that is yet to be computed."""
+    return read.snapshot.part_rows(read.output.name, piece.part) if read.is_raw else None

@@ -1,88 +1,138 @@
-"""An artifact's file: Arrow IPC, a record batch at a time, each column of each batch with a checksum of its own.
+"""The file of a cached result: Arrow IPC, its batches encoded and cut as they go over the wire, and an index.
 
-The checksums stand in the batches' metadata, so whoever reads a few columns checks just these. A process checks a
-column of a batch when it reads it for the first time, and again once the file was modified: to check what is sent at
-once costs as much as to send it. The last batch has no rows; its metadata is the index: the rows of every batch, and
-which batches belong to which part. Any Arrow reader can open the file. An open ``Artifact`` can be read to its end even
-when its file was deleted meanwhile.
+The last batch has no rows; its metadata is the index: rows, bytes and checksums of every batch, which batches belong to
+which part, and hashes of the rows' values for results that other plans refer to. A process checks a column of a batch
+when it reads it for the first time, and again once the file was modified: to check a batch costs as much as to send it.
+Any Arrow reader can open the file. An open ``Artifact`` can be read to its end even if its file is deleted meanwhile.
 """
 
 import json
 import os
 import zlib
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from hashlib import sha256
-from pathlib import Path
+from threading import Lock
+from typing import Self
 
 import pyarrow as pa
 
 from arrowdsl.schema.schema import columns_of
 from flight_server.storage.paths import Part
-from flight_server.storage.store_errors import StoreCorruptError, writing
+from flight_server.storage.store_errors import StoreCorruptError
 
-_CHECKS = b"crc32"
-_INDEX = b"index"
+INDEX = b"index"  # the key of the index in the metadata of the last batch
 _KNOWN_FILES = 4096
+
+_Version = tuple[int, int, int, int]  # of a file that is open: device, inode, bytes, time of its last modification
 
 
 @dataclass(frozen=True)
 class Span:
-    """Batches that lie together: the number of the first, how many, and their rows and bytes in memory."""
+    """Adjacent batches: the number of the first, how many there are, and their rows and bytes in memory."""
 
-    first: int
-    batches: int
-    rows: int
-    bytes: int
+    first: int = 0
+    batches: int = 0
+    rows: int = 0
+    bytes: int = 0
+
+
+@dataclass(frozen=True)
+class ArtifactIndex:
+    """The spans of a result by part, the checksums of each batch by column, and hashes by part and column."""
+
+    spans: Mapping[str, Span]
+    checksums: Sequence[Sequence[int]]
+    hashes: Mapping[str, Mapping[str, str]] | None
+
+    def span(self, part: Part | None = None) -> Span:
+        """The batches of a part; all batches for None."""
+        if part is not None:
+            return self.spans.get(str(part), Span())
+        spans = self.spans.values()
+        return Span(0, *(sum(getattr(span, name) for span in spans) for name in ("batches", "rows", "bytes")))
+
+    def content_hash(self, columns: Sequence[str] | None = None, part: Part | None = None) -> str:
+        """A hash of the values in these columns, the same for the same batches of rows in any file.
+
+        Raises LookupError if the result was written without hashes.
+        """
+        if self.hashes is None:
+            raise LookupError("the result was written without hashes")
+        wanted = self.hashes if part is None else {str(part): self.hashes.get(str(part), {})}
+        found = {
+            name: {column: value for column, value in each.items() if columns is None or column in columns}
+            for name, each in wanted.items()
+        }
+        return sha256(json.dumps(found, sort_keys=True).encode()).hexdigest()
 
 
 class Artifact:
-    """A finished file. Its methods may be called from several threads; each raises StoreCorruptError for damage."""
+    """A complete result that is open. Several threads may use it; each method raises StoreCorruptError for damage."""
 
-    def __init__(self, path: Path) -> None:
-        """Open it; raises FileNotFoundError."""
-        self.path = path
-        self._source = pa.OSFile(str(path), "rb")
-        with _checking():
-            reader = pa.ipc.open_file(self._source)
-            self.schema: pa.Schema = reader.schema
-            index = _checked_index(reader)
-        self._spans = {_part(name): Span(*numbers) for name, numbers in index.items()}
+    def __init__(self, source: pa.NativeFile, name: str, *, on_disk: bool = True) -> None:
+        """``name`` is the fingerprint; the bytes of a result in memory need no check."""
+        self.name = name
+        self.on_disk = on_disk
+        self._source = source
+        self._users = 1
+        self._lock = Lock()
+        try:
+            with _checking():
+                reader = pa.ipc.open_file(source)
+                self.schema: pa.Schema = reader.schema
+                self.index = _read_index(reader)
+        except BaseException:
+            source.close()
+            raise
 
-    @cached_property
-    def all(self) -> Span:
-        """All its batches."""
-        spans = self._spans.values()
-        return Span(0, *(sum(getattr(span, name) for span in spans) for name in ("batches", "rows", "bytes")))
+    def shared(self) -> "Artifact":
+        """The artifact for one more user; each of them closes it."""
+        with self._lock:
+            self._users += 1
+        return self
 
-    def span(self, part: Part | None = None) -> Span:
-        """The batches of a part; of all of them for none."""
-        return self.all if part is None else self._spans.get(part, Span(0, 0, 0, 0))
+    def close(self) -> None:
+        """Give up the file's descriptor, once the last user has called this."""
+        with self._lock:
+            self._users -= 1
+            if not self._users:
+                self._source.close()
+
+    def __enter__(self) -> Self:
+        """The artifact, which is closed at the end of the block."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close it."""
+        self.close()
+
+    @property
+    def size(self) -> int:
+        """The bytes of the file."""
+        return int(self._source.size())
 
     def batches(self, columns: Sequence[str] | None = None, part: Part | None = None) -> Iterator[pa.RecordBatch]:
         """The batches, each checked; only the named columns are read, and come in the order of the file's schema."""
         places = range(len(self.schema)) if columns is None else sorted({self.schema.names.index(n) for n in columns})
         options = pa.ipc.IpcReadOptions(included_fields=None if columns is None else [*places], use_threads=False)
-        span = self.span(part)
+        span = self.index.span(part)
         with _checking():
             reader = pa.ipc.open_file(self._source, options=options)
             version = self._version()
             for number in range(span.first, span.first + span.batches):
-                batch, metadata = reader.get_batch_with_custom_metadata(number)
+                batch = reader.get_batch(number)
                 before, version = version, self._version()
-                # read while it was modified: neither version tells what was read
-                checked = _checked(version)[number] if version == before else set()
-                if not checked.issuperset(places):
-                    _check(batch, metadata[_CHECKS].split(), places)
-                    checked.update(places)
+                if version is not None:
+                    # read while it was modified: neither version tells which bytes were read
+                    checked = _checked(version)[number] if version == before else set()
+                    if not checked.issuperset(places):
+                        _check(batch, self.index.checksums[number], places)
+                        checked.update(places)
                 yield batch
-
-    def _version(self) -> "_Version":
-        status = os.fstat(self._source.fileno())
-        return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
 
     def table(self, columns: Sequence[str] | None = None, part: Part | None = None) -> pa.Table:
         """The rows in memory; the columns in the order named."""
@@ -91,58 +141,19 @@ class Artifact:
         stored = pa.schema([column for column in self.schema if column.name in names])
         return pa.Table.from_batches(self.batches(columns, part), stored).select(schema.names)
 
-    def content_hash(self, columns: Sequence[str] | None = None, part: Part | None = None) -> str:
-        """A hash of the rows of these columns, the same for the same batches of rows in any file."""
-        state = sha256()
-        for batch in self.batches(columns, part):
-            state.update(f"{batch.num_rows} {batch.schema}".encode())
-            for column in batch.columns:
-                for buffer in _buffers(column):
-                    state.update(len(buffer or b"").to_bytes(8, "little") + bytes([buffer is None]))
-                    state.update(buffer or b"")
-        return state.hexdigest()
+    def trust(self) -> None:
+        """Take the file as checked: this process has just written it."""
+        version = self._version()
+        if version is not None:
+            checked = _checked(version)
+            for number in range(len(self.index.checksums)):
+                checked[number].update(range(len(self.schema)))
 
-
-class ArtifactWriter:
-    """Writes an artifact, part after part; raises StorageError."""
-
-    def __init__(self, path: Path, schema: pa.Schema, *, compressed: bool = False) -> None:
-        """``compressed`` with lz4: a fifth of the room, and about a fifth of the speed."""
-        self.path = path
-        self.bytes = 0
-        self._schema = schema
-        self._empty = pa.RecordBatch.from_pylist([], schema=schema)
-        self._spans: dict[Part | None, list[int]] = {}
-        self._count = 0
-        with writing("an artifact"):
-            path.parent.mkdir(parents=True, exist_ok=True)
-            self._sink = pa.OSFile(str(path), "wb")
-            options = pa.ipc.IpcWriteOptions(compression="lz4" if compressed else None)
-            self._writer = pa.ipc.new_file(self._sink, schema, options=options)
-
-    def write(self, batch: pa.RecordBatch, part: Part | None = None) -> pa.RecordBatch:
-        """Write a batch; returns it as it will be read."""
-        batch = _compact(batch, self._schema)
-        self._empty = batch.slice(0, 0)  # it has the file's dictionaries
-        with writing("an artifact"):
-            self._writer.write_batch(batch, custom_metadata={_CHECKS: b" ".join(_checksums(batch))})
-        span = self._spans.setdefault(part, [self._count, 0, 0, 0])
-        self._count += 1
-        self.bytes += batch.nbytes
-        for place, amount in enumerate((1, batch.num_rows, batch.nbytes), start=1):
-            span[place] += amount
-        return batch
-
-    def finish(self) -> None:
-        """Write the index and the footer."""
-        index = json.dumps({"" if part is None else str(part): span for part, span in self._spans.items()}).encode()
-        with writing("an artifact"):
-            self._writer.write_batch(self._empty, custom_metadata={_INDEX: b"%d %s" % (zlib.crc32(index), index)})
-            self._writer.close()
-            self._sink.close()
-
-
-_Version = tuple[int, int, int, int]  # of a file that is open: device, inode, bytes, time of its last modification
+    def _version(self) -> _Version | None:
+        if not self.on_disk:
+            return None
+        status = os.fstat(self._source.fileno())
+        return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
 
 
 @lru_cache(maxsize=_KNOWN_FILES)
@@ -151,67 +162,45 @@ def _checked(_: _Version) -> defaultdict[int, set[int]]:
     return defaultdict(set)
 
 
-def _check(batch: pa.RecordBatch, checksums: Sequence[bytes], places: Sequence[int]) -> None:
+def _check(batch: pa.RecordBatch, checksums: Sequence[int], places: Sequence[int]) -> None:
     batch.validate()
-    if [checksums[place] for place in places] != _checksums(batch):
-        raise StoreCorruptError("an artifact is damaged: a batch does not match its checksums")
+    if [checksums[place] for place in places] != checksums_of(batch.columns):
+        raise StoreCorruptError("a cached result is damaged: a batch does not match its checksums")
 
 
 @contextmanager
 def _checking() -> Iterator[None]:
-    """Report whatever a damaged file makes of its reader as StoreCorruptError."""
+    """Report every error of a reader over a damaged file as StoreCorruptError."""
     try:
         yield
-    except (OSError, pa.ArrowException, ValueError, LookupError, TypeError) as error:
-        raise StoreCorruptError("an artifact is damaged: it can't be read") from error
+    except (OSError, pa.ArrowException, ValueError, LookupError, TypeError, AttributeError) as error:
+        raise StoreCorruptError("a cached result is damaged: it can't be read") from error
 
 
-def _checked_index(reader: pa.RecordBatchFileReader) -> dict[str, list[int]]:
+def _read_index(reader: pa.RecordBatchFileReader) -> ArtifactIndex:
     _, metadata = reader.get_batch_with_custom_metadata(reader.num_record_batches - 1)
-    checksum, _, index = metadata[_INDEX].partition(b" ")
+    checksum, _, index = metadata[INDEX].partition(b" ")
     if int(checksum) != zlib.crc32(index):
-        raise StoreCorruptError("an artifact is damaged: its index does not match its checksum")
-    found: dict[str, list[int]] = json.loads(index)
-    return found
+        raise StoreCorruptError("a cached result is damaged: its index does not match its checksum")
+    found = json.loads(index)
+    spans = {part: Span(*numbers) for part, numbers in found["spans"].items()}
+    return ArtifactIndex(spans, found["checksums"], found["hashes"])
 
 
-def _part(name: str) -> Part | None:
-    match name:
-        case "":
-            return None
-        case "global":
-            return "global"
-        case _:
-            return int(name)
+def checksums_of(columns: Sequence[pa.Array]) -> list[int]:
+    """For each column a CRC-32 of its numbers of rows and nulls, its buffers and its dictionary's."""
+    return [_checksum(column) for column in columns]
 
 
-def _compact(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
-    """The batch with buffers that hold its rows alone, which is what a file gives back."""
-    plain = [column.indices if pa.types.is_dictionary(column.type) else column for column in batch.columns]
-    bare = pa.RecordBatch.from_arrays(plain, names=schema.names)
-    columns = pa.ipc.read_record_batch(bare.serialize(), bare.schema).columns
-    encoded = [
-        pa.DictionaryArray.from_arrays(column, known.dictionary, safe=False)
-        if pa.types.is_dictionary(known.type)
-        else column
-        for column, known in zip(columns, batch.columns, strict=True)
-    ]
-    return pa.RecordBatch.from_arrays(encoded, schema=schema)
-
-
-def _checksums(batch: pa.RecordBatch) -> list[bytes]:
-    """For each column a CRC-32, in hex, of its numbers of rows and nulls, its buffers and its dictionary's."""
-    return [_checksum(column) for column in batch.columns]
-
-
-def _checksum(column: pa.Array) -> bytes:
+def _checksum(column: pa.Array) -> int:
     crc = zlib.crc32(b"%d %d" % (len(column), column.null_count))
-    for place, buffer in enumerate(_buffers(column)):
+    for place, buffer in enumerate(buffers_of(column)):
         if buffer is not None and buffer.size:
             crc = zlib.crc32(buffer, crc ^ place)
-    return b"%x" % crc
+    return crc
 
 
-def _buffers(column: pa.Array) -> list[pa.Buffer | None]:
+def buffers_of(column: pa.Array) -> list[pa.Buffer | None]:
+    """The buffers of a column and of its dictionary."""
     dictionary = column.dictionary.buffers() if pa.types.is_dictionary(column.type) else []
     return [*column.buffers(), *dictionary]

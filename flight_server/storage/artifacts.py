@@ -1,12 +1,13 @@
-"""Artifacts: finished results of plans, kept under their fingerprints. A cache: any file may be deleted at any time.
+"""The cache of results on disk, each under its fingerprint. Any file may be deleted at any time.
 
-<store>/artifacts/<fingerprint>.arrow    a whole result; who reads it last is deleted last
-<store>/artifacts/.draft-<uuid>          being written
+<store>/artifacts/<fingerprint>.arrow    a complete result; the least recently used is deleted first
+<store>/artifacts/.draft-<uuid>          a result that is being written
 
-Several processes may share the folder. A file appears under its name when it is whole; whoever has opened one can read
-it to its end even if it is deleted meanwhile.
+Several processes may share the folder. A file appears under its name when it is complete, and an open file can be read
+to its end even if it is deleted meanwhile.
 """
 
+import logging
 import os
 import time
 from contextlib import suppress
@@ -16,89 +17,117 @@ from uuid import uuid4
 
 import pyarrow as pa
 
-from flight_server.storage.artifact_file import Artifact, ArtifactWriter
-from flight_server.storage.store_errors import StoreCorruptError, writing
+from flight_server.storage.artifact_file import Artifact, ArtifactIndex
+from flight_server.storage.artifact_writer import HELD_BYTES, ArtifactWriter
+from flight_server.storage.recent import Recent
+from flight_server.storage.store_errors import StoreCorruptError
+
+LOG = logging.getLogger("flight_server")
 
 GIB = 1024**3
 DEFAULT_BYTES = 8 * GIB
 _DRAFT = ".draft-"
 _SUFFIX = ".arrow"
 _DRAFT_SECONDS = 24 * 3600.0
-_ROOM = 0.9  # of the limit, to which eviction makes room, so that it is not needed at every write
+_INDEX_CHECKSUMS = 1024 * 1024  # in all indexes that are remembered
+_ROOM = 0.9  # of the limit: eviction goes on down to here, so that not every write needs it
 
 
 class ArtifactStore:
-    """A folder of artifacts of at most ``limit`` bytes; those that were not read for longest go first."""
+    """A folder of results of at most ``limit`` bytes; the least recently used are deleted first."""
 
     def __init__(self, folder: Path, limit: int = DEFAULT_BYTES) -> None:
         self.folder = folder
         self.limit = limit
         self._lock = Lock()
         self._bytes = 0
-        with suppress(OSError):  # where nothing can be kept, much can be read all the same
+        self._indexes = Recent[ArtifactIndex](_INDEX_CHECKSUMS)
+        self._unnamed = Recent[Artifact](HELD_BYTES)
+        with suppress(OSError):  # where nothing can be written, results are held in memory
             folder.mkdir(parents=True, exist_ok=True)
         self._sweep()
         self._evict()
 
-    def find(self, fingerprint: str, schema: pa.Schema) -> Artifact | None:
-        """The artifact, if it is there; one without an index, or of another schema, is damaged, and deleted."""
+    @property
+    def held_bytes(self) -> int:
+        """The bytes of results without a name on disk, which this process holds."""
+        return self._unnamed.size
+
+    def find(self, fingerprint: str, schema: pa.Schema | None = None) -> Artifact | None:
+        """The result, open, if it is there; a file that can't be read, or has another schema, is deleted.
+
+        The caller closes it.
+        """
         path = self._path(fingerprint)
         try:
-            os.utime(path, ns=(time.time_ns(), path.stat().st_mtime_ns))  # the time of its modification tells damage
-            found = Artifact(path)
+            source = pa.OSFile(str(path), "rb")
         except OSError:
-            return None
+            unnamed = self._unnamed.get(fingerprint)
+            return None if unnamed is None else unnamed.shared()
+        with suppress(OSError):  # a folder that can't be written is read all the same
+            os.utime(path, ns=(time.time_ns(), path.stat().st_mtime_ns))  # a new time of modification means damage
+        try:
+            found = Artifact(source, fingerprint)
         except StoreCorruptError:
             self.drop(fingerprint)
             return None
-        if not found.schema.equals(schema, check_metadata=True):
-            self.drop(fingerprint)
-            return None
-        return found
+        if schema is None or found.schema.equals(schema, check_metadata=True):
+            self._remember(found)
+            return found
+        found.close()
+        self.drop(fingerprint)
+        return None
 
     def has(self, fingerprint: str) -> bool:
-        """Whether there is such an artifact, damaged or not."""
-        return self._path(fingerprint).exists()
+        """Whether ``find`` would find it, damaged or not."""
+        return self._path(fingerprint).exists() or self._unnamed.get(fingerprint) is not None
 
-    def draft(self, schema: pa.Schema, *, compressed: bool = False) -> ArtifactWriter:
-        """A new file to be kept or discarded. Dictionaries must be the same in all its batches."""
-        return ArtifactWriter(self.folder / f"{_DRAFT}{uuid4().hex}", schema, compressed=compressed)
+    def index(self, fingerprint: str) -> ArtifactIndex | None:
+        """The index of a result that this process has read or written, whether or not it is still there."""
+        return self._indexes.get(fingerprint)
+
+    def draft(self, schema: pa.Schema, *, compressed: bool = False, hashed: bool = False) -> ArtifactWriter:
+        """A new file, to be passed to ``keep`` and then discarded. Its dictionaries must be the same in all batches."""
+        path = self.folder / f"{_DRAFT}{uuid4().hex}"
+        return ArtifactWriter(path, schema, compressed=compressed, hashed=hashed)
 
     def keep(self, fingerprint: str, draft: ArtifactWriter) -> Artifact:
-        """Finish a draft and give it its name. One over the limit can be read all the same, and is not kept.
+        """Finish a draft and give it its name; the result, open. The caller closes it.
 
-        Raises StorageError, also where somebody deleted the draft.
+        A result over the limit, or one that the disk refuses, gets no name. This process holds the newest of them.
         """
-        draft.finish()
-        with writing("an artifact"):
-            finished = Artifact(draft.path)
-            size = draft.path.stat().st_size
-            if size > self.limit:
-                self.discard(draft)
-                return finished
-            draft.path.replace(self._path(fingerprint))
+        finished = draft.finish(fingerprint)
+        self._remember(finished)
+        is_named = finished.on_disk and finished.size <= self.limit
+        if is_named:
+            try:
+                draft.path.replace(self._path(fingerprint))
+            except OSError:
+                is_named = False
+        if not is_named:
+            LOG.warning("the result %s is not cached on disk", fingerprint)
+            self._unnamed.put(fingerprint, finished.shared(), finished.size)
+            return finished
         with self._lock:
-            self._bytes += size
+            self._bytes += finished.size
             crowded = self._bytes > self.limit
         if crowded:
             self._evict()
         return finished
 
-    def discard(self, draft: ArtifactWriter) -> None:
-        """Delete a draft."""
-        with suppress(OSError):
-            draft.path.unlink(missing_ok=True)
-
     def drop(self, fingerprint: str) -> None:
-        """Delete an artifact that turned out to be damaged."""
+        """Delete a damaged result."""
         with suppress(OSError):
             self._path(fingerprint).unlink(missing_ok=True)
+
+    def _remember(self, result: Artifact) -> None:
+        self._indexes.put(result.name, result.index, 1 + sum(map(len, result.index.checksums)))
 
     def _path(self, fingerprint: str) -> Path:
         return self.folder / f"{fingerprint}{_SUFFIX}"
 
     def _evict(self) -> None:
-        """Count what is there, other processes' files too, and delete the oldest until it is well below the limit."""
+        """Count all files, also those of other processes, and delete the oldest until they are well below the limit."""
         with self._lock:
             found = sorted(_sizes(self.folder))
             self._bytes = sum(size for _, size, _ in found)
@@ -120,7 +149,7 @@ class ArtifactStore:
 
 
 def _sizes(folder: Path) -> list[tuple[int, int, Path]]:
-    """Time of last use, bytes and path of each artifact."""
+    """Time of last use, bytes and path of each result."""
     found = []
     for path in folder.glob(f"*{_SUFFIX}"):
         with suppress(OSError):

@@ -12,9 +12,9 @@ from flight_client.extract import LAYERS
 from flight_client.ingest import ingest
 from flight_server.pipeline.driver import load_pipeline
 from flight_server.rpc.server import FlightServer
-from flight_server.serving.read import open_read
 from flight_server.serving.request import Request
 from flight_server.serving.service import Service
+from flight_server.serving.stream import open_read
 from flight_server.storage.store import Store
 
 FIXTURE = Path(__file__).parent / "graph_repo"

@@ -112,6 +112,22 @@ def test_cancel_flight_info_ends_the_streams_of_its_tickets(peer, large, cancel)
     assert running_calls(peer) == 0
 
 
+@pytest.mark.parametrize("cancel", [cancel_by_json, cancel_by_protobuf])
+def test_two_clients_with_the_same_ticket_are_independent(server, peer, large, cancel):
+    info = peer.flight.get_flight_info(command(repo=large, dataset="cst_name_refs", limit=ROWS))
+    other = Peer(server.uri)
+    mine, theirs = (each.flight.do_get(info.endpoints[0].ticket) for each in (peer, other))
+    mine.read_chunk()
+    theirs.read_chunk()
+    assert cancel(peer, large, info)
+    with pytest.raises((flight.FlightCancelledError, KeyboardInterrupt)):
+        mine.read_all()
+    assert running_calls(peer, wanted=1) == 1
+    theirs.read_all()
+    assert running_calls(peer) == 0
+    other.close()
+
+
 def test_cancelling_what_does_not_run_cancels_nothing(peer, large):
     assert running_calls(peer) == 0
     assert peer.act("CancelFlightInfo", {"repo": large, "dataset": "cst_name_refs"}) == {"cancelled": 0}

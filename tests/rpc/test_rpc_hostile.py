@@ -136,7 +136,7 @@ def test_a_path_of_another_length_is_refused(unharmed, names):
         ("begin", b'{"repo": "x", "files": 99999999999999999999}', "bad_request"),
         ("begin", b'{"repo": "x", "mode": "y"}', "bad_request"),
         ("commit", b'{"txn": "../x"}', "unknown_transaction"),
-        ("commit", b'{"txn": "x", "rows": []}', "unknown_transaction"),
+        ("commit", b'{"txn": "x", "rows": []}', "bad_request"),
         ("commit", b'{"txn": ""}', "unknown_transaction"),
         ("commit", b"{}", "bad_request"),
         ("abort", b'{"txn": 7}', "bad_request"),

@@ -15,9 +15,9 @@ def test_an_internal_error_is_told_without_details_and_logged_with_them(tmp_path
     with running(tmp_path) as server:
         peer = Peer(server.uri)
         peer.put(path("r", "cst_name_refs"), ONE)
-        monkeypatch.setattr("flight_server.rpc.streams.open_read", broken)
+        monkeypatch.setattr("flight_server.rpc.server.open_read", broken)
         monkeypatch.setattr("flight_server.rpc.info.flight_info", broken)
-        monkeypatch.setattr("flight_server.rpc.puts.put", broken)
+        monkeypatch.setattr("flight_server.rpc.do_put.put", broken)
         monkeypatch.setattr("flight_server.rpc.server.run_action", broken)
         calls = (
             lambda: peer.get("r", "cst_name_refs"),

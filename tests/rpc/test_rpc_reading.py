@@ -104,7 +104,7 @@ def test_app_metadata_says_what_a_dataset_is(peer):
         "snapshot": 1,
         "parts": 4,
         "lineage": ["cst_callsites"],
-        "tags": {"layer": "qnames", "kind": "output", "scope": "part"},
+        "tags": {"layer": "qnames", "kind": "output", "scope": "part", "stage": "outputs"},
         "summary": PIPELINE["callsite_qname_candidates"].summary,
     }
 
@@ -247,3 +247,13 @@ def test_a_ticket_may_be_written_by_hand(peer):
     by_hand = flight.Ticket(b'{"dataset" : "cst_name_refs",\n "repo": "seeded", "limit": 1}')
     assert peer.flight.do_get(by_hand).read_all().num_rows == 1
     assert peer.flight.do_get(ticket(repo="seeded", dataset="cst_name_refs", limit=1)).read_all().num_rows == 1
+
+
+def test_a_read_takes_one_short_line_of_the_log(peer, caplog):
+    long = {"op": "in", "args": [{"property": "path"}, [f"pkg/m{number}.py" for number in range(100_000)]]}
+    with caplog.at_level("INFO", logger="flight_server"):
+        peer.get("seeded", "cst_name_refs", where=long)
+        peer.act("stats")
+    [line] = [record.getMessage() for record in caplog.records if record.getMessage().startswith("do_get")]
+    assert len(line) < 1024
+    assert "2000 rows" in line

@@ -15,9 +15,9 @@ from arrowdsl.plan.nodes import Aggregate, Join, Kernel, KernelFunction, Plan, R
 from flight_client.contracts.notation import FILE, contract
 from flight_client.contracts.raw import RAW_TABLES
 from flight_server.pipeline.driver import Output
-from flight_server.serving.read import open_read
 from flight_server.serving.request import Request
 from flight_server.serving.service import CAPACITY, Capacity, Service
+from flight_server.serving.stream import open_read
 from flight_server.storage.store import Store
 
 TABLE = RAW_TABLES["cst_name_refs"]
@@ -101,8 +101,8 @@ def _tags(kind: str, scope: str) -> Mapping[str, str]:
     return {"layer": "test", "kind": kind, "scope": scope}
 
 
-def service_of(folder: Path, counted: Counted, capacity: Capacity = CAPACITY) -> Service:
-    return Service(Store(folder), pipeline_of(counted), capacity)
+def service_of(folder: Path, counted: Counted, capacity: Capacity = CAPACITY, build: str | None = None) -> Service:
+    return Service(Store(folder), pipeline_of(counted), capacity, build)
 
 
 def put_names(service: Service, contents: Mapping[str, list[tuple[str, int]]], **options: object) -> None:

@@ -9,9 +9,9 @@ from flight_client import connect
 from flight_client.ingest import Ingested, ingest
 from flight_server.pipeline.driver import load_pipeline
 from flight_server.rpc.server import FlightServer
-from flight_server.serving.read import open_read
 from flight_server.serving.request import Request
 from flight_server.serving.service import Service
+from flight_server.serving.stream import open_read
 from flight_server.storage.store import Store
 
 DEMO = Path(__file__).parents[2] / "flight_server" / "demo_repo"

@@ -5,10 +5,12 @@ import pytest
 from serving_store import DEMO, ingested, rows_of, service_over
 
 from arrowdsl.compute.cql2 import from_cql2
-from flight_server.serving.errors import BadRequestError
+from arrowdsl.compute.expr import Column
+from flight_client.contracts.raw import RAW_TABLES
 from flight_server.serving.explain import explain
-from flight_server.serving.read import open_read
 from flight_server.serving.request import Request, request_from_json, request_to_json
+from flight_server.serving.request_errors import BadRequestError
+from flight_server.serving.stream import open_read
 
 
 @pytest.fixture(scope="module")
@@ -61,6 +63,39 @@ def test_a_filter_on_an_output_equals_filtering_its_rows(demo, dataset):
     wanted = rows.filter(kept)
     assert 0 < wanted.num_rows < rows.num_rows
     assert rows_of(demo, dataset, where=from_cql2(where)).equals(wanted)
+
+
+@pytest.fixture(scope="module")
+def parts_16(tmp_path_factory):
+    service = service_over(tmp_path_factory.mktemp("store"))
+    service.store.begin("demo", files=16 * 64).commit({})
+    ingested(service, DEMO)
+    return service
+
+
+@pytest.mark.parametrize("dataset", ["cst_callsites", "flow_calls", "callsite_qname_candidates", "reaching_defs"])
+@pytest.mark.parametrize("column", ["path", "file_id"])
+def test_a_filter_on_a_file_opens_its_part_alone(parts_16, dataset, column):
+    rows = rows_of(parts_16, dataset)
+    if column not in rows.schema.names:
+        pytest.skip("the table lacks the column")
+    value = rows[column][0].as_py()
+    wanted = rows.filter(pc.equal(rows[column], value))
+    for where in (Column(column).eq(value), Column(column).is_in([value])):
+        assert len(parts_16.read(Request("demo", dataset, where=where)).parts) == 1
+        assert rows_of(parts_16, dataset, where=where).equals(wanted)
+
+
+def test_rows_with_the_ids_of_another_repo_are_found_by_them(tmp_path):
+    service = service_over(tmp_path)
+    ingested(service, DEMO, repo="first")
+    rows = rows_of(service, "cst_defs", repo="first")
+    transaction = service.store.begin("second", files=16 * 64)
+    transaction.put(RAW_TABLES["cst_defs"], rows.to_reader())
+    transaction.commit()
+    for file in rows["file_id"].unique().to_pylist():
+        found = rows_of(service, "cst_defs", repo="second", where=Column("file_id").eq(file))
+        assert found.num_rows == rows.filter(pc.equal(rows["file_id"], file)).num_rows > 0
 
 
 def test_explain_names_the_columns_that_are_read(demo):

@@ -1,15 +1,18 @@
 """What was computed is kept, found again while its inputs are the same, and never trusted more than its checksums."""
 
+import gc
 import shutil
 import time
 from contextlib import closing
+from pathlib import Path
 
 import pytest
 from serving_pipeline import NAMES, Counted, names_of, put_many, put_names, service_of
 
-from flight_server.serving.read import open_read
+from flight_server.serving.explain import explain
 from flight_server.serving.request import Request
 from flight_server.serving.service import Capacity
+from flight_server.serving.stream import open_read
 
 PARTS_4 = 4 * 64
 FILES = [f"m{number}.py" for number in range(40)]
@@ -25,6 +28,13 @@ def service(tmp_path, counted):
     service = service_of(tmp_path, counted)
     put_names(service, {path: [("x", 1), ("y", 2)] for path in FILES}, files=PARTS_4)
     return service
+
+
+def wait_for(condition):
+    deadline = time.monotonic() + 30
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
 
 
 def artifacts(tmp_path):
@@ -52,16 +62,49 @@ def test_a_narrowed_read_computes_and_keeps_nothing_but_reads_what_is_kept(servi
     assert counted.calls["by_part"] == 8
 
 
-def test_a_read_that_is_broken_off_leaves_nothing(service, tmp_path):
-    put_many(service, 6 * 64 * 1024)
-    with closing(open_read(service.read(Request("r", "by_rows")), lambda: None).batches) as batches:
-        next(batches)
-    deadline = time.monotonic() + 30
-    while artifacts(tmp_path) and time.monotonic() < deadline:
-        time.sleep(0.01)
-    assert artifacts(tmp_path) == []
-    assert names_of(service, "by_rows").num_rows == 6 * 64 * 1024
-    assert len(artifacts(tmp_path)) == 1
+def test_a_read_that_is_broken_off_while_it_is_computed_leaves_nothing(service, counted, tmp_path):
+    class BrokenOffError(Exception):
+        pass
+
+    def break_off(_name):
+        raise BrokenOffError
+
+    counted.called = break_off
+    with pytest.raises(BrokenOffError):
+        names_of(service, "by_part")
+    wait_for(lambda: artifacts(tmp_path) == [])
+    del counted.called
+    assert names_of(service, "by_part").num_rows == 2 * len(FILES)
+    assert len(artifacts(tmp_path)) == 4
+
+
+def test_no_descriptor_of_a_cached_result_stays_open(service):
+    def open_files():
+        return [str(each.resolve()) for each in Path("/proc/self/fd").iterdir()]
+
+    if not Path("/proc/self/fd").is_dir():
+        pytest.skip("the system does not list a process's files")
+    gc.disable()
+    try:
+        for dataset in ("by_part", "of_repo", "fixpoint", "by_part_and_repo"):
+            for _ in range(2):
+                names_of(service, dataset)
+                names_of(service, dataset, columns=("name",))
+                explain(service.read(Request("r", dataset)))
+        wait_for(lambda: not [name for name in open_files() if ".arrow" in name or ".draft" in name])
+    finally:
+        gc.enable()
+
+
+@pytest.mark.parametrize("dataset", ["of_repo", "fixpoint", "by_part_and_repo"])
+def test_a_result_that_the_disk_refuses_is_computed_once_all_the_same(service, tmp_path, counted, dataset):
+    (tmp_path / "artifacts").rmdir()
+    (tmp_path / "artifacts").write_text("no folder")
+    first = names_of(service, dataset)
+    calls = counted.calls.total()
+    assert first.num_rows > 0
+    assert names_of(service, dataset).equals(first)
+    assert counted.calls.total() == calls
 
 
 def test_an_edit_recomputes_its_own_part(service, counted):

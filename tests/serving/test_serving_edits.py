@@ -25,9 +25,10 @@ def root(tmp_path: Path) -> Path:
 def fingerprints(service: Service) -> dict[tuple[str, object, object], str]:
     """Of every unit of every output; what they are computed from is computed."""
     return {
-        (name, unit.scope, unit.catalog.part): unit.catalog.fingerprint(name, unit.scope)
+        (name, piece.scope, piece.part): read.results.fingerprint(name, piece.scope, piece.part)
         for name in SERVED
-        for unit in service.read(Request("demo", name)).units()
+        for read in [service.read(Request("demo", name))]
+        for piece in read.pieces()
     }
 
 

@@ -6,9 +6,9 @@ import pytest
 from serving_store import DEMO, PIPELINE, ingested, rows_of, service_over
 
 from arrowdsl.plan.nodes import Scope
-from flight_server.serving import catalog
-from flight_server.serving.errors import TooLargeError
-from flight_server.serving.memory import check_memory, kernel_bytes, machine_bytes
+from flight_server.serving import estimates
+from flight_server.serving.estimates import computation_bytes, kernel_bytes
+from flight_server.serving.request_errors import TooLargeError
 
 
 def test_a_kernel_over_a_repo_is_refused_before_it_starts_and_all_else_is_served(
@@ -16,7 +16,7 @@ def test_a_kernel_over_a_repo_is_refused_before_it_starts_and_all_else_is_served
 ) -> None:
     service = service_over(tmp_path)
     ingested(service, DEMO)
-    monkeypatch.setattr(catalog, "machine_bytes", lambda: 1024)
+    monkeypatch.setattr(estimates, "machine_bytes", lambda: 1024)
     with pytest.raises(TooLargeError, match="resolution of demo"):
         rows_of(service, "call_graph")
     assert rows_of(service, "callsite_qname_candidates").num_rows
@@ -31,4 +31,4 @@ def test_the_need_grows_with_the_rows_that_the_kernel_reads(tmp_path: Path) -> N
     plan = PIPELINE["resolution"].plans[Scope.FIXPOINT]
     needed = kernel_bytes(plan, snapshot)
     assert needed > snapshot.rows("flow_calls") + snapshot.rows("flow_copies")
-    check_memory("resolution", plan, snapshot, machine_bytes())
+    assert computation_bytes(PIPELINE["resolution"], Scope.FIXPOINT, plan, snapshot, "global") == needed

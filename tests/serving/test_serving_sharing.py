@@ -9,8 +9,8 @@ import pytest
 from serving_pipeline import Counted, names_of, put_many, put_names, service_of
 
 from arrowdsl.plan.stopping import check_stopped
-from flight_server.serving.read import open_read
 from flight_server.serving.request import Request
+from flight_server.serving.stream import open_read
 
 SLOW = 60.0
 
@@ -121,3 +121,20 @@ def test_a_kernel_that_fails_fails_for_all_and_can_be_tried_again(service, held)
     held.called = works
     held.released.set()
     assert names_of(service, "fixpoint").num_rows == 4
+
+
+@pytest.mark.parametrize(("bytes_for_four", "at_once"), [(2**30, 4), (0, 2)])
+def test_small_parts_are_computed_four_at_a_time_and_large_ones_two(tmp_path, monkeypatch, bytes_for_four, at_once):
+    monkeypatch.setattr("flight_server.serving.stream.SIDE_BY_SIDE_BYTES", bytes_for_four)
+    held = Held()
+    service = service_of(tmp_path, held)
+    put_names(service, {f"m{number}.py": [("x", 1)] for number in range(200)}, files=8 * 64)
+    with ThreadPoolExecutor(1) as threads:
+        rows = threads.submit(names_of, service, "by_part")
+        deadline = time.monotonic() + SLOW
+        while held.calls["by_part"] < at_once and time.monotonic() < deadline:
+            time.sleep(0.01)
+        time.sleep(0.2)
+        assert held.calls["by_part"] == at_once
+        held.released.set()
+        assert rows.result(SLOW).num_rows == 200

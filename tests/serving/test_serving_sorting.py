@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from flight_server.serving.sorting import in_canonical_order
+from flight_server.serving.canonical_order import in_canonical_order
 from flight_server.storage.artifacts import ArtifactStore
 
 KEYS = (("name", "ascending"), ("size", "descending"))

@@ -1,7 +1,11 @@
-"""The folder of artifacts: what is kept is found whole or not at all, and the least recently read goes first."""
+"""The folder of cached results: each is found complete or not at all, and the least recently used is deleted first."""
 
+import os
+import resource
+import signal
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -22,10 +26,13 @@ TABLE = pa.table(
 
 
 def kept(store, name, table=TABLE, part=None):
-    draft = store.draft(table.schema)
+    draft = store.draft(table.schema, hashed=True)
     for batch in table.to_batches(300):
         draft.write(batch, part)
-    return store.keep(name, draft)
+    try:
+        return store.keep(name, draft)
+    finally:
+        draft.discard()
 
 
 @pytest.mark.parametrize("columns", [None, ["kind", "number"], ["list"]])
@@ -37,8 +44,8 @@ def test_what_was_written_is_read(tmp_path, columns):
 
 
 def test_any_arrow_reader_opens_the_file(tmp_path):
-    found = kept(ArtifactStore(tmp_path), "a")
-    with pa.ipc.open_file(found.path.with_name("a.arrow")) as reader:
+    kept(ArtifactStore(tmp_path), "a")
+    with pa.ipc.open_file(tmp_path / "a.arrow") as reader:
         assert reader.read_all().equals(TABLE)
 
 
@@ -51,19 +58,19 @@ def test_a_part_is_read_alone(tmp_path):
     store.keep("a", draft)
     found = store.find("a", TABLE.schema)
     assert [found.table(part=part).num_rows for part in (0, 1, 2, "global", None)] == [11, 0, 11, 16, 38]
-    assert found.span(2).rows == 11
+    assert found.index.span(2).rows == 11
 
 
 def test_the_hash_of_rows_is_that_of_the_columns_asked_for(tmp_path):
     store = ArtifactStore(tmp_path)
     doubled = TABLE.set_column(0, "number", pc.multiply(TABLE["number"], 2))
     first, same, other = kept(store, "a"), kept(store, "b"), kept(store, "c", doubled)
-    assert first.content_hash() == same.content_hash() != other.content_hash()
-    assert first.content_hash(["text", "kind"]) == other.content_hash(["text", "kind"])
+    assert first.index.content_hash() == same.index.content_hash() != other.index.content_hash()
+    assert first.index.content_hash(["text", "kind"]) == other.index.content_hash(["text", "kind"])
 
 
 def test_the_least_recently_read_goes_first(tmp_path):
-    one = kept(ArtifactStore(tmp_path / "one"), "a").path.with_name("a.arrow").stat().st_size
+    one = kept(ArtifactStore(tmp_path / "one"), "a").size
     store = ArtifactStore(tmp_path / "all", 4 * one)
     for name in "abcd":
         kept(store, name)
@@ -102,6 +109,48 @@ def test_an_artifact_without_rows_has_its_schema(tmp_path):
     assert store.find("a", TABLE.schema).table().equals(TABLE.slice(0, 0))
 
 
+@contextmanager
+def disk_full_beyond(size):
+    """No file of this process may grow beyond so many bytes."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    before = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        signal.signal(signal.SIGXFSZ, before)
+
+
+@pytest.mark.parametrize("size", [0, 1000, 20_000])
+def test_a_result_that_the_disk_refuses_is_held_in_memory(tmp_path, size):
+    store = ArtifactStore(tmp_path)
+    with disk_full_beyond(size):
+        found = kept(store, "a")
+    assert found.table().equals(TABLE)
+    assert found.table(["kind"]).equals(TABLE.select(["kind"]))
+    assert store.find("a").table().equals(TABLE)
+    assert (list(tmp_path.iterdir()), ArtifactStore(tmp_path).find("a")) == ([], None)
+
+
+def test_a_result_is_found_where_nothing_can_be_written(tmp_path, monkeypatch):
+    def refuse(*_, **__):
+        raise PermissionError
+
+    kept(ArtifactStore(tmp_path), "a")
+    monkeypatch.setattr(os, "utime", refuse)
+    assert ArtifactStore(tmp_path).find("a").table().equals(TABLE)
+
+
+def test_a_closed_result_holds_no_descriptor_once_its_last_user_has_closed_it(tmp_path):
+    found = kept(ArtifactStore(tmp_path), "a")
+    with found.shared() as other:
+        other.close()
+        assert found.table().equals(TABLE)
+    with pytest.raises(StoreCorruptError):
+        found.table()
+
+
 def flip_a_bit_of_every_batch(path):
     content = bytearray(path.read_bytes())
     place = content.find(b"long enough")
@@ -119,7 +168,7 @@ def test_damage_that_comes_after_a_batch_was_checked_is_found(tmp_path):
     assert found.table().equals(found.table())
     rest = found.batches()
     next(rest)
-    flip_a_bit_of_every_batch(found.path)
+    flip_a_bit_of_every_batch(tmp_path / "a.arrow")
     with pytest.raises(StoreCorruptError, match="damaged"):
         next(rest)
     with pytest.raises(StoreCorruptError, match="damaged"):

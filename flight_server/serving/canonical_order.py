@@ -1,11 +1,11 @@
-"""Rows in order, in bounded memory: sorted runs are written to disk, and merged a piece of each at a time.
+"""Rows in canonical order, in bounded memory: sorted runs are written to disk, and merged a piece of each at a time.
 
-A piece of the merge is sorted with Arrow's sort, not row by row: of the rows that are at hand of each run, those that
-sort before the last one of any run can have nothing left out in front of them, so they go out.
+A piece of the merge is sorted with Arrow's sort, not row by row. Some rows of each run are in memory. Those that sort
+before the last of them of every run come before all rows that are still on disk, so they are sent.
 """
 
 from collections.abc import Iterator, Sequence
-from contextlib import closing
+from contextlib import ExitStack, closing
 
 import numpy as np
 import pyarrow as pa
@@ -25,23 +25,24 @@ MERGED_ROWS = 256 * 1024
 def in_canonical_order(
     batches: Batches, keys: Sequence[SortKey], artifacts: ArtifactStore, check: Check, run_bytes: int = RUN_BYTES
 ) -> Batches:
-    """The rows sorted stably by ``keys``; rows of more than ``run_bytes`` go by way of the artifacts' folder."""
-    runs: list[Artifact] = []
-    with closing(batches):
-        tables = (_sorted(table, keys) for table in _gathered(batches, run_bytes))
-        held = next(tables, None)
-        for table in tables:
-            check()
-            if held is not None:
-                runs.append(_spilled(held, artifacts))
-            held = table
-    if held is None:
-        return
-    if not runs:
-        yield from held.to_batches()
-        return
-    pieces = [run.batches() for run in runs]
-    yield from _merged([*pieces, iter(held.to_batches(PIECE_ROWS))], keys, check)
+    """The rows sorted stably by ``keys``; more than ``run_bytes`` of them are sorted in the artifacts' folder."""
+    with ExitStack() as open_runs:
+        runs: list[Artifact] = []
+        with closing(batches):
+            tables = (_sorted(table, keys) for table in _gathered(batches, run_bytes))
+            held = next(tables, None)
+            for table in tables:
+                check()
+                if held is not None:
+                    runs.append(open_runs.enter_context(_spilled(held, artifacts)))
+                held = table
+        if held is None:
+            return
+        if not runs:
+            yield from held.to_batches()
+            return
+        pieces = [run.batches() for run in runs]
+        yield from _merged([*pieces, iter(held.to_batches(PIECE_ROWS))], keys, check)
 
 
 def _gathered(batches: Batches, size: int) -> Iterator[pa.Table]:
@@ -72,15 +73,14 @@ def _values(column: pa.ChunkedArray) -> pa.ChunkedArray:
 
 
 def _spilled(table: pa.Table, artifacts: ArtifactStore) -> Artifact:
-    """The table in a file that has no name any more: it is gone once nobody reads it."""
+    """The table in a file without a name, which is deleted once it is closed."""
     draft = artifacts.draft(table.schema)
     try:
         for batch in table.to_batches(PIECE_ROWS):
             draft.write(batch)
-        draft.finish()
-        return Artifact(draft.path)
+        return draft.finish("a sorted run")
     finally:
-        artifacts.discard(draft)
+        draft.discard()
 
 
 def _merged(runs: Sequence[Iterator[pa.RecordBatch]], keys: Sequence[SortKey], check: Check) -> Batches:
@@ -109,7 +109,7 @@ def _merged(runs: Sequence[Iterator[pa.RecordBatch]], keys: Sequence[SortKey], c
 
 
 def _filled(table: pa.Table | None, run: Iterator[pa.RecordBatch], rows: int) -> pa.Table | None:
-    """What is left of a piece, and more of its run until there are so many rows; none once the run is at its end."""
+    """The rest of a piece, and more of its run until there are so many rows; None at the end of the run."""
     pieces = [] if table is None else [table]
     count = 0 if table is None else table.num_rows
     while count < rows and (batch := next(run, None)) is not None:

@@ -10,14 +10,14 @@ from arrowdsl.errors import one_of
 from flight_client.contracts.raw import RAW_TABLES
 from flight_client.contracts.tables import BY_CONTRACT
 from flight_server.rpc.codec import Put
-from flight_server.serving.errors import BadRequestError, UnknownDatasetError
+from flight_server.serving.request_errors import BadRequestError, UnknownDatasetError
 from flight_server.serving.service import Service
 from flight_server.storage.store_errors import RowCountError
 
 LOG = logging.getLogger("flight_server")
 
 
-class Incoming:
+class ReceivedBatches:
     """The batches of a put as they arrive, ``expected`` rows in all if that is known."""
 
     def __init__(self, reader: flight.MetadataRecordBatchReader, expected: int | None) -> None:
@@ -26,14 +26,16 @@ class Incoming:
         self.schema: pa.Schema = reader.schema
 
     def __iter__(self) -> Iterator[pa.RecordBatch]:
-        """The batches; raises BadRequestError for a damaged stream, RowCountError for one of another length."""
+        """The batches; raises BadRequestError for a damaged stream, RowCountError for another number of rows."""
         rows = 0
         while True:
             try:
                 chunk = self._reader.read_chunk()
             except StopIteration:
                 if self._expected not in (None, rows):
-                    raise RowCountError(f"{rows} rows came, the put said {self._expected}; nothing was kept") from None
+                    raise RowCountError(
+                        f"{rows} rows came, the put said {self._expected}; nothing was stored"
+                    ) from None
                 return
             except pa.ArrowInvalid as error:
                 raise BadRequestError(f"the stream of record batches is damaged: {error}") from error
@@ -47,12 +49,12 @@ def put(
 ) -> dict[str, object]:
     """Store the batches; the reply has the rows taken in and, when they were committed, the snapshot.
 
-    A client that died can look like a clean end, so ``check`` is asked once more before anything is committed.
+    A client that died can look like a clean end, so ``check`` is asked once more before the commit.
     """
     name = BY_CONTRACT.get(target.table, target.table)
     if name not in RAW_TABLES:
         raise UnknownDatasetError(f"unknown raw table {target.table!r}; raw tables: {one_of(RAW_TABLES)}")
-    spec, batches = RAW_TABLES[name], Incoming(reader, target.rows)
+    spec, batches = RAW_TABLES[name], ReceivedBatches(reader, target.rows)
     if target.txn is not None:
         transaction = service.store.transaction(target.txn)
         if transaction.repo != target.repo:

@@ -1,10 +1,10 @@
-"""What can be wrong with a request."""
+"""Errors that a request can cause before it is run."""
 
 from arrowdsl.errors import DataError
 
 
 class BadRequestError(DataError):
-    """A request that can't be understood: malformed JSON, an unknown key, a value of the wrong type."""
+    """A malformed request: JSON that can't be parsed, an unknown key, a value of the wrong type."""
 
     code = "bad_request"
 

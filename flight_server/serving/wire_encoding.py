@@ -1,4 +1,4 @@
-"""The form in which rows are kept and go out: batches of bounded size, aligned to a schema, encoded."""
+"""The encoding in which rows are cached and sent: batches of bounded size, aligned to a schema, with dictionaries."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -12,28 +12,29 @@ from arrowdsl.schema.schema import EncodingPolicy, SchemaTransform, TableSpec, p
 
 
 @dataclass(frozen=True)
-class Form:
-    """Aligns a plan's batches to ``schema``, whose dictionary columns are encoded by ``encoding``."""
+class WireEncoding:
+    """Aligns a plan's batches to ``schema``, whose dictionary columns are encoded by ``policy``."""
 
     schema: pa.Schema
-    encoding: EncodingPolicy
+    policy: EncodingPolicy
 
     @classmethod
-    def of(cls, schema: pa.Schema, spec: TableSpec) -> "Form":
-        """The form of some columns of a contract."""
-        return cls(schema, EncodingPolicy(tuple(each for each in spec.encoding.specs if each.column in schema.names)))
+    def of(cls, schema: pa.Schema, spec: TableSpec) -> "WireEncoding":
+        """The encoding of some columns of a contract."""
+        encoded = tuple(each for each in spec.encoding.specs if each.column in schema.names)
+        return cls(schema, EncodingPolicy(encoded))
 
     def batches(self, rows: Iterable[pa.RecordBatch]) -> Batches:
         """The rows in batches of at most 64 Ki rows and 4 MiB, none of them empty."""
         for batch in rebatch(rows):
-            yield self.apply(batch)
+            yield self._encoded(batch)
 
-    def apply(self, batch: pa.RecordBatch) -> pa.RecordBatch:
-        """A batch that is not empty, in this form. Raises what SchemaTransform and EncodingPolicy raise."""
+    def _encoded(self, batch: pa.RecordBatch) -> pa.RecordBatch:
+        """Raises the errors of SchemaTransform and EncodingPolicy."""
         aligned = self._aligned(batch)
-        if not self.encoding.specs:
+        if not self.policy.specs:
             return rebuilt(aligned, self.schema)
-        [encoded] = self.encoding.apply(pa.Table.from_batches([aligned])).to_batches()
+        [encoded] = self.policy.apply(pa.Table.from_batches([aligned])).to_batches()
         return rebuilt(encoded, self.schema)
 
     @cached_property
@@ -41,16 +42,12 @@ class Form:
         return plain(self.schema)
 
     def _aligned(self, batch: pa.RecordBatch) -> pa.RecordBatch:
-        """Most batches need no cast, and trying one out takes as long as streaming the batch."""
-        if not all(self._has(batch, column) for column in self._plain):
+        """Most batches need no cast, and to try one out takes as long as to stream the batch."""
+        given = {column.name: column.type for column in batch.schema}
+        if any(given.get(column.name) != column.type for column in self._plain):
             return SchemaTransform(self._plain).apply(pa.Table.from_batches([batch])).to_batches()[0]
         columns = [batch.column(column.name) for column in self._plain]
         for column, values in zip(self._plain, columns, strict=True):
             if not column.nullable and values.null_count:
                 raise NullValueError(f"column {column.name} is required and has {values.null_count} nulls")
         return pa.RecordBatch.from_arrays(columns, schema=self._plain)
-
-    @staticmethod
-    def _has(batch: pa.RecordBatch, column: pa.Field) -> bool:
-        place = batch.schema.get_field_index(column.name)
-        return place >= 0 and bool(batch.schema.field(place).type == column.type)

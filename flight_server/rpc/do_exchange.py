@@ -1,0 +1,56 @@
+"""do_exchange: a lookup. The client streams keys and says that it is done, then the server streams the rows back.
+
+The order is a rule: a client that writes while the server writes, neither of them reading, would block both for good.
+"""
+
+import logging
+import time
+from collections.abc import Iterator
+from contextlib import closing
+
+import pyarrow as pa
+from pyarrow import flight
+
+from arrowdsl.compute.expr import Column, Keys
+from arrowdsl.plan.stopping import Check
+from flight_server.rpc.codec import shortened
+from flight_server.rpc.do_put import ReceivedBatches
+from flight_server.serving.lookup import distinct_keys, key_type
+from flight_server.serving.read import Read
+from flight_server.serving.request_errors import BadRequestError
+from flight_server.serving.stream import open_read
+
+LOG = logging.getLogger("flight_server")
+
+
+def lookup(
+    read: Read,
+    key: str,
+    reader: flight.MetadataRecordBatchReader,
+    writer: flight.MetadataRecordBatchWriter,
+    check: Check,
+) -> None:
+    """Answer the keys with the rows that have them; ``check`` raises when the call is to stop."""
+    started, rows = time.monotonic(), 0
+    keys = distinct_keys(_columns(reader, check), key_type(key, read.spec))
+    found = read.among(Column(key).is_in(Keys(keys)))
+    writer.begin(read.schema, options=pa.ipc.IpcWriteOptions(compression=read.request.compression))
+    with closing(open_read(found, check).batches) as batches:
+        for batch in batches:
+            writer.write_batch(batch)
+            rows += batch.num_rows
+    asked, seconds = shortened(read.request), time.monotonic() - started
+    LOG.info("lookup %s by %s: %d keys, %d rows in %.3f s", asked, key, len(keys), rows, seconds)
+
+
+def _columns(reader: flight.MetadataRecordBatchReader, check: Check) -> Iterator[pa.Array]:
+    """The keys as they arrive: the one column of the batches, of any name."""
+    try:
+        received = ReceivedBatches(reader, None)
+    except OSError as error:
+        raise BadRequestError("the lookup ended before its keys' schema came") from error
+    if len(received.schema) != 1:
+        raise BadRequestError(f"a lookup takes one column of keys, given: {len(received.schema)}")
+    for batch in received:
+        check()
+        yield batch.column(0)

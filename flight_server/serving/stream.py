@@ -1,0 +1,249 @@
+"""The stream of a read: its parts in order, a few of them computed ahead of the reader; then the order and the limit.
+
+A complete read of a part goes through the part's cached result, which is computed first if it is missing; each batch is
+read from the file and sent as it is. A narrowed read takes its rows from a cached result if there is one, and else runs
+the plan with filter and columns pushed down.
+
+Parts that must be computed have a thread each, which waits while WAITING_BYTES of its batches have not been taken. So
+memory is bounded by the number of threads, and the reader's own thread is free at once when its client goes away.
+Stored batches are read in the reader's thread: to hand them over would cost more than to read them.
+"""
+
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from functools import partial
+from threading import Condition
+
+import pyarrow as pa
+
+from arrowdsl.compute import expr as expressions
+from arrowdsl.compute.evaluate import matching
+from arrowdsl.plan.batches import Batches, Stream, limited, rebatch
+from arrowdsl.plan.nodes import Empty, Scope
+from arrowdsl.plan.runner import open_stream
+from arrowdsl.plan.stopping import Check, check_stopped, stopped_by
+from arrowdsl.schema.schema import rebuilt
+from flight_client.contracts.tables import canonical_order
+from flight_server.serving.canonical_order import RUN_BYTES, in_canonical_order
+from flight_server.serving.estimates import part_bytes
+from flight_server.serving.read import Piece, Read
+from flight_server.serving.single_flight import POLL_SECONDS, WorkerThread
+from flight_server.serving.snapshot_results import PartCatalog
+from flight_server.storage.artifact_file import Span
+from flight_server.storage.store_errors import StorageError, reading
+
+SIDE_BY_SIDE = 4
+SIDE_BY_SIDE_BYTES = 256 * 1024 * 1024  # more parts than two run at once while all take less than this
+WAITING_BYTES = 8 * 1024 * 1024  # for each thread: with less, one part would wait for the other's slow reader
+STREAM_BYTES = 4 * 1024 * 1024
+
+
+def open_read(read: Read, check: Check) -> Stream:
+    """The rows as they are sent: aligned, cut to batch size, encoded.
+
+    ``check`` is called for each batch, and while there is none; its exception ends the stream.
+    """
+    batches = _all_pieces(read, check)
+    if read.request.order == "canonical" and canonical_order(read.spec):
+        batches = in_canonical_order(batches, canonical_order(read.spec), read.results.store.artifacts, check)
+    if read.request.limit is not None:
+        batches = limited(batches, read.request.limit)
+    if not read.is_complete or read.request.order is not None:
+        batches = _cut_to_size(read, batches, check)
+    return Stream(read.schema, batches)
+
+
+def stream_bytes(read: Read) -> int:
+    """About how many bytes the stream holds: parts that are run for it, batches that wait, and rows to be sorted."""
+    parts = [part_bytes(read.output, read.snapshot, part) for part in read.parts]
+    width = _width(read)
+    computed = {piece.part for piece in read.pieces() if not _is_stored(read, piece)}
+    waiting = min(width, len(computed)) * WAITING_BYTES
+    # a result that is computed takes its memory from the budget itself
+    running = 0 if read.is_complete or not computed else sum(sorted(parts)[-width:])
+    sorting = min(3 * RUN_BYTES, sum(parts)) if read.request.order == "canonical" else 0
+    return STREAM_BYTES + waiting + running + sorting
+
+
+def known_span(read: Read, piece: Piece) -> Span | None:
+    """The rows of a piece in a cached result, as far as that is known without preparing a plan."""
+    return read.results.known(read.output.name, piece.scope, piece.part)
+
+
+def _width(read: Read) -> int:
+    largest = max((part_bytes(read.output, read.snapshot, part) for part in read.parts), default=0)
+    return SIDE_BY_SIDE if largest * SIDE_BY_SIDE <= SIDE_BY_SIDE_BYTES else 2
+
+
+def _is_stored(read: Read, piece: Piece) -> bool:
+    """Whether the rows need only be read."""
+    return read.is_raw or known_span(read, piece) is not None
+
+
+def _all_pieces(read: Read, check: Check) -> Batches:
+    openings = (_Opening(partial(_rows, read, piece), _is_stored(read, piece)) for piece in read.pieces())
+    with (
+        reading(f"{read.request.repo}/{read.output.name}"),
+        closing(_in_order(openings, check, _width(read))) as batches,
+    ):
+        yield from batches
+
+
+def _rows(read: Read, piece: Piece) -> Batches:
+    """The rows of one piece, encoded; with the columns by which they are sorted."""
+    if read.is_raw or not _has_result(read, piece):
+        return _run(read, piece)
+    return _cached(read, piece)
+
+
+def _has_result(read: Read, piece: Piece) -> bool:
+    """Whether the rows are taken out of a complete result: they are asked for completely, or it is cached anyway.
+
+    A fixpoint can't be narrowed: it is computed whole, unless the filter leaves nothing of it.
+    """
+    if read.is_complete or _is_stored(read, piece):
+        return True
+    found = read.results.find(read.output.name, piece.scope, piece.part)
+    if found is not None:
+        found.close()
+        return True
+    return piece.scope is Scope.FIXPOINT and not isinstance(read.plan(piece), Empty)
+
+
+def _run(read: Read, piece: Piece) -> Batches:
+    """The plan as it was pushed down."""
+    catalog = PartCatalog(read.results, piece.part)
+    with closing(open_stream(read.plan(piece), catalog).batches) as rows:
+        yield from read.encoding.batches(rows)
+
+
+def _cached(read: Read, piece: Piece) -> Batches:
+    """The rows of a complete result, batches as they are in its file if nothing is left out of them.
+
+    The plan of a part is run where the disk refuses its result and memory can't hold it.
+    """
+    where, schema = read.where(piece.part), read.encoding.schema
+    names = list(dict.fromkeys((*schema.names, *(() if where is None else expressions.columns(where)))))
+    columns = None if read.is_complete else tuple(names)
+    any_sent = False
+    try:
+        with closing(read.results.batches(read.output.name, piece.scope, piece.part, columns)) as batches:
+            for stored in batches:
+                batch = stored if where is None else matching(stored, where)
+                if batch.num_rows:
+                    yield rebuilt(batch if batch.schema.names == schema.names else batch.select(schema.names), schema)
+                    any_sent = True
+    except StorageError:
+        if any_sent or piece.scope is not Scope.PART:
+            raise
+    else:
+        return
+    yield from _run(read, piece)
+
+
+def _cut_to_size(read: Read, batches: Batches, check: Check) -> Batches:
+    """Small batches merged, and without the columns by which the rows were sorted."""
+    width = len(read.schema)
+    with closing(batches):
+        for batch in rebatch(batches):
+            check()
+            chosen = batch if batch.num_columns == width else batch.select(range(width))
+            yield rebuilt(chosen, read.schema)
+
+
+@dataclass(frozen=True)
+class _Opening:
+    """A stream that is not open yet; the rows of one that ``is_stored`` are read, not computed."""
+
+    open: Callable[[], Batches]
+    is_stored: bool = False
+
+
+def _in_order(streams: Iterator[_Opening], check: Check, width: int) -> Batches:
+    """The batches of the streams, in their order; ``width`` of them run at once. An exception of ``check`` ends all."""
+    ahead: deque[_Queue | _Direct] = deque()
+    try:
+        for opening in streams:
+            ahead.append(_Direct(opening) if opening.is_stored else _Queue(opening))
+            if len(ahead) == width:
+                yield from ahead[0].batches(check)
+                ahead.popleft()
+        while ahead:
+            yield from ahead[0].batches(check)
+            ahead.popleft()
+    finally:
+        for each in ahead:
+            each.abandon()
+
+
+@dataclass(frozen=True)
+class _Direct:
+    """A stream that the reader's own thread reads."""
+
+    opening: _Opening
+
+    def batches(self, check: Check) -> Iterator[pa.RecordBatch]:
+        with closing(self.opening.open()) as batches:
+            while True:
+                with stopped_by(check):
+                    batch = next(batches, None)
+                if batch is None:
+                    return
+                check()
+                yield batch
+
+    def abandon(self) -> None:
+        """Nothing runs unless it is asked for."""
+
+
+class _Queue:
+    """A stream that a worker thread runs, and its batches that wait to be taken."""
+
+    def __init__(self, opening: _Opening) -> None:
+        self._waiting: deque[pa.RecordBatch] = deque()
+        self._bytes = 0
+        self._changed = Condition()
+        self._worker = WorkerThread.start(lambda: self._fill(opening))
+        self._worker.future.add_done_callback(self._wake)
+
+    def batches(self, check: Check) -> Iterator[pa.RecordBatch]:
+        """The batches as they come, then the exception of the stream if it had one."""
+        while True:
+            check()
+            with self._changed:
+                if not self._waiting:
+                    if self._worker.future.done():
+                        break
+                    self._changed.wait(POLL_SECONDS)
+                    continue
+                batch = self._waiting.popleft()
+                self._bytes -= batch.nbytes
+                self._changed.notify_all()
+            yield batch
+        self._worker.future.result()
+
+    def abandon(self) -> None:
+        self._worker.abandoned.set()
+
+    def _fill(self, opening: _Opening) -> None:
+        with closing(opening.open()) as batches:
+            for batch in batches:
+                self._put(batch)
+
+    def _put(self, batch: pa.RecordBatch) -> None:
+        """Hand a batch over once there is room for it; one that is larger than the room goes alone."""
+        size = batch.nbytes
+        with self._changed:
+            while self._waiting and self._bytes + size > WAITING_BYTES:
+                check_stopped()
+                self._changed.wait(POLL_SECONDS)
+            check_stopped()
+            self._waiting.append(batch)
+            self._bytes += size
+            self._changed.notify_all()
+
+    def _wake(self, _: object) -> None:
+        with self._changed:
+            self._changed.notify_all()
