@@ -1,8 +1,8 @@
-"""Calls: what happens when an object is called, by its kind.
+"""Calls: the effect of calling an object, by its kind.
 
-Arguments flow to parameters, what is returned to the site. A class makes an instance and runs ``__new__`` and
+Arguments flow to parameters, return values to the site. A class makes an instance and runs ``__new__`` and
 ``__init__``, an instance its class's ``__call__``: these are looked up like attributes into a field of the object, and
-the call goes on with what comes there.
+the call goes on with the objects that arrive there.
 """
 
 from collections.abc import Callable, Mapping
@@ -10,242 +10,230 @@ from types import MappingProxyType
 
 import numpy as np
 
+from flight_server.points_to.argument_passing import give, pass_arguments
 from flight_server.points_to.attributes import lookup, own
-from flight_server.points_to.columns import Ints, constant, is_in, pack
+from flight_server.points_to.fact_families import Family
+from flight_server.points_to.field_keys import CALL, EVERY, INIT, NEW, POST_INIT, REGISTERED
 from flight_server.points_to.heap import Kind
-from flight_server.points_to.keys import CALL, EVERY, INIT, NEW, POST_INIT, REGISTERED
-from flight_server.points_to.library import call_external
-from flight_server.points_to.parameters import give, pass_arguments
-from flight_server.points_to.relations import Family
-from flight_server.points_to.world import World
+from flight_server.points_to.integer_columns import Ints, constant, is_in, pack, where
+from flight_server.points_to.model_calls import call_external
+from flight_server.points_to.state import State
 
-Targets = Callable[[World, Ints, Ints, Ints], None]
+Targets = Callable[[State, Ints, Ints, Ints], None]
 
 
-def call(world: World, objects: Ints, rows: Ints) -> None:
-    """Rows of CALL."""
-    sites, results = rows[:, 1], rows[:, 2]
+def call(state: State, objects: Ints, sites: Ints, results: Ints) -> None:
+    """Sites call objects, each pair once."""
     codes, first = np.unique(pack(sites, objects), return_index=True)
-    first = first[~world.dispatched.contains(codes)]
-    world.dispatched.add(pack(sites[first], objects[first]))
-    dispatch(world, sites[first], objects[first], results[first])
+    first = first[~state.dispatched.contains(codes)]
+    state.dispatched.add(pack(sites[first], objects[first]))
+    dispatch(state, sites[first], objects[first], results[first])
 
 
-def decorate_classes(world: World, objects: Ints, rows: Ints) -> None:
-    """Rows of CALL, while names alone are followed: the library's decorators of classes, which bases may have."""
-    sites = world.source.sites.decorated
-    decorated = sites[np.where(rows[:, 1] < len(sites), rows[:, 1], 0)]
-    kept = world.source.definitions.is_class[decorated] & world.heap.is_of(objects, Kind.EXTERNAL)
-    call(world, objects[kept], rows[kept])
+def decorate_classes(state: State, objects: Ints, sites: Ints, results: Ints) -> None:
+    """While only names are followed: calls of the library's decorators of classes, which bases may have."""
+    decorated = state.facts.sites.decorated
+    definitions = decorated[np.where(sites < len(decorated), sites, 0)]
+    is_class = state.facts.definitions.is_class[definitions] & state.heap.is_of(objects, Kind.EXTERNAL)
+    call(state, *where(is_class, objects, sites, results))
 
 
-def keep_decorated(world: World) -> None:
-    """A class is still itself behind decorators of which nothing is known."""
-    sites = world.source.sites
-    at = np.flatnonzero(world.source.definitions.is_class[sites.decorated] & (sites.result > 0))
-    at = at[~world.points.has_any(sites.result[at])]
-    world.copy(sites.result[at], world.arguments.at(at, np.zeros_like(at)))
+def keep_decorated(state: State) -> None:
+    """A class behind decorators of which nothing is known is still itself."""
+    sites = state.facts.sites
+    at = np.flatnonzero(state.facts.definitions.is_class[sites.decorated] & (sites.result > 0))
+    at = at[~state.points.has_any(sites.result[at])]
+    state.copy(sites.result[at], state.arguments.at(at, 0))
 
 
-def dispatch(world: World, sites: Ints, objects: Ints, results: Ints) -> None:
-    """Sites call objects; ``results`` are the places of what they return, 0 where it is not used."""
-    kinds = world.heap.kinds(objects)
+def dispatch(state: State, sites: Ints, objects: Ints, results: Ints) -> None:
+    """Sites call objects; ``results`` are the places of the return values, 0 where these are not used."""
+    kinds = state.heap.kinds(objects)
     for kind, rule in _RULES.items():
         chosen = kinds == kind
         if chosen.any():
-            rule(world, sites[chosen], objects[chosen], results[chosen])
+            rule(state, sites[chosen], objects[chosen], results[chosen])
 
 
-def call_function(world: World, sites: Ints, functions: Ints, selves: Ints, results: Ints) -> None:
+def call_function(state: State, sites: Ints, functions: Ints, selves: Ints, results: Ints) -> None:
     """Sites call functions; ``selves`` are the objects that they are bound to, 0 for none."""
-    heap, known = world.heap, world.source.definitions
     if not len(sites):
         return
-    world.edge(sites, functions)
-    definitions = heap.first.values[functions]
+    heap, definitions = state.heap, state.heap.first[functions]
+    state.edge(sites, functions)
     bound = selves > 0
-    first = world.parameters.at(definitions[bound], np.zeros(bound.sum(), np.int64))
-    give(world, first, selves[bound], results[bound])
-    generates = known.is_generator[definitions]
-    world.copy(results[~generates], world.passed.returns[definitions[~generates]])
+    give(state, state.parameters.at(definitions[bound], 0), selves[bound], results[bound])
+    generates = state.facts.definitions.is_generator[definitions]
+    state.copy(results[~generates], state.returned.others[definitions[~generates]])
     used = generates & (results > 0)
-    world.put(results[used], heap.object(Kind.GENERATOR, functions[used]))
-    pass_arguments(world, sites, definitions, bound.astype(np.int64), results)
+    state.put(results[used], heap.object(Kind.GENERATOR, functions[used]))
+    pass_arguments(state, sites, definitions, bound.astype(np.int64), results)
 
 
-def _call_function(world: World, sites: Ints, functions: Ints, results: Ints) -> None:
-    call_function(world, sites, functions, np.zeros_like(sites), results)
+def _call_function(state: State, sites: Ints, functions: Ints, results: Ints) -> None:
+    call_function(state, sites, functions, np.zeros_like(sites), results)
 
 
-def _call_method(world: World, sites: Ints, methods: Ints, results: Ints) -> None:
-    heap = world.heap
-    inner, selves = heap.first.values[methods], heap.second.values[methods]
+def _call_method(state: State, sites: Ints, methods: Ints, results: Ints) -> None:
+    heap = state.heap
+    inner, selves = heap.first[methods], heap.second[methods]
     partial = np.flatnonzero(heap.is_of(inner, Kind.PARTIAL_METHOD))
     if len(partial):
         sites, inner = sites.copy(), inner.copy()
-        made = world.new_sites(sites[partial], results[partial], np.zeros_like(partial))
-        world.arguments.join(made, heap.second.values[inner[partial]], sites[partial], taken=1)
-        sites[partial], inner[partial] = made, heap.first.values[inner[partial]]
+        made = state.new_sites(sites[partial], results[partial], np.zeros_like(partial))
+        state.arguments.join(made, heap.second[inner[partial]], sites[partial], taken=1)
+        sites[partial], inner[partial] = made, heap.first[inner[partial]]
     plain, dispatching = heap.is_of(inner, Kind.FUNCTION), heap.is_of(inner, Kind.DISPATCH)
-    call_function(world, sites[plain], inner[plain], selves[plain], results[plain])
+    call_function(state, *where(plain, sites, inner, selves, results))
     if dispatching.any():
-        _call_dispatching_method(world, sites[dispatching], methods[dispatching], results[dispatching])
-    others = ~plain & ~dispatching
-    dispatch(world, sites[others], inner[others], results[others])
+        _call_dispatching_method(state, *where(dispatching, sites, methods, results))
+    dispatch(state, *where(~plain & ~dispatching, sites, inner, results))
 
 
-def _call_class(world: World, sites: Ints, classes: Ints, results: Ints) -> None:
+def _call_class(state: State, sites: Ints, classes: Ints, results: Ints) -> None:
     """An instance, unless the metaclass has a ``__call__`` of its own."""
-    heap, keys = world.heap, world.keys
-    metaclasses = world.classes.metaclass_of(classes)
-    name = constant(keys["__call__"], classes)
-    _, _, found = world.classes.bearers(metaclasses, name)
-    found &= metaclasses > 0
-    fields = heap.field_of(classes[found], keys[CALL])
-    own(world, metaclasses[found], name[found], fields, classes[found], binds=True)
-    world.add(Family.CALL, fields, sites[found], results[found])
-    world.put(results[found], heap.object(Kind.INSTANCE, classes[found]))
-    construct(world, sites[~found], classes[~found], results[~found])
+    heap, name = state.heap, state.keys["__call__"]
+    metaclasses = state.classes.metaclass_of(classes)
+    found = state.classes.bearers(metaclasses, name)[2] & (metaclasses > 0)
+    types, called, at, targets = where(found, metaclasses, classes, sites, results)
+    fields = heap.field(called, state.keys[CALL])
+    own(state, types, name, fields, called, binds=True)
+    state.add(Family.CALL, fields, at, targets)
+    state.put(targets, heap.object(Kind.INSTANCE, called))
+    construct(state, *where(~found, sites, classes, results))
 
 
-def construct(world: World, sites: Ints, classes: Ints, results: Ints) -> None:
+def construct(state: State, sites: Ints, classes: Ints, results: Ints) -> None:
     """Make instances: ``__new__``, then ``__init__``."""
-    heap, keys = world.heap, world.keys
+    heap, keys = state.heap, state.keys
     instances = heap.object(Kind.INSTANCE, classes)
-    world.put(results, instances)
-    world.edge(sites, classes)
+    state.put(results, instances)
+    state.edge(sites, classes)
     for name, held in (("__init__", INIT), ("__post_init__", POST_INIT)):
-        fields = heap.field_of(instances, keys[held])
-        lookup(world, instances, constant(keys[name], fields), fields, np.ones(len(fields), bool))
-        world.add(Family.CALL, fields, sites, np.zeros_like(sites))
-    fields = heap.field_of(classes, keys[NEW])
-    own(world, classes, constant(keys["__new__"], fields), fields, classes, binds=False)
-    world.add(Family.NEW, fields, classes, sites, results)
-    _fill_dataclass(world, sites, classes, instances)
+        fields = heap.field(instances, keys[held])
+        lookup(state, instances, keys[name], fields, implicit=1)
+        state.add(Family.CALL, fields, sites, np.zeros_like(sites))
+    fields = heap.field(classes, keys[NEW])
+    own(state, classes, keys["__new__"], fields, classes, binds=False)
+    state.add(Family.NEW, fields, classes, sites, results)
+    _fill_dataclass(state, *where(is_in(classes, state.classes.made), sites, classes, instances))
 
 
-def make_new(world: World, objects: Ints, rows: Ints) -> None:
-    """Rows of NEW: functions that are the ``__new__`` of a class, which is their first argument."""
-    kept = world.heap.is_of(objects, Kind.FUNCTION)
-    _, classes, sites, results = rows[kept].T
-    call_function(world, sites, objects[kept], classes, results)
+def make_new(state: State, objects: Ints, classes: Ints, sites: Ints, results: Ints) -> None:
+    """Functions that are the ``__new__`` of a class, which is their first argument."""
+    is_function = state.heap.is_of(objects, Kind.FUNCTION)
+    call_function(state, *where(is_function, sites, objects, classes, results))
 
 
-def make_through_super(world: World, objects: Ints, rows: Ints) -> None:
-    """Rows of CONSTRUCT: ``super().__call__()`` in a metaclass makes an instance of the class that it is bound to."""
-    heap = world.heap
-    selves = heap.second.values[objects]
-    kept = heap.is_of(objects, Kind.SUPER) & heap.is_of(selves, Kind.CLASS)
-    construct(world, rows[kept, 1], selves[kept], rows[kept, 2])
+def make_through_super(state: State, objects: Ints, sites: Ints, results: Ints) -> None:
+    """``super().__call__()`` in a metaclass makes an instance of the class that it is bound to."""
+    heap = state.heap
+    selves = heap.second[objects]
+    bound = heap.is_of(objects, Kind.SUPER) & heap.is_of(selves, Kind.CLASS)
+    construct(state, *where(bound, sites, selves, results))
 
 
-def _fill_dataclass(world: World, sites: Ints, classes: Ints, instances: Ints) -> None:
+def _fill_dataclass(state: State, sites: Ints, classes: Ints, instances: Ints) -> None:
     """The arguments of a class whose ``__init__`` is made from its annotations are the instance's attributes.
 
     Those of a typed tuple are its items too.
     """
-    heap = world.heap
-    has = is_in(classes, world.classes.made)
-    sites, classes, instances = sites[has], classes[has], instances[has]
     if not len(sites):
         return
-    which, keys = world.classes.fields_of(classes)
-    number, member, found = world.classes.bearers(classes[which], keys)
-    number, member = number[found[number]], member[found[number]]
-    defaults, held = heap.field(member, keys[number]), heap.field(instances[which[number]], keys[number])
-    world.add(Family.FACTORY, defaults, sites[which[number]], held)
-    which, rows = world.arguments.positional.under(sites)
-    keys = world.classes.fields_at(classes[which], rows[:, 1])
-    kept = keys > 0
-    world.copy(heap.field(instances[which[kept]], keys[kept]), rows[kept, 2])
-    kept &= is_in(classes[which], world.classes.tuples) & (rows[:, 1] < len(world.keys.at))
-    for item in (world.keys.at[rows[kept, 1]], constant(world.keys[EVERY], rows[kept, 1])):
-        world.copy(heap.field(instances[which[kept]], item), rows[kept, 2])
-    which, rows = world.arguments.keyword.under(sites)
-    kept = world.classes.fields_at(classes[which], np.zeros_like(which)) > 0
-    world.copy(world.heap.field(instances[which[kept]], rows[kept, 1]), rows[kept, 2])
+    heap, orders, keys = state.heap, state.classes, state.keys
+    which, names = orders.fields_of(classes)
+    number, member, found = orders.bearers(classes[which], names)
+    number, member = where(found[number], number, member)
+    defaults, held = heap.field(member, names[number]), heap.field(instances[which[number]], names[number])
+    state.add(Family.FACTORY, defaults, sites[which[number]], held)
+    which, positions, places = state.arguments.positional.under(sites)
+    names = orders.fields_at(classes[which], positions)
+    which, positions, places, names = where(names > 0, which, positions, places, names)
+    state.copy(heap.field(instances[which], names), places)
+    of_tuple = is_in(classes[which], orders.tuples) & (positions < len(keys.at))
+    which, positions, places = where(of_tuple, which, positions, places)
+    for item in (keys.at[positions], keys[EVERY]):
+        state.copy(heap.field(instances[which], item), places)
+    which, names, places = state.arguments.keyword.under(sites)
+    which, names, places = where(orders.fields_at(classes[which], 0) > 0, which, names, places)
+    state.copy(heap.field(instances[which], names), places)
 
 
-def make_defaults(world: World, objects: Ints, rows: Ints) -> None:
-    """Rows of FACTORY: who makes an instance calls what makes its defaults; of the library's nothing is told."""
-    heap = world.heap
-    kept = heap.is_of(objects, Kind.FACTORY)
-    callees, (_, sites, results) = heap.first.values[objects[kept]], rows[kept].T
+def make_defaults(state: State, objects: Ints, sites: Ints, results: Ints) -> None:
+    """A site that makes an instance calls the factories of its defaults; those of the library have no edge."""
+    heap = state.heap
+    factories, sites, results = where(heap.is_of(objects, Kind.FACTORY), objects, sites, results)
+    callees = heap.first[factories]
     sites = np.where(heap.is_of(callees, Kind.EXTERNAL), 0, sites)
-    dispatch(world, world.new_sites(sites, results, np.zeros_like(sites)), callees, results)
+    dispatch(state, state.new_sites(sites, results, np.zeros_like(sites)), callees, results)
 
 
-def _call_instance(world: World, sites: Ints, instances: Ints, results: Ints) -> None:
-    heap, keys = world.heap, world.keys
-    fields = heap.field_of(instances, keys[CALL])
-    name = constant(keys["__call__"], fields)
-    lookup(world, instances, name, fields, np.ones(len(fields), bool))
-    world.add(Family.CALL, fields, sites, results)
-    decorates = np.flatnonzero(world.decorates(sites))
-    number, member, found = world.classes.bearers(heap.first.values[instances[decorates]], name[decorates])
-    foreign = np.unique(number[heap.is_of(member, Kind.EXTERNAL) & ~found[number]])
-    at = decorates[foreign]
-    world.copy(results[at], world.arguments.at(sites[at], np.zeros_like(at)))
+def _call_instance(state: State, sites: Ints, instances: Ints, results: Ints) -> None:
+    heap, name = state.heap, state.keys["__call__"]
+    fields = heap.field(instances, state.keys[CALL])
+    lookup(state, instances, name, fields, implicit=1)
+    state.add(Family.CALL, fields, sites, results)
+    decorates = np.flatnonzero(state.decorates(sites))
+    number, member, found = state.classes.bearers(heap.first[instances[decorates]], name)
+    at = decorates[np.unique(number[heap.is_of(member, Kind.EXTERNAL) & ~found[number]])]
+    state.copy(results[at], state.arguments.at(sites[at], 0))
 
 
-def _call_partial(world: World, sites: Ints, partials: Ints, results: Ints) -> None:
+def _call_partial(state: State, sites: Ints, partials: Ints, results: Ints) -> None:
     """The callee gets the arguments that the partial was made with, then those of this site.
 
-    A model that was kept for later gets them the other way round.
+    A deferred model gets them the other way round.
     """
-    heap = world.heap
-    callees, makers = heap.first.values[partials], heap.second.values[partials]
-    made = world.new_sites(sites, results, np.zeros_like(sites))
-    kept = heap.is_of(callees, Kind.EXTERNAL)
-    world.arguments.join(made[~kept], makers[~kept], sites[~kept], taken=1)
-    world.arguments.join(made[kept], sites[kept], makers[kept], taken=0)
-    dispatch(world, made, callees, results)
+    heap = state.heap
+    callees, makers = heap.first[partials], heap.second[partials]
+    made = state.new_sites(sites, results, np.zeros_like(sites))
+    deferred = heap.is_of(callees, Kind.EXTERNAL)
+    state.arguments.join(*where(~deferred, made, makers, sites), taken=1)
+    state.arguments.join(*where(deferred, made, sites, makers), taken=0)
+    dispatch(state, made, callees, results)
 
 
-def _call_wrapped(world: World, sites: Ints, wrappers: Ints, results: Ints) -> None:
-    dispatch(world, sites, world.heap.first.values[wrappers], results)
+def _call_wrapped(state: State, sites: Ints, wrappers: Ints, results: Ints) -> None:
+    dispatch(state, sites, state.heap.first[wrappers], results)
 
 
-def _call_dispatching(world: World, sites: Ints, dispatching: Ints, results: Ints) -> None:
-    """The function, and all that are registered with it: which of them is up to the type of an argument."""
-    _call_wrapped(world, sites, dispatching, results)
-    world.add(Family.CALL, world.heap.field_of(dispatching, world.keys[REGISTERED]), sites, results)
+def _call_dispatching(state: State, sites: Ints, dispatching: Ints, results: Ints) -> None:
+    """The function, and all that are registered with it: the type of an argument decides which of them."""
+    _call_wrapped(state, sites, dispatching, results)
+    state.add(Family.CALL, state.heap.field(dispatching, state.keys[REGISTERED]), sites, results)
 
 
-def _call_dispatching_method(world: World, sites: Ints, methods: Ints, results: Ints) -> None:
+def _call_dispatching_method(state: State, sites: Ints, methods: Ints, results: Ints) -> None:
     """The same, of the object that it is bound to."""
-    heap = world.heap
-    dispatching, selves = heap.first.values[methods], heap.second.values[methods]
-    functions = heap.first.values[dispatching]
-    plain = heap.is_of(functions, Kind.FUNCTION)
-    call_function(world, sites[plain], functions[plain], selves[plain], results[plain])
-    fields = heap.field_of(methods, world.keys[CALL])
-    views = heap.view(fields, selves, binds=np.ones(len(fields), bool))
-    world.copy(views, heap.field_of(dispatching, world.keys[REGISTERED]))
-    world.add(Family.CALL, fields, sites, results)
+    heap = state.heap
+    dispatching, selves = heap.first[methods], heap.second[methods]
+    functions = heap.first[dispatching]
+    call_function(state, *where(heap.is_of(functions, Kind.FUNCTION), sites, functions, selves, results))
+    fields = heap.field(methods, state.keys[CALL])
+    state.copy(heap.view(fields, selves, binds=True), heap.field(dispatching, state.keys[REGISTERED]))
+    state.add(Family.CALL, fields, sites, results)
 
 
-def register(world: World, objects: Ints, rows: Ints) -> None:
-    """Rows of REGISTER: a function is given back; after a class, the function comes next."""
-    heap = world.heap
-    _, steps, results = rows.T
+def register(state: State, objects: Ints, steps: Ints, results: Ints) -> None:
+    """``f.register``: a function is given back; after a class, the function comes next."""
+    heap = state.heap
     functions = heap.is_of(objects, Kind.FUNCTION)
-    world.put(heap.field_of(heap.first.values[steps[functions]], world.keys[REGISTERED]), objects[functions])
-    world.put(results, np.where(functions, objects, steps))
+    state.put(heap.field(heap.first[steps[functions]], state.keys[REGISTERED]), objects[functions])
+    state.put(results, np.where(functions, objects, steps))
 
 
-def _call_property_step(world: World, sites: Ints, steps: Ints, results: Ints) -> None:
-    """``p.setter(f)`` is p, with f as what is called on a store; ``d.register(f)`` is f."""
-    heap = world.heap
-    registers = heap.second.values[steps] == world.keys["register"]
+def _call_property_step(state: State, sites: Ints, steps: Ints, results: Ints) -> None:
+    """``p.setter(f)`` is p, with f called on a store; ``d.register(f)`` is f."""
+    heap = state.heap
+    registers = heap.second[steps] == state.keys["register"]
+    at, registering, targets = where(registers, sites, steps, results)
     for position in range(2):
-        places = world.arguments.at(sites[registers], constant(position, sites[registers]))
-        world.add(Family.REGISTER, places, steps[registers], results[registers])
-    sites, steps, results = sites[~registers], steps[~registers], results[~registers]
-    world.put(results, heap.first.values[steps])
-    sets = heap.second.values[steps] == world.keys["setter"]
-    which, rows = world.arguments.positional.under(sites[sets])
-    world.add(Family.WRAP, rows[:, 2], constant(Kind.SETTER, which), results[sets][which])
+        state.add(Family.REGISTER, state.arguments.at(at, position), registering, targets)
+    sites, steps, results = where(~registers, sites, steps, results)
+    state.put(results, heap.first[steps])
+    sites, results = where(heap.second[steps] == state.keys["setter"], sites, results)
+    which, _, places = state.arguments.positional.under(sites)
+    state.add(Family.WRAP, places, constant(Kind.SETTER, which), results[which])
 
 
 _RULES: Mapping[Kind, Targets] = MappingProxyType(

@@ -10,15 +10,14 @@ from enum import IntEnum
 
 import numpy as np
 
-from flight_server.points_to.columns import (
+from flight_server.points_to.integer_columns import (
     HALF,
     LOWER,
     NONE,
-    Growing,
+    GrowingColumn,
     Ints,
     Mask,
-    Pairs,
-    constant,
+    PairNumbers,
     is_in,
     numbered,
     pack,
@@ -75,6 +74,9 @@ class Shape(IntEnum):
     FUTURE = 16
 
 
+_BITS: Ints = 1 << np.arange(max(Kind) + 1)
+
+
 class Heap:
     """All objects and places, numbered from 1; ``places`` of them are variables and temporaries of the source."""
 
@@ -82,12 +84,12 @@ class Heap:
         """Start with the places of the source and no object."""
         self.objects = 1
         self.places = places + 1
-        self.kind, self.first, self.second, self.depth, self.root = (Growing(1024) for _ in range(5))
-        self.view_target, self.view_self = Growing(self.places), Growing(self.places)
-        self._by_kind = {kind: Pairs() for kind in Kind}
-        self.fields = Pairs()
-        self._views = Pairs()
-        self._reads = Pairs()
+        self.kind, self.first, self.second, self.depth, self.root = (GrowingColumn(1024) for _ in range(5))
+        self.view_target, self.view_self = GrowingColumn(self.places), GrowingColumn(self.places)
+        self._by_kind = {kind: PairNumbers() for kind in Kind}
+        self.fields = PairNumbers()
+        self._views = PairNumbers()
+        self._reads = PairNumbers()
         self._new_fields: list[tuple[Ints, Ints]] = []
 
     def object(self, kind: Kind, first: Ints, second: Ints | None = None) -> Ints:
@@ -99,12 +101,12 @@ class Heap:
             for column in (self.kind, self.first, self.second, self.depth, self.root):
                 column.reach(end)
             made = slice(self.objects, end)
-            self.kind.values[made] = kind
-            self.first.values[made], self.second.values[made] = new >> HALF, new & LOWER
+            self.kind[made] = kind
+            self.first[made], self.second[made] = new >> HALF, new & LOWER
             if kind is Kind.EXTERNAL:
                 parents = new >> HALF
-                self.depth.values[made] = self.depth.values[parents] + 1
-                self.root.values[made] = np.where(parents > 0, self.root.values[parents], np.arange(self.objects, end))
+                self.depth[made] = self.depth[parents] + 1
+                self.root[made] = np.where(parents > 0, self.root[parents], np.arange(self.objects, end))
             self.objects = end
         return numbers
 
@@ -112,7 +114,7 @@ class Heap:
         """The objects of a kind with this one id, 0 where there is none yet."""
         return self._by_kind[kind].find(pack(first, np.zeros_like(first)))
 
-    def field(self, objects: Ints, keys: Ints) -> Ints:
+    def field(self, objects: Ints, keys: Ints | int) -> Ints:
         """The places of objects' attributes or items."""
         numbers, new = self.fields.number(pack(objects, keys), self.places)
         if len(new):
@@ -126,13 +128,13 @@ class Heap:
         self._grow(len(new))
         return numbers
 
-    def view(self, targets: Ints, selves: Ints, *, binds: Mask) -> Ints:
+    def view(self, targets: Ints, selves: Ints, *, binds: bool) -> Ints:
         """The views through which ``targets`` see attributes of ``selves``; ``binds``: functions become methods."""
         numbers, new = self._views.number(pack(targets, selves * 2 + binds), self.places)
         if len(new):
             made = slice(self.places, self.places + len(new))
             self._grow(len(new))
-            self.view_target.values[made], self.view_self.values[made] = new >> HALF, new & LOWER
+            self.view_target[made], self.view_self[made] = new >> HALF, new & LOWER
         return numbers
 
     def adopt(self, objects: Ints, keys: Ints, places: Ints) -> None:
@@ -165,15 +167,15 @@ class Heap:
 
     def kinds(self, objects: Ints) -> Ints:
         """The objects' kinds."""
-        return self.kind.values[objects]
+        return self.kind[objects]
 
     def is_of(self, objects: Ints, *kinds: Kind) -> Mask:
         """Which objects are of one of the kinds."""
         found = self.kind.values[objects]
-        mask = np.zeros(len(objects), bool)
-        for kind in kinds:
-            mask |= found == kind
-        return mask
+        if len(kinds) == 1:
+            mask: Mask = found == kinds[0]
+            return mask
+        return _BITS[found] & sum(1 << kind for kind in kinds) > 0
 
     def external(self, parents: Ints, keys: Ints) -> Ints:
         """The attributes of externals."""
@@ -186,10 +188,6 @@ class Heap:
             on = step > 0
             reached[on] = self.external(reached[on], step[on])
         return reached
-
-    def field_of(self, objects: Ints, key: int) -> Ints:
-        """The places of one attribute of objects."""
-        return self.field(objects, constant(key, objects))
 
     def _grow(self, count: int) -> None:
         self.places += count

@@ -1,6 +1,6 @@
 """The tables that points-to reads, and no column more.
 
-Nothing here has an offset in it, so a kept result stays valid as long as these columns do.
+No column here has offsets, so a cached result stays valid as long as these columns stay the same.
 """
 
 from collections.abc import Mapping
@@ -32,7 +32,7 @@ INPUTS: Mapping[str, tuple[str, ...]] = MappingProxyType(
 )
 
 
-def whole(tables: Mapping[str, pa.Table]) -> dict[str, pa.Table]:
+def complete(tables: Mapping[str, pa.Table]) -> dict[str, pa.Table]:
     """The input tables, in one chunk each; a table that a repo does not have is empty."""
     return {
         name: tables[name].select(columns).combine_chunks() if name in tables else _empty(name, columns)

@@ -8,11 +8,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from flight_server.points_to.columns import Ints
-from flight_server.points_to.creation import SITE_KIND
+from flight_server.points_to.class_creation import SITE_KIND
 from flight_server.points_to.heap import Kind, Shape
-from flight_server.points_to.interning import put_strings
-from flight_server.points_to.world import World
+from flight_server.points_to.integer_columns import Ints
+from flight_server.points_to.interned_strings import put_strings
+from flight_server.points_to.state import State
 
 OBJECT_KINDS = {kind: kind.name.lower() for kind in Kind}
 _PREFIXES = pa.array([f"{name}:" for name in OBJECT_KINDS.values()])
@@ -24,19 +24,19 @@ _PARTIALS = (Kind.PARTIAL, Kind.PARTIAL_METHOD)
 ACCESSES = ("get:", "set:", "class:")
 
 
-def object_ids(world: World, external: pa.Array) -> pa.Array:
+def object_ids(state: State, external: pa.Array) -> pa.Array:
     """The ids of all objects by number; ``external`` has the steps of externals, joined."""
-    heap, source = world.heap, world.source
+    heap, facts = state.heap, state.facts
     kind, first, second = (column.values[: heap.objects] for column in (heap.kind, heap.first, heap.second))
-    names = source.keys.all
+    names = facts.keys.all
     ids = pc.binary_join_element_wise("ext:", pc.replace_substring(external, ".()", "()"), "")
     at = np.flatnonzero((kind == Kind.FUNCTION) | (kind == Kind.CLASS))
-    ids = put_strings(ids, at, source.definitions.ids.of(first[at]))
+    ids = put_strings(ids, at, facts.definitions.ids.of(first[at]))
     at = np.flatnonzero(kind == Kind.MODULE)
     folders = pc.binary_join_element_wise(
-        "folder:", world.folders.take(pa.array(second[at] - 1, mask=second[at] == 0)), ""
+        "folder:", state.modules.folders.take(pa.array(second[at] - 1, mask=second[at] == 0)), ""
     )
-    files = source.files.at(source.definitions.ids.files[first[at]]).cast(pa.string())
+    files = facts.files.ids.of(facts.definitions.ids.files[first[at]])
     ids = put_strings(ids, at, pc.coalesce(files, folders))
     at = np.flatnonzero(kind == Kind.CONSTANT)
     plain = pc.binary_join_element_wise("const:", _SHAPE_NAMES.take(pa.array(first[at])), "")
@@ -46,14 +46,14 @@ def object_ids(world: World, external: pa.Array) -> pa.Array:
     ids = put_strings(ids, at, pc.binary_join_element_wise("prefix:", names.of(first[at]), ""))
     at = np.flatnonzero(kind == Kind.INSTANCE)
     ids = put_strings(ids, at, pc.binary_join_element_wise("instance:", ids.take(pa.array(first[at])), ""))
-    made = _Made(world, ids)
+    made = _Made(state, ids)
     at = np.flatnonzero(kind == Kind.CONTAINER)
-    return _derived(world, put_strings(ids, at, _told_apart(made.containers(at))), made)
+    return _derived(state, put_strings(ids, at, _told_apart(made.containers(at))), made)
 
 
-def _derived(world: World, ids: pa.Array, made: "_Made") -> pa.Array:
+def _derived(state: State, ids: pa.Array, made: "_Made") -> pa.Array:
     """The ids with those of methods, wrappers and the like, which are made of other objects: inner ones first."""
-    heap = world.heap
+    heap = state.heap
     kind, first, second = (column.values[: heap.objects] for column in (heap.kind, heap.first, heap.second))
     pending = np.flatnonzero(ids.is_null().to_numpy(zero_copy_only=False) & (kind != Kind.SITE) & (kind > 0))
     while len(pending):
@@ -69,7 +69,7 @@ def _derived(world: World, ids: pa.Array, made: "_Made") -> pa.Array:
         rows = np.flatnonzero(np.isin(kinds, _PARTIALS))
         others = put_strings(others, rows, made.sites(second[at[rows]]))
         rows = np.flatnonzero(kinds == Kind.PROPERTY_STEP)
-        others = put_strings(others, rows, world.keys.all.of(second[at[rows]]))
+        others = put_strings(others, rows, state.keys.all.of(second[at[rows]]))
         inner = pc.binary_join_element_wise(
             _PREFIXES.take(pa.array(_PREFIX_AT[kinds])), ids.take(pa.array(first[at])), ""
         )
@@ -80,55 +80,56 @@ def _derived(world: World, ids: pa.Array, made: "_Made") -> pa.Array:
 class _Made:
     """Names of the places, sites and containers that rules make, from those of what they are made for."""
 
-    def __init__(self, world: World, ids: pa.Array) -> None:
-        self.world, self.ids = world, ids
+    def __init__(self, state: State, ids: pa.Array) -> None:
+        self.state, self.ids = state, ids
 
     def containers(self, objects: Ints) -> pa.Array:
         """Those of the source have ids, others are named after the place where they are made and their shape."""
-        world, heap = self.world, self.world.heap
-        numbers, shapes = heap.first.values[objects], _SHAPE_NAMES.take(pa.array(heap.second.values[objects]))
-        made = numbers >= world.containers
-        ids = world.container_ids.of(np.where(made, 0, numbers))
-        names = self.places(numbers[made] - world.containers)
+        state, heap = self.state, self.state.heap
+        numbers, shapes = heap.first[objects], _SHAPE_NAMES.take(pa.array(heap.second[objects]))
+        first_made = len(state.facts.containers.values) + 1
+        made = numbers >= first_made
+        ids = state.facts.containers.of(np.where(made, 0, numbers))
+        names = self.places(numbers[made] - first_made)
         named = pc.binary_join_element_wise(pc.binary_join_element_wise("obj:", names, ""), shapes.filter(made), ":")
         return put_strings(ids, np.flatnonzero(made), named)
 
     def places(self, places: Ints) -> pa.Array:
         """Places of the source by their text, fields by their object and key, views by where they lead."""
-        source, heap = self.world.source, self.world.heap
-        made = np.flatnonzero(places > len(source.places.values))
-        names = source.places.of(np.where(places > len(source.places.values), 0, places))
+        facts, heap = self.state.facts, self.state.heap
+        made = np.flatnonzero(places > len(facts.places.values))
+        names = facts.places.of(np.where(places > len(facts.places.values), 0, places))
         if not len(made):
             return names
-        targets = heap.view_target.values[places[made]]
+        targets = heap.view_target[places[made]]
         holders, keys = heap.field_at(places[made])
-        fields = pc.binary_join_element_wise(self._holders(holders), self.world.keys.all.of(keys), "/")
+        fields = pc.binary_join_element_wise(self._holders(holders), self.state.keys.all.of(keys), "/")
         return put_strings(names, made, pc.coalesce(fields, self.places(targets)))
 
     def sites(self, sites: Ints) -> pa.Array:
         """Sites of the source by their text; those of attribute accesses by the place; others by root and result."""
-        world, source = self.world, self.world.source
-        count = len(source.sites.caller)
+        state, facts = self.state, self.state.facts
+        count = len(facts.sites.caller)
         made = np.flatnonzero(sites >= count)
-        names = source.sites.ids.of(np.where(sites >= count, 0, sites))
+        names = facts.sites.ids.of(np.where(sites >= count, 0, sites))
         if not len(made):
             return names
-        kinds, places = world.access_of(sites[made])
+        kinds, places = state.access_of(sites[made])
         creates = kinds == SITE_KIND
         held = self.places(np.where(creates, 0, places))
-        held = pc.coalesce(held, source.definitions.ids.of(np.where(creates, places, 0)))
+        held = pc.coalesce(held, facts.definitions.ids.of(np.where(creates, places, 0)))
         accesses = pc.binary_join_element_wise(pa.array(ACCESSES).take(pa.array(kinds)), held, "")
-        results, callees = (column.values[sites[made]] for column in (world.site_result, world.site_callee))
+        results, callees = (column.values[sites[made]] for column in (state.site_result, state.site_callee))
         inside = np.flatnonzero(places == 0)
         at = sites[made[inside]]
         inner = self.places(np.where(results[inside] > 0, results[inside], callees[inside]))
-        models = pc.binary_join_element_wise(self.sites(world.site_root.values[at]), pc.coalesce(inner, ""), "/")
+        models = pc.binary_join_element_wise(self.sites(state.site_root[at]), pc.coalesce(inner, ""), "/")
         return put_strings(names, made, put_strings(accesses, inside, models))
 
     def _holders(self, objects: Ints) -> pa.Array:
         """The names of what fields belong to: objects by their id, what holds a model's temporaries by its site."""
-        heap = self.world.heap
-        first, second = heap.first.values[objects], heap.second.values[objects]
+        heap = self.state.heap
+        first, second = heap.first[objects], heap.second[objects]
         names = self.ids.take(pa.array(objects))
         kinds = _PREFIXES.take(pa.array(_PREFIX_AT[heap.kinds(objects)]))
         names = pc.if_else(pa.array(objects > 0), pc.coalesce(names, kinds), None)

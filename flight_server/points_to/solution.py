@@ -5,16 +5,16 @@ from collections.abc import Mapping
 import pyarrow as pa
 
 from arrowdsl.plan.stopping import check_stopped
-from flight_server.points_to.inputs import whole
-from flight_server.points_to.library_names import fixed_names
-from flight_server.points_to.solve import solve
-from flight_server.points_to.source import number_source
-from flight_server.points_to.tables import relations
+from flight_server.points_to.facts import number_facts
+from flight_server.points_to.fixpoint import solve
+from flight_server.points_to.inputs import complete
+from flight_server.points_to.library import fixed_names
+from flight_server.points_to.relation_tables import relations
 
 
 def solution(tables: Mapping[str, pa.Table]) -> pa.Table:
-    """The relations of ``tables.SCHEMA``, from tables with the columns of ``inputs.INPUTS``; missing ones are empty.
+    """The relations of ``relation_rows.SCHEMA``, from tables with the columns of ``inputs.INPUTS``; all may be missing.
 
-    Raises what ``check_stopped`` raises when the work is no longer wanted, between two rounds.
+    Raises the error of ``check_stopped`` between two rounds, when the work is no longer wanted.
     """
-    return relations(solve(number_source(whole(tables), fixed_names()), check_stopped))
+    return relations(solve(number_facts(complete(tables), fixed_names()), check_stopped))

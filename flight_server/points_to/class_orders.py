@@ -2,22 +2,23 @@
 
 C3 is from Barrett et al., *A Monotonic Superclass Linearization for Dylan*, 1996. Classes whose bases are done are
 merged in lockstep: a step gives each of them its next class. Code that would not run has orders too: where C3 finds no
-next class, the first that is left is taken, and in a cycle of bases the rest is merged without what is missing.
+next class, the first that is left is taken, and in a cycle of bases the rest is merged without the missing orders.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, fields
 
 import numpy as np
 
-from flight_server.points_to.columns import HALF, NONE, Ints, Mask, is_in, pack, spread
+from flight_server.points_to.integer_columns import HALF, NONE, Ints, Mask, column, is_in, pack, spread, where
 
 MOST_BASES = 32
 
 
-@dataclass
-class Classes:
+@dataclass(frozen=True)
+class ClassOrders:
     """The orders: those of class c are ``members[low[c]:high[c]]``, itself first.
 
+    Class ``owners[i]`` names ``bases[i]`` as a base, ``metaclass_owners[i]`` names ``metaclass_bases[i]`` as metaclass.
     By object number: ``low``, ``high`` and ``metaclass``, 0 for the usual one. ``binds`` are the packed (class, key) of
     all attributes that class bodies bind, sorted. ``slots`` are the packed (class, position) of the fields of
     dataclasses, sorted, ``slot_keys`` their keys, ``made`` the dataclasses. ``enums`` and ``tuples`` are the classes
@@ -25,18 +26,27 @@ class Classes:
     the classes whose orders lack a base, because they or a class in their order name more than MOST_BASES.
     """
 
-    low: Ints = field(default_factory=lambda: NONE)
-    high: Ints = field(default_factory=lambda: NONE)
-    members: Ints = field(default_factory=lambda: NONE)
-    binds: Ints = field(default_factory=lambda: NONE)
-    metaclass: Ints = field(default_factory=lambda: NONE)
-    slots: Ints = field(default_factory=lambda: NONE)
-    slot_keys: Ints = field(default_factory=lambda: NONE)
-    made: Ints = field(default_factory=lambda: NONE)
-    writers: Ints = field(default_factory=lambda: NONE)
-    enums: Ints = field(default_factory=lambda: NONE)
-    tuples: Ints = field(default_factory=lambda: NONE)
-    cut: Ints = field(default_factory=lambda: NONE)
+    owners: Ints
+    bases: Ints
+    metaclass_owners: Ints
+    metaclass_bases: Ints
+    low: Ints
+    high: Ints
+    members: Ints
+    binds: Ints
+    metaclass: Ints
+    slots: Ints
+    slot_keys: Ints
+    made: Ints
+    writers: Ints
+    enums: Ints
+    tuples: Ints
+    cut: Ints
+
+    @classmethod
+    def of(cls, **known: Ints) -> "ClassOrders":
+        """Orders of which only so much is known."""
+        return cls(**{each.name: known.get(each.name, NONE) for each in fields(cls)})
 
     def order(self, classes: Ints) -> tuple[Ints, Ints, Ints]:
         """For each class its order: the position in ``classes``, the rank and the class there."""
@@ -47,19 +57,19 @@ class Classes:
         number, position = spread(self.low[classes], self.high[classes])
         return number, position - self.low[classes][number], self.members[position]
 
-    def bearers(self, classes: Ints, keys: Ints, after: Ints | None = None) -> tuple[Ints, Ints, Mask]:
+    def bearers(self, classes: Ints, keys: Ints | int, after: Ints | None = None) -> tuple[Ints, Ints, Mask]:
         """The classes that an attribute may come from: all up to the first that binds it.
 
         ``after`` starts behind a class of the order, and finds nothing if it does not stand there. Gives the position
         in ``classes``, the class, and for each of ``classes`` whether one binds it.
         """
         number, rank, member = self.order(classes)
+        keys = column(keys, len(classes))
         if after is not None:
             starts = np.full(len(classes), 1 << 30)
             here = member == after[number]
             starts[number[here]] = rank[here]
-            kept = rank > starts[number]
-            number, rank, member = number[kept], rank[kept], member[kept]
+            number, rank, member = where(rank > starts[number], number, rank, member)
         binding = is_in(pack(member, keys[number]), self.binds)
         first = np.full(len(classes), 1 << 30)
         np.minimum.at(first, number[binding], rank[binding])
@@ -73,8 +83,8 @@ class Classes:
         )
         return which, self.slot_keys[position]
 
-    def fields_at(self, classes: Ints, positions: Ints) -> Ints:
-        """The keys of the attributes that dataclasses set from the argument at a position, else 0."""
+    def fields_at(self, classes: Ints, positions: Ints | int) -> Ints:
+        """The keys of the attributes that dataclasses set from the argument at a position, 0 where there is none."""
         if not len(self.slots):
             return np.zeros_like(classes)
         codes = pack(classes, positions)
@@ -124,11 +134,11 @@ def _declared(row: Ints, owners: Ints, bases: Ints, count: int) -> Ints:
     """Each class's bases, shape (classes + 1, most bases), 0 where there are fewer."""
     owner = row[owners]
     starts = np.searchsorted(owner, owner)
-    column = np.arange(len(owner)) - starts
-    kept = (column < MOST_BASES) & (bases != owners)
+    position = np.arange(len(owner)) - starts
+    used = (position < MOST_BASES) & (bases != owners)
     declared = np.zeros((count + 1, MOST_BASES), np.int64)
-    declared[owner[kept], column[kept]] = bases[kept]
-    return declared[:, : max(1, int(column[kept].max(initial=0)) + 1)]
+    declared[owner[used], position[used]] = bases[used]
+    return declared[:, : max(1, int(position[used].max(initial=0)) + 1)]
 
 
 def _sequences(declared: Ints, row: Ints, lines: Ints, done: Mask) -> Ints:

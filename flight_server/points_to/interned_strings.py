@@ -1,8 +1,8 @@
-"""Strings become numbers, so that whatever is decided by number is decided by the source.
+"""Strings as numbers in an order that depends on the source alone; where a limit cuts, the lowest numbers stay.
 
-Ids of what a file holds are numbered by the file's path, then by their text; names are numbered by their text alone. No
-number depends on the hash in a file id, and so none on the repo's name or on the order of the facts. Numbers start at
-1; 0 is null.
+Ids of what a file holds are numbered by the file's path, then by their text; names by their text alone. No number
+depends on the hash in a file id, and so none on the repo's name or on the order of the facts. Numbers start at 1; 0 is
+null.
 """
 
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from flight_server.points_to.columns import NONE, Ints, ints
+from flight_server.points_to.integer_columns import NONE, Ints, Mask, ints
 
 Strings: TypeAlias = pa.ChunkedArray | pa.Array
 
@@ -23,10 +23,10 @@ _FILE_DIGITS = 16
 
 
 @dataclass(frozen=True)
-class Texts:
+class Interned:
     """Numbered strings: ``values[n - 1]`` is the string with number n.
 
-    ``files`` is by number: where the file that an id is in stands in ``Files``, from 1, or 0.
+    ``files`` is by number: the number of the file that an id is in (see ``FileOrder``), or 0.
     """
 
     values: pa.Array
@@ -34,74 +34,66 @@ class Texts:
 
     def find(self, strings: Strings) -> Ints:
         """The strings' numbers, 0 where a string is null or has none."""
-        return _positions(pc.index_in(strings, value_set=self.values)) + 1
+        return positions(pc.index_in(strings, value_set=self.values)) + 1
 
     def of(self, numbers: Ints) -> pa.Array:
         """The strings with these numbers, null for 0."""
         return self.values.take(pa.array(numbers - 1, mask=numbers == 0))
 
     def coded(self, numbers: Ints) -> pa.DictionaryArray:
-        """The same as codes: what has more rows than strings takes less room so."""
+        """The same as codes, which take less room where the rows outnumber the strings."""
         return pa.DictionaryArray.from_arrays(pa.array((numbers - 1).astype(np.int32), mask=numbers == 0), self.values)
-
-    def one(self, text: str) -> int:
-        """A string's number, 0 if it has none."""
-        return int(self.find(pa.array([text]))[0])
 
 
 @dataclass(frozen=True)
-class Files:
+class FileOrder:
     """The ids of files, in the order of their paths."""
 
-    ids: pa.Array
+    ids: Interned
 
     @classmethod
-    def of(cls, repo_files: pa.Table) -> "Files":
+    def of(cls, repo_files: pa.Table) -> "FileOrder":
         """The files of the table ``repo_files``."""
-        return cls(repo_files["file_id"].take(pc.sort_indices(repo_files["path"])).combine_chunks())
+        return cls(Interned(repo_files["file_id"].take(pc.sort_indices(repo_files["path"])).combine_chunks()))
 
-    def at(self, numbers: Ints) -> pa.DictionaryArray:
-        """The file ids with these numbers as codes, null for 0."""
-        return pa.DictionaryArray.from_arrays(pa.array((numbers - 1).astype(np.int32), mask=numbers == 0), self.ids)
-
-    def numbered(self, columns: Sequence[Strings]) -> tuple[Texts, list[Ints]]:
+    def numbered(self, columns: Sequence[Strings]) -> tuple[Interned, list[Ints]]:
         """The distinct ids of the columns, and each column as numbers."""
         encoded = _chunks(columns).dictionary_encode().combine_chunks()
         found, order = self._in_order(encoded.dictionary)
         number = np.zeros(len(order) + 1, np.int64)  # null, -1, falls on the last
         number[order] = np.arange(1, len(order) + 1)
         ends = np.cumsum([len(column) for column in columns])
-        return found, np.split(number[_positions(encoded.indices)], ends[:-1])
+        return found, np.split(number[positions(encoded.indices)], ends[:-1])
 
-    def texts(self, column: Strings) -> Texts:
+    def interned(self, column: Strings) -> Interned:
         """The distinct ids of a column."""
         return self._in_order(pc.unique(_chunks([column])).drop_null())[0]
 
-    def _in_order(self, ids: pa.Array) -> tuple[Texts, Ints]:
+    def _in_order(self, ids: pa.Array) -> tuple[Interned, Ints]:
         """The ids by file and text, and the positions from which each was taken."""
         files = self._files(ids)
         order = pc.sort_indices(ids).to_numpy()
         order = order[np.argsort(files[order], kind="stable")]
-        return Texts(ids.take(pa.array(order)), np.concatenate([[0], files[order]])), order
+        return Interned(ids.take(pa.array(order)), np.concatenate([[0], files[order]])), order
 
     def _files(self, ids: pa.Array) -> Ints:
-        """The file that each id is in; ids are sliced as bytes: to count characters takes five times as long."""
+        """The file that each id is in. Ids are sliced as bytes: counting characters takes five times as long."""
         octets, found = ids.cast(pa.binary()), pa.nulls(len(ids), pa.binary())
         for length in sorted(set(map(len, _STARTS))):
             is_here = reduce(pc.or_, (pc.starts_with(ids, start) for start in _STARTS if len(start) == length))
             found = pc.if_else(is_here, pc.binary_slice(octets, length, length + _FILE_DIGITS), found)
-        return _positions(pc.index_in(found, value_set=self.ids.cast(pa.binary()))) + 1
+        return positions(pc.index_in(found, value_set=self.ids.values.cast(pa.binary()))) + 1
 
 
-def texts(columns: Sequence[Strings]) -> Texts:
-    """The distinct strings of the columns."""
+def interned(columns: Sequence[Strings]) -> Interned:
+    """The distinct strings of the columns, in the order of their text."""
     distinct = pc.unique(_chunks(columns)).drop_null()
-    return Texts(distinct.take(pc.sort_indices(distinct)))
+    return Interned(distinct.take(pc.sort_indices(distinct)))
 
 
 def coded(values: pa.Array, numbers: Ints) -> pa.DictionaryArray:
-    """The values at these positions, as codes; null where the value is."""
-    absent = values.is_null().to_numpy(zero_copy_only=False)[numbers]
+    """The values at these positions, as codes; null where the value is null."""
+    absent = flags(values.is_null())[numbers]
     return pa.DictionaryArray.from_arrays(pa.array(numbers.astype(np.int32), mask=absent), values.fill_null(""))
 
 
@@ -109,15 +101,29 @@ def put_strings(values: pa.Array, at: Ints, more: Strings) -> pa.Array:
     """The strings with others at some positions."""
     if not len(at):
         return values
-    flat = more.combine_chunks() if isinstance(more, pa.ChunkedArray) else more
     index = np.arange(len(values))
     index[at] = len(values) + np.arange(len(at))
-    return pa.concat_arrays([values, flat.cast(pa.string())]).take(pa.array(index))
+    return pa.concat_arrays([values, _flat(more).cast(pa.string())]).take(pa.array(index))
 
 
-def _positions(found: Strings) -> Ints:
-    flat = found.combine_chunks() if isinstance(found, pa.ChunkedArray) else found
-    return ints(flat.fill_null(-1).to_numpy(zero_copy_only=False))
+def positions(found: Strings) -> Ints:
+    """The numbers of an Arrow column, -1 for null."""
+    return ints(_flat(found).fill_null(-1).to_numpy(zero_copy_only=False))
+
+
+def flags(column: Strings) -> Mask:
+    """A boolean column; null counts as false."""
+    mask: Mask = _flat(column).fill_null(fill_value=False).to_numpy(zero_copy_only=False)
+    return mask
+
+
+def is_one_of(strings: Strings, *values: str) -> Mask:
+    """Which strings are one of the values."""
+    return flags(pc.is_in(strings, pa.array(values)))
+
+
+def _flat(column: Strings) -> pa.Array:
+    return column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
 
 
 def _chunks(columns: Sequence[Strings]) -> pa.ChunkedArray:

@@ -1,8 +1,8 @@
-"""The form of the solution: one table of relations, whose rows belong to files. Other plans read it.
+"""The solution as one table of relations, whose rows belong to files. Other plans read it.
 
 Columns: ``relation``, ``file_id``, ``src``, ``dst``, ``kind``, ``label``, ``name``, ``owner``, ``owner_name``,
 ``position`` (i32), ``confidence`` (f32), ``rule_name``, ``ambiguity_group_id``, ``saturated``; null where a relation
-does not say.
+does not use them.
 
     definition   src: definition · name: its qualified name
     points_to    src: place · dst, kind: object · saturated
@@ -10,10 +10,11 @@ does not say.
                  (``property`` where an attribute's access runs code, ``class`` a class
                  statement) · name: callee · owner, owner_name: caller
     argument     src: site · position, name: argument by position or keyword · dst: parameter (param_id)
-    flow         src, dst: places of the source; what is at the one comes to the other because of a call, in whose file
+    flow         src, dst: places of the source; objects of the one come to the other because of a call, in whose file
                  the row is
     base         src: class · dst: definition of a direct base, or name: the external · position
-    order        src: class · dst, name: a class of its method resolution order · position: rank, 0 being itself
+    order        src: class · dst, name: a class of its method resolution order · position: rank, 0 being itself ·
+                 saturated: a base is missing
     override     src: method · dst: the method that it overrides
     type         src: place · dst: class, or name: the external, whose instances may be there
     binding      src: binding (``<scope_id>/bind:<name>``) that nothing in its file binds · dst: the binding of another
@@ -21,6 +22,7 @@ does not say.
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
@@ -28,14 +30,41 @@ import pyarrow.compute as pc
 
 from arrowdsl.schema.schema import DICTIONARY
 from flight_client.contracts.outputs import OUTPUTS
-from flight_server.points_to.columns import Ints
-from flight_server.points_to.interning import coded
+from flight_server.points_to.facts import Facts
+from flight_server.points_to.fixpoint import Solution
+from flight_server.points_to.integer_columns import Ints, Mask
+from flight_server.points_to.interned_strings import coded, flags
+from flight_server.points_to.state import State
 
 _PLAIN: pa.Schema = OUTPUTS["resolution"].plain_schema
 SCHEMA = pa.schema(
     [column.with_type(DICTIONARY) if column.type == pa.string() else column for column in _PLAIN],
     metadata=_PLAIN.metadata,
 )
+
+
+@dataclass(frozen=True)
+class NamedSolution:
+    """A solution with its names by number (the first, for 0, is null): of definitions, objects and externals."""
+
+    solution: Solution
+    qualified: pa.Array
+    object_ids: pa.Array
+    externals: pa.Array
+
+    @property
+    def state(self) -> State:
+        """The state at the fixpoint."""
+        return self.solution.state
+
+    @property
+    def facts(self) -> Facts:
+        """The repo's facts."""
+        return self.solution.state.facts
+
+    def is_expression(self) -> Mask:
+        """Which places of the source are temporaries, which have no name."""
+        return np.concatenate([[False], flags(pc.starts_with(self.facts.places.values, "x:def:"))])
 
 
 def rows_of(relation: str, file_ids: pa.DictionaryArray, columns: Mapping[str, pa.Array]) -> pa.Table:

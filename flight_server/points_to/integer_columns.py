@@ -1,8 +1,8 @@
-"""Relations as sorted columns of integers: the arithmetic that the points-to rounds are made of.
+"""Relations as sorted columns of integers: the arithmetic of the points-to rounds.
 
-A pair of ids (each under 2^31) is one int64, the first in the upper half, so a sorted column of pairs is a relation
-that can be joined on its first column by binary search. New pairs go into a small second run that is merged into the
-large one now and then: a round costs what it adds, not what there is.
+A pair of ids (each under 2^31) is one int64 with the first id in the upper half. A sorted column of pairs is a relation
+that is joined on its first id by binary search. New pairs go into a small second run, which is merged into the large
+one now and then, so that the cost of a round depends on the rows that it adds.
 """
 
 from collections.abc import Sequence
@@ -24,17 +24,27 @@ def ints(values: Sequence[int] | npt.NDArray[np.generic]) -> Ints:
     return np.asarray(values, dtype=np.int64)
 
 
-def constant(value: int, like: Ints) -> Ints:
+def constant(value: int | Ints, like: Ints) -> Ints:
     """A column of one value, as long as another."""
     return np.full(len(like), value, np.int64)
 
 
-def table(*columns: Ints) -> Ints:
-    """Columns side by side: shape (rows, columns)."""
-    return np.stack(columns, axis=1) if columns else NONE
+def column(value: Ints | int, length: int) -> Ints:
+    """A column as it is, or one of a single value."""
+    return value if isinstance(value, np.ndarray) else np.full(length, value, np.int64)
 
 
-def pack(first: Ints, second: Ints) -> Ints:
+def where(mask: Mask, *columns: Ints) -> tuple[Ints, ...]:
+    """The rows of several columns that a mask chooses."""
+    return tuple(values[mask] for values in columns)
+
+
+def ranges(ordered: Ints, sought: Ints) -> tuple[Ints, Ints]:
+    """The rows of a sorted column that have each value: the position in ``sought``, and the row."""
+    return spread(ordered.searchsorted(sought), ordered.searchsorted(sought, "right"))
+
+
+def pack(first: Ints, second: Ints | int) -> Ints:
     """Pairs as single integers, ordered as the pairs are."""
     return (first << HALF) | second
 
@@ -42,16 +52,16 @@ def pack(first: Ints, second: Ints) -> Ints:
 def spread(low: Ints, high: Ints) -> tuple[Ints, Ints]:
     """For ranges [low, high): the range's number and each position in it, range after range."""
     lengths = high - low
-    ends = np.cumsum(lengths)
+    ends = lengths.cumsum()
     total = int(ends[-1]) if len(ends) else 0
     if not total:
         return NONE, NONE
-    number = np.repeat(np.arange(len(low)), lengths)
-    return number, np.arange(total) + np.repeat(low - ends + lengths, lengths)
+    number = np.arange(len(low)).repeat(lengths)
+    return number, np.arange(total) + (low - ends + lengths).repeat(lengths)
 
 
 def distinct(values: Ints) -> Ints:
-    """The values sorted, each once; ``np.unique`` hashes first, which costs more."""
+    """The values sorted, each once. ``np.unique`` hashes first, which costs more."""
     ordered = np.sort(values)
     differs = np.empty(len(ordered), bool)
     differs[:1] = True
@@ -61,13 +71,13 @@ def distinct(values: Ints) -> Ints:
 
 def numbered(values: Ints) -> tuple[Ints, Ints]:
     """The distinct values, sorted, and which of them each value is."""
-    order = np.argsort(values)
+    order = values.argsort()
     ordered = values[order]
     differs = np.empty(len(ordered), bool)
     differs[:1] = True
     np.not_equal(ordered[1:], ordered[:-1], out=differs[1:])
     which = np.empty(len(values), np.int64)
-    which[order] = np.cumsum(differs) - 1
+    which[order] = differs.cumsum() - 1
     return ordered[differs], which
 
 
@@ -92,7 +102,7 @@ def merged(run: Ints, added: Ints) -> tuple[Ints, Mask]:
     return both, from_added
 
 
-class Codes:
+class PairSet:
     """A growing set of packed pairs."""
 
     def __init__(self) -> None:
@@ -152,7 +162,7 @@ class Codes:
         return merged(self._large, self._small)[0]
 
 
-class Pairs:
+class PairNumbers:
     """Numbers pairs of ids: equal pairs have one number. New ones are numbered in their own order."""
 
     def __init__(self) -> None:
@@ -206,12 +216,27 @@ class Pairs:
         return which, second, numbers
 
 
-class Growing:
+class GrowingColumn:
     """A column with a value for each id, 0 until it is set, that grows with the ids."""
 
     def __init__(self, size: int) -> None:
         """Start with ``size`` zeros."""
         self.values: Ints = np.zeros(size, np.int64)
+
+    @classmethod
+    def of(cls, values: Ints) -> "GrowingColumn":
+        """Start with values of the first ids."""
+        column = cls(0)
+        column.values = values.copy()
+        return column
+
+    def __getitem__(self, ids: Ints | slice) -> Ints:
+        """The values of some ids."""
+        return self.values[ids]
+
+    def __setitem__(self, ids: Ints | slice, values: Ints | int) -> None:
+        """Set the values of some ids, which it reaches."""
+        self.values[ids] = values
 
     def reach(self, size: int) -> None:
         """Have at least ``size`` values."""

@@ -1,0 +1,100 @@
+"""The way of arguments to parameters: by position, by name, and out of containers.
+
+Arguments without a parameter go into ``*args`` and ``**kwargs``. A parameter that its function gives back brings its
+argument to the result of the call too.
+"""
+
+import numpy as np
+
+from flight_server.points_to.fact_families import Family, Include
+from flight_server.points_to.field_keys import DICT_KEYS, EVERY, SOME
+from flight_server.points_to.heap import Kind, Shape
+from flight_server.points_to.integer_columns import Ints, constant, pack
+from flight_server.points_to.state import State
+
+
+def give(state: State, parameters: Ints, objects: Ints, results: Ints) -> None:
+    """Objects arrive at parameters, and at the results of the calls where these are given back."""
+    state.put(parameters, objects)
+    back = state.returned.gives(parameters)
+    state.put(results[back], objects[back])
+
+
+def pass_arguments(state: State, sites: Ints, definitions: Ints, shift: Ints, results: Ints) -> None:
+    """The arguments of sites flow to functions' parameters, ``shift`` positions further on."""
+    of_source = sites < len(state.facts.sites.caller)
+    state.bound_calls.add(pack(sites, definitions * 2 + shift)[of_source])
+    which, positions, places = state.arguments.positional.under(sites)
+    _pass_positional(state, definitions[which], positions + shift[which], places, results[which])
+    which, names, places = state.arguments.keyword.under(sites)
+    _pass_keyword(state, definitions[which], names, places, results[which])
+    which, positions, places = state.arguments.star.under(sites)
+    _pass_star(state, definitions[which], positions + shift[which], places, results[which])
+    which, places = state.arguments.double_star.under(sites)
+    _pass_double_star(state, definitions[which], places, results[which])
+
+
+def _copy(state: State, parameters: Ints, places: Ints, results: Ints) -> None:
+    """The objects at places come to parameters, and to the results of the calls where these are given back."""
+    state.copy(parameters, places)
+    back = state.returned.gives(parameters)
+    state.copy(results[back], places[back])
+
+
+def _pass_positional(state: State, definitions: Ints, positions: Ints, places: Ints, results: Ints) -> None:
+    parameters, keys = state.parameters, state.keys
+    found = parameters.at(definitions, positions)
+    _copy(state, found, places, results)
+    surplus = (found == 0) & (parameters.rest[definitions] > 0) & (positions >= parameters.rest_from[definitions])
+    definitions, places, results = definitions[surplus], places[surplus], results[surplus]
+    position = positions[surplus] - parameters.rest_from[definitions]
+    back = state.returned.gives_rest(definitions, position)
+    state.copy(results[back], places[back])
+    at = np.where(position < len(keys.at), keys.at[np.minimum(position, len(keys.at) - 1)], keys[SOME])
+    _hold(state, parameters.rest[definitions], at, places)
+
+
+def _pass_keyword(state: State, definitions: Ints, names: Ints, places: Ints, results: Ints) -> None:
+    parameters = state.parameters
+    found = parameters.named.find(pack(definitions, names))
+    _copy(state, found, places, results)
+    surplus = (found == 0) & (parameters.extra[definitions] > 0)
+    extra, items = parameters.extra[definitions[surplus]], state.keys.item_of[names[surplus]]
+    _hold(state, extra, items, places[surplus])
+    spelled = state.heap.object(Kind.CONSTANT, constant(Shape.STR, items), items)
+    state.put(state.heap.field(extra, state.keys[DICT_KEYS]), spelled)
+
+
+def _hold(state: State, containers: Ints, keys: Ints, places: Ints) -> None:
+    state.copy(state.heap.field(containers, keys), places)
+    state.copy(state.heap.field(containers, state.keys[EVERY]), places)
+
+
+def _load_items(state: State, places: Ints, keys: Ints, parameters: Ints, results: Ints) -> None:
+    """Items of the objects at places come to parameters, and to the results where these are given back."""
+    state.add(Family.ITEM_LOAD, places, keys, parameters)
+    back = state.returned.gives(parameters) & (results > 0)
+    state.add(Family.ITEM_LOAD, places[back], keys[back], results[back])
+
+
+def _pass_star(state: State, definitions: Ints, positions: Ints, places: Ints, results: Ints) -> None:
+    """The items of ``*x`` come to the parameters from its position on."""
+    parameters, keys = state.parameters, state.keys
+    which, position, targets = parameters.positional.under(definitions)
+    item = position - positions[which]
+    placed = (item >= 0) & (item < len(keys.at))
+    at = which[placed]
+    _load_items(state, places[at], keys.at[item[placed]], targets[placed], results[at])
+    rest = parameters.rest[definitions]
+    has = rest > 0
+    forward = np.clip(parameters.rest_from[definitions] - positions, 0, None)
+    state.add(Family.INCLUDE, places[has], rest[has], Include.FROM + forward[has])
+
+
+def _pass_double_star(state: State, definitions: Ints, places: Ints, results: Ints) -> None:
+    """The items of ``**x`` come to the parameters of their names, and to a ``**kwargs``."""
+    which, names, targets = state.parameters.named.under(definitions)
+    _load_items(state, places[which], state.keys.item_of[names], targets, results[which])
+    extra = state.parameters.extra[definitions]
+    has = extra > 0
+    state.add(Family.INCLUDE, places[has], extra[has], constant(Include.SAME, extra[has]))

@@ -1,0 +1,96 @@
+"""The tables that a call joins: arguments of sites, parameters of functions, arguments that functions return."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from flight_server.points_to.fact_families import FactRows
+from flight_server.points_to.integer_columns import Ints, Mask, PairNumbers, is_in, pack
+
+
+@dataclass
+class SiteArguments:
+    """The arguments of call sites; models of library functions add sites with arguments of their own.
+
+    ``positional`` and ``star`` rows are (site, position, place), ``keyword`` (site, key, place), ``double_star`` (site,
+    place).
+    """
+
+    positional: FactRows = field(default_factory=lambda: FactRows(3))
+    keyword: FactRows = field(default_factory=lambda: FactRows(3))
+    star: FactRows = field(default_factory=lambda: FactRows(3))
+    double_star: FactRows = field(default_factory=lambda: FactRows(2))
+
+    def at(self, sites: Ints, positions: Ints | int) -> Ints:
+        """The places of positional arguments, 0 where a site has none there."""
+        return _found(self.positional, sites, positions)
+
+    def named(self, sites: Ints, keys: Ints) -> Ints:
+        """The places of keyword arguments, 0 where a site has none of that name."""
+        return _found(self.keyword, sites, keys)
+
+    def join(self, made: Ints, first: Ints, then: Ints, *, taken: int) -> None:
+        """Give new sites the arguments of ``first`` without so many, followed by those of ``then``."""
+        which, positions, places = self.positional.under(first)
+        counts = np.bincount(which, minlength=len(made))
+        later, more, places_then = self.positional.under(then)
+        left = positions >= taken
+        self.positional.append(made[which[left]], positions[left] - taken, places[left])
+        self.positional.append(made[later], more + counts[later] - taken, places_then)
+        for family in (self.keyword, self.star, self.double_star):
+            for sites in (first, then):
+                which, *columns = family.under(sites)
+                family.append(made[which], *columns)
+
+
+@dataclass(frozen=True)
+class ParameterPlaces:
+    """The parameters of functions, by definition.
+
+    ``positional`` gives the place of (definition, position), ``named`` that of (definition, key). ``rest`` is the tuple
+    of a ``*args`` and ``rest_from`` the position where it starts, ``extra`` the dictionary of a ``**kwargs``: objects,
+    0 for none.
+    """
+
+    positional: PairNumbers
+    named: PairNumbers
+    rest: Ints
+    rest_from: Ints
+    extra: Ints
+
+    def at(self, definitions: Ints, positions: Ints | int) -> Ints:
+        """The places of functions' parameters at positions, 0 where there is none."""
+        return self.positional.find(pack(definitions, positions))
+
+
+@dataclass(frozen=True)
+class ReturnedArguments:
+    """Parameters that functions give back as they are (see ``returned_arguments``).
+
+    ``others`` is, by definition, the place of everything else that calls get from the function. ``others_at`` is the
+    same place by the place of a parameter that is given back, 0 for other places. ``rest``, sorted, has the packed
+    (definition, position in its ``*args``) of arguments that are given back. ``origins`` are the packed (place in
+    ``others``, return value) where the two differ, sorted.
+    """
+
+    others: Ints
+    others_at: Ints
+    rest: Ints
+    origins: Ints
+
+    def gives(self, parameters: Ints) -> Mask:
+        """Which parameters, by place, are given back."""
+        mask: Mask = self.others_at[parameters] > 0
+        return mask
+
+    def gives_rest(self, definitions: Ints, positions: Ints) -> Mask:
+        """Which positions in functions' ``*args`` are given back."""
+        return is_in(pack(definitions, positions), self.rest)
+
+
+def _found(family: FactRows, sites: Ints, sought: Ints | int) -> Ints:
+    found = np.zeros(len(sites), np.int64)
+    which, values, places = family.under(sites)
+    match = values == (sought[which] if isinstance(sought, np.ndarray) else sought)
+    found[which[match]] = places[match]
+    return found

@@ -1,0 +1,169 @@
+"""Calls as rows: callers and callees with a confidence, the parameters of arguments, and the flows of calls.
+
+The confidence of an edge goes by the number of callees at its site, and by what had to be assumed. The figures are
+estimates. On the programs of ``tests/calls``, edges of 0.9 and more are right at least 97 times in 100.
+"""
+
+from collections.abc import Mapping
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from flight_server.points_to.class_creation import SITE_KIND
+from flight_server.points_to.facts import Facts, where_equal
+from flight_server.points_to.fixpoint import Solution
+from flight_server.points_to.heap import Kind
+from flight_server.points_to.integer_columns import HALF, LOWER, Ints, PairSet, distinct, is_in, pack
+from flight_server.points_to.interned_strings import Interned, coded
+from flight_server.points_to.object_ids import ACCESSES, OBJECT_KINDS
+from flight_server.points_to.relation_rows import NamedSolution, choice, rows_of
+
+RULES = ("only_callee", "one_of_few", "one_of_several", "one_of_many", "assumed", "saturated")
+_CONFIDENCE = np.array([0.98, 0.92, 0.8, 0.6, 0.6, 0.3], np.float32)
+_FEW, _SEVERAL = 2, 5
+_EVIDENCE = 2  # the last stratum that assumes nothing
+
+
+def calls(named: NamedSolution) -> pa.Table:
+    """Rows of ``call``."""
+    state, facts, ids = named.state, named.facts, named.facts.definitions.ids
+    codes = state.edges.all()
+    sites, callees = codes >> HALF, codes & LOWER
+    accesses, files = _accesses(named)
+    texts = pa.concat_arrays([pa.nulls(1, pa.string()), facts.sites.ids.values, accesses])
+    caller = np.concatenate([facts.sites.caller, _definitions_of(facts, accesses)])[sites]
+    external = state.heap.is_of(callees, Kind.EXTERNAL)
+    definition = np.where(external, 0, state.heap.first[callees])
+    which = np.where(external, 2, state.heap.is_of(callees, Kind.CLASS).astype(np.int64))
+    labels = pc.coalesce(
+        pa.concat_arrays([pa.nulls(1, pa.string()), facts.sites.kind, pa.nulls(len(accesses), pa.string())]),
+        pc.if_else(pc.starts_with(texts, "class:"), "class", "property"),
+    )
+    names = pa.concat_arrays([named.qualified, named.externals])
+    columns = {
+        "src": coded(texts, sites),
+        "dst": ids.coded(definition),
+        "kind": choice(tuple(OBJECT_KINDS[kind] for kind in (Kind.FUNCTION, Kind.CLASS, Kind.EXTERNAL)), which),
+        "label": coded(labels, sites),
+        "name": coded(names, np.where(definition > 0, definition, len(named.qualified) + callees)),
+        "owner": ids.coded(caller),
+        "owner_name": coded(named.qualified, caller),
+        **_judged(named.solution, codes, texts),
+    }
+    files = facts.files.ids.coded(np.concatenate([facts.sites.ids.files, files])[sites])
+    return rows_of("call", files, columns)
+
+
+def _accesses(named: NamedSolution) -> tuple[pa.Array, Ints]:
+    """The ids of the sites behind those of the source, and their files: of attribute reads and writes.
+
+    Null and 0 inside of models, and for places that no source spells.
+    """
+    state, facts = named.state, named.facts
+    kinds, places = state.access_of(np.arange(len(facts.sites.caller), state.sites))
+    creates = kinds == SITE_KIND
+    places = np.where(~creates & (places > facts.last_place), 0, places)
+    held, made = np.where(creates, 0, places), np.where(creates, places, 0)
+    texts = pc.coalesce(facts.places.of(held), facts.definitions.ids.of(made))
+    prefix = pa.array([None, *ACCESSES]).take(pa.array(np.where(places > 0, kinds + 1, 0)))
+    files = facts.places.files[held] + facts.definitions.ids.files[made]
+    return pc.binary_join_element_wise(prefix, texts, ""), files
+
+
+def _definitions_of(facts: Facts, accesses: pa.Array) -> Ints:
+    """The definitions whose code reads or writes: those in the places that the sites are named after."""
+    known = facts.definitions
+    classes = pc.if_else(pc.starts_with(accesses, "class:"), pc.utf8_slice_codeunits(accesses, len("class:")), None)
+    of_class = known.ids.find(classes)
+    inside = pc.replace_substring_regex(accesses, r"^(get|set):(var|x|ret):(.*?)(/scope)?(:[^:]*)?$", r"\3")
+    return np.where(of_class > 0, known.executing(known.container[of_class]), known.ids.find(inside))
+
+
+def arguments(named: NamedSolution) -> pa.Table:
+    """Rows of ``argument``: those of calls that the source spells or implies."""
+    state, facts = named.state, named.facts
+    codes = state.bound_calls.all()
+    sites, bound = codes >> HALF, codes & LOWER
+    definitions, shift = bound >> 1, bound & 1
+    which, position, _ = state.arguments.positional.under(sites)
+    taken = state.parameters.positional.find(pack(definitions[which], position + shift[which]))
+    by_name, keys, _ = state.arguments.keyword.under(sites)
+    keyword = state.parameters.named.find(pack(definitions[by_name], keys))
+    parameter = np.concatenate(
+        [
+            _parameter_rows(facts, taken, definitions[which], "vararg"),
+            _parameter_rows(facts, keyword, definitions[by_name], "kwarg"),
+        ]
+    )
+    known = parameter > 0
+    at, parameter = np.concatenate([which, by_name])[known], parameter[known]
+    spelled = np.concatenate([np.zeros_like(position), keys])[known]
+    texts, at_site = pa.concat_arrays([pa.nulls(1, pa.string()), facts.sites.ids.values]), sites[at]
+    functions = state.heap.object(Kind.FUNCTION, definitions[at])
+    columns = {
+        "src": coded(texts, at_site),
+        "dst": Interned(facts.tables["cst_params"]["param_id"].combine_chunks()).coded(parameter),
+        "name": state.keys.all.coded(spelled),
+        "position": pa.array(np.concatenate([position, np.zeros_like(by_name)])[known], mask=spelled > 0),
+        **_judged(named.solution, pack(at_site, functions), texts),
+    }
+    return rows_of("argument", facts.files.ids.coded(facts.sites.ids.files[at_site]), columns)
+
+
+def _parameter_rows(facts: Facts, places: Ints, definitions: Ints, surplus: str) -> Ints:
+    """The rows of ``cst_params``, from 1: of the parameters at places, else those that take a surplus of arguments."""
+    table = facts.tables["cst_params"]
+    row = np.arange(1, len(table) + 1)
+    takes = where_equal(table, "kind", surplus)
+    others = np.zeros(len(facts.definitions.container), np.int64)
+    others[facts.definitions.ids.find(table["def_id"])[takes]] = row[takes]
+    return np.where(places > 0, facts.by_place(facts.place["cst_params", "place"], row)[places], others[definitions])
+
+
+def flows(named: NamedSolution) -> pa.Table:
+    """Rows of ``flow``: copies between places of the source that the source's own copies do not say.
+
+    They are in the file of the call or access: of the place that takes the value there, else of that which gives it to
+    a parameter.
+    """
+    facts, places = named.facts, named.facts.places
+    codes = _from_returns(named.state.copies.all(), named.state.returned.origins)
+    codes = codes[(codes >> HALF <= facts.last_place) & (codes & LOWER <= facts.last_place)]
+    own = PairSet()
+    own.add(pack(facts.place["flow_copies", "src"], facts.place["flow_copies", "dst"]))
+    codes = codes[~own.contains(codes)]
+    origins, targets = codes >> HALF, codes & LOWER
+    takes = named.is_expression()
+    takes[facts.place["cst_params", "place"]] = False
+    files = facts.place_files(np.where(takes[targets], targets, origins))
+    return rows_of("flow", files, {"src": places.coded(origins), "dst": places.coded(targets)})
+
+
+def _from_returns(copies: Ints, origins: Ints) -> Ints:
+    """Copies from the places of other values than arguments that functions return are copies of return values."""
+    sources, others = copies >> HALF, origins >> HALF
+    at = np.minimum(others.searchsorted(sources), max(len(others) - 1, 0))
+    found = is_in(sources, others)
+    sources[found] = origins[at[found]] & LOWER
+    return distinct(pack(sources, copies & LOWER))
+
+
+def _judged(solution: Solution, edges: Ints, texts: pa.Array) -> Mapping[str, pa.Array]:
+    """How sure packed (site, callee) edges are; a class and its ``__init__`` are one call."""
+    state = solution.state
+    sites, callees = edges >> HALF, edges & LOWER
+    known = state.edges.all()
+    counted = (known >> HALF)[~state.heap.is_of(known & LOWER, Kind.CLASS)]
+    counts = np.bincount(counted, minlength=state.sites)[sites]
+    rule = np.select([counts <= 1, counts <= _FEW, counts <= _SEVERAL], [0, 1, 2], 3)
+    early = [codes for stratum, codes in solution.edge_strata if stratum <= _EVIDENCE]
+    rule[~is_in(edges, np.sort(np.concatenate(early)))] = RULES.index("assumed")
+    callee = state.facts.sites.callee
+    rule[state.is_saturated(callee[np.where(sites < len(callee), sites, 0)])] = RULES.index("saturated")
+    ambiguous = ~state.heap.is_of(callees, Kind.CLASS) & (counts > 1)
+    return {
+        "confidence": pa.array(_CONFIDENCE[rule]),
+        "rule_name": choice(RULES, rule),
+        "ambiguity_group_id": coded(texts, np.where(ambiguous, sites, 0)),
+    }

@@ -1,0 +1,131 @@
+"""Facts as rows of integers, family by family, each sorted by the place whose objects its rule looks at.
+
+Families grow while the rules run: the model of a library function adds facts at the call sites that reach it.
+"""
+
+from enum import IntEnum
+from typing import Self
+
+import numpy as np
+
+from flight_server.points_to.integer_columns import NONE, GrowingColumn, Ints, ranges
+
+
+class Family(IntEnum):
+    """A use of the objects of a place. The text names the columns: that place, then the operands of the rule."""
+
+    width: int
+
+    def __new__(cls, columns: str) -> Self:
+        """Families are numbered in the order in which they are written here."""
+        made = int.__new__(cls, len(cls.__members__))
+        made._value_ = len(cls.__members__)
+        made.width = len(columns.split())
+        return made
+
+    ATTRIBUTE_LOAD = "base key target implicit"
+    ATTRIBUTE_STORE = "base key source"
+    ITEM_LOAD = "base key target"
+    ITEM_STORE = "base key source"
+    ELEMENT_LOAD = "base target"
+    YIELD_LOAD = "base target"
+    CALL = "callee site result"
+    ANNOTATION = "annotation annotated"
+    PAIR = "base other target operation"
+    PAIR_BACK = "other base target operation"
+    INCLUDE = "base container mode"
+    WRAP = "base kind_of_wrapper target"
+    TYPE = "base target"  # the classes of the instances
+    MAKE = "base target"  # instances of the classes
+    PARTIAL = "base site target kind"
+    DESCRIPTOR_STORE = "attribute_of_class instance source"
+    DESCRIPTOR_LOAD = "__get__ descriptor instance_or_class target"
+    DESCRIPTOR_SET = "__set__ descriptor instance source"
+    NEW = "__new__ class site result"
+    CONSTRUCT = "base site result"
+    CLASSES = "base target"  # the classes that have it as their metaclass
+    IMPORTED = "base target"  # the modules that it names
+    FACTORY = "attribute_of_class site field_of_instance"
+    NAMED = "attribute_of_class site_of_class_statement"
+    CONTAINERS = "base target"  # the containers themselves
+    REGISTER = "base registering_step target"
+    RETURN_LOAD = "base target"  # the return values of generators
+    SEND = "base source"  # to generators
+
+
+class Operation(IntEnum):
+    """The use of an object of one place together with an object of another."""
+
+    SUPER = 0  # base: instance or class; other: class
+    ITEM_LOAD = 1  # base: container; other: key
+    ITEM_STORE = 2
+    ATTRIBUTE_LOAD = 3  # base: any; other: a constant that spells the attribute
+    ATTRIBUTE_STORE = 4
+    UPDATE = 5  # base: container with the items; other: container that gets them
+    BIND = 6  # base: function; other: the object that it is bound to
+
+
+class Include(IntEnum):
+    """How items come from container to container; from ``FROM`` on: as elements, ``mode - FROM`` positions forward."""
+
+    SAME = 0  # with their keys
+    ELEMENTS = 1  # as iteration gives them, at unknown positions
+    VALUES = 2  # a dictionary's values, at unknown positions
+    FROM = 3
+
+
+class FactRows:
+    """Rows as columns, sorted by the first one; later rows are in a second run."""
+
+    def __init__(self, width: int) -> None:
+        """Start empty."""
+        self._runs = [np.empty((width, 0), np.int64)] * 2
+
+    def append(self, *columns: Ints) -> None:
+        """Add rows; those whose first column is 0 are left out."""
+        rows = np.stack(columns)
+        large, small = self._runs
+        small = _sorted(small, rows[:, columns[0] > 0])
+        if small.shape[1] > max(1024, large.shape[1] >> 3):
+            large, small = _sorted(large, small), small[:, :0]
+        self._runs = [large, small]
+
+    def under(self, firsts: Ints) -> tuple[Ints, ...]:
+        """The rows with one of these first values: the position in ``firsts``, then the other columns."""
+        found = []
+        for run in self._runs:
+            if run.shape[1]:
+                which, row = ranges(run[0], firsts)
+                found.append((which, *(column[row] for column in run[1:])))
+        if not found:
+            return (NONE,) * len(self._runs[0])
+        return found[0] if len(found) == 1 else tuple(map(np.concatenate, zip(*found, strict=True)))
+
+    def all(self) -> Ints:
+        """All rows, shape (columns, rows)."""
+        return np.concatenate(self._runs, axis=1)
+
+
+class FactStore:
+    """The rows of all families, and for each place a bit for each family that has rows there."""
+
+    def __init__(self, places: int) -> None:
+        """Start empty, for so many places."""
+        self.rows = {family: FactRows(family.width) for family in Family}
+        self._bits = GrowingColumn(places)
+
+    def append(self, family: Family, columns: Ints) -> None:
+        """Add rows to a family."""
+        self.rows[family].append(*columns)
+        self._bits.reach(int(columns[0].max(initial=0)) + 1)
+        np.bitwise_or.at(self._bits.values, columns[0], 1 << family)
+
+    def bits(self, places: Ints) -> Ints:
+        """The families that have rows at each place, as bits."""
+        self._bits.reach(int(places.max(initial=0)) + 1)
+        return self._bits[places]
+
+
+def _sorted(run: Ints, added: Ints) -> Ints:
+    rows = np.concatenate([run, added], axis=1)
+    return rows[:, np.argsort(rows[0], kind="stable")]

@@ -1,0 +1,114 @@
+"""Keys: the names of attributes and items, numbered.
+
+The key of an attribute is its name. The key of an item is ``[`` and the repr of its subscript (``['name'``, ``[0``), so
+one column has both. Keys that start with ``#`` name fields of the solver's own; no source can spell them.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from flight_server.points_to.integer_columns import Ints, Mask, ints
+from flight_server.points_to.interned_strings import Interned, Strings, flags, interned
+
+EVERY = "#every item"
+SOME = "#item at an unknown position"
+DICT_KEYS = "#keys"
+INIT = "#bound __init__"
+NEW = "#bound __new__"
+CALL = "#bound __call__"
+POST_INIT = "#bound __post_init__"
+GET_ATTRIBUTE = "#bound __getattr__"
+PREPARED = "#metaclass's __prepare__"
+SET_ATTRIBUTE = "#bound __setattr__"
+CREATED = "#metaclass's __new__"
+INITIALISED = "#metaclass's __init__"
+SUBCLASSED = "#bases' __init_subclass__"
+REGISTERED = "#registered"
+RETURNED = "#returned"
+TEMPORARIES = tuple(f"#temporary {number}" for number in range(24))
+POSITIONS = 64
+SLICE = "[:"
+
+_POSITION_KEYS = tuple(f"[{position}" for position in range(POSITIONS))
+_NAMES = (
+    "__init__ __new__ __call__ __get__ __set__ __class__ __self__ __post_init__ __init_subclass__ metaclass "
+    "register setter getter deleter __getattr__ __getattribute__ __setattr__ __set_name__ __dict__ "
+    "__prepare__ __enter__ __aenter__ __iter__ __name__ __all__ builtins () *"
+)
+_SPECIAL = (
+    *(EVERY, SOME, DICT_KEYS, SLICE, INIT, NEW, CALL, POST_INIT, GET_ATTRIBUTE, SET_ATTRIBUTE, PREPARED, CREATED),
+    *(INITIALISED, SUBCLASSED, REGISTERED, RETURNED, *TEMPORARIES, *_POSITION_KEYS, *_NAMES.split()),
+)
+_NUMBER = r"^\[\d{1,4}$"
+
+
+@dataclass(frozen=True)
+class FieldKeys:
+    """All keys of a repo.
+
+    By key: ``item_of`` has for a name the item of that name, ``name_of`` the reverse; ``position`` the number that an
+    item spells, else -1. ``is_item`` marks the keys of items, with three of the solver's own; ``is_exact`` those that
+    say which item is meant, ``is_text`` those of strings, ``is_backward`` positions from the end, ``is_private`` names
+    that a star import leaves out. ``at`` has the keys of small positions.
+    """
+
+    all: Interned
+    numbers: Mapping[str, int]
+    item_of: Ints
+    name_of: Ints
+    position: Ints
+    at: Ints
+    is_item: Mask
+    is_exact: Mask
+    is_text: Mask
+    is_backward: Mask
+    is_private: Mask
+
+    def __getitem__(self, text: str) -> int:
+        """The number of a key that is known to exist."""
+        return self.numbers[text]
+
+    def find(self, texts: Strings) -> Ints:
+        """The numbers of keys by their text, 0 for texts that are no key."""
+        return self.all.find(texts)
+
+
+def number_keys(names: Sequence[Strings], items: Sequence[Strings], fixed: Sequence[str]) -> FieldKeys:
+    """Keys for attribute and variable names, for subscripts' reprs, and for names that the rules know.
+
+    Each name is also an item's key: keyword arguments become items of a dictionary.
+    """
+    known = interned([*names, pa.array(fixed, pa.string())]).values
+    of_names = pc.binary_join_element_wise("['", known, "'", "")
+    spelled = [pc.binary_join_element_wise("[", item, "") for item in items]
+    every = interned([known, of_names, *spelled, pa.array(_SPECIAL)])
+    item_of, name_of = np.zeros((2, len(every.values) + 1), np.int64)
+    name_numbers, item_numbers = every.find(known), every.find(of_names)
+    item_of[name_numbers], name_of[item_numbers] = item_numbers, name_numbers
+    position = np.full(len(every.values) + 1, -1)
+    is_number = _matching(every, _NUMBER)
+    numerals = pc.utf8_slice_codeunits(every.values.filter(pa.array(is_number[1:])), 1).cast(pa.int64())
+    position[is_number] = numerals.to_numpy(zero_copy_only=False)
+    needed = [*fixed, *_SPECIAL]
+    numbers = dict(zip(needed, every.find(pa.array(needed)).tolist(), strict=True))
+    return FieldKeys(
+        all=every,
+        numbers=numbers,
+        item_of=item_of,
+        name_of=name_of,
+        position=ints(position),
+        at=ints([numbers[text] for text in _POSITION_KEYS]),
+        is_item=_matching(every, r"^(\[|#every item|#item at|#keys)"),
+        is_exact=_matching(every, r"^\[[^-:]"),
+        is_text=_matching(every, r"^\[['\"]"),
+        is_backward=_matching(every, r"^\[-\d"),
+        is_private=_matching(every, "^_"),
+    )
+
+
+def _matching(keys: Interned, pattern: str) -> Mask:
+    return np.concatenate([[False], flags(pc.match_substring_regex(keys.values, pattern))])

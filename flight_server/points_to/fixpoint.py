@@ -1,0 +1,288 @@
+"""The fixpoint: synchronous semi-naive rounds, in strata.
+
+A round first copies new objects along the copies until nothing moves, then every rule looks at the new objects. The
+findings of rules count from the next round on, so the result of a round depends on what was known, not on the order of
+rules, facts or files. First only names, modules and classes are followed, as far as bases need; then everything; then
+functions that are left without a caller are assumed to be called, and unknown subscripts to mean any item.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+import numpy as np
+
+from flight_server.points_to import attributes, calls, descriptors, items, object_pairs, type_hints
+from flight_server.points_to.class_creation import create_classes, pass_keywords
+from flight_server.points_to.class_hierarchy import order_classes
+from flight_server.points_to.fact_families import Family
+from flight_server.points_to.facts import Facts
+from flight_server.points_to.heap import Kind
+from flight_server.points_to.initial_facts import initial_state
+from flight_server.points_to.integer_columns import HALF, LOWER, NONE, GrowingColumn, Ints, Mask, distinct, where
+from flight_server.points_to.module_links import Links, link
+from flight_server.points_to.state import State
+
+Rule = Callable[..., None]  # of the state, objects, and the columns of the facts at their place without that place
+MOST_ROUNDS = 2000
+MOST_DEFINED = 20  # definitions, instances and modules that a place holds
+MOST_OTHERS = 6  # constants, externals and containers that it holds
+_AGAIN = 8
+_UNTYPED = (Kind.CONSTANT, Kind.PREFIX, Kind.EXTERNAL)
+_OTHERS = (*_UNTYPED, Kind.CONTAINER)
+
+NAME_RULES: Mapping[Family, Rule] = MappingProxyType(
+    {
+        Family.ATTRIBUTE_LOAD: attributes.lookup,
+        Family.ATTRIBUTE_STORE: attributes.store_attributes,
+        Family.ITEM_LOAD: items.load_items,
+        Family.CALL: calls.decorate_classes,
+    }
+)
+RULES: Mapping[Family, Rule] = MappingProxyType(
+    {
+        **NAME_RULES,
+        Family.ITEM_STORE: items.store_items,
+        Family.ELEMENT_LOAD: items.load_elements,
+        Family.YIELD_LOAD: items.load_yields,
+        Family.RETURN_LOAD: items.load_returns,
+        Family.SEND: items.send,
+        Family.CONTAINERS: items.containers_of,
+        Family.CALL: calls.call,
+        Family.PAIR: object_pairs.pair,
+        Family.PAIR_BACK: object_pairs.pair_back,
+        Family.INCLUDE: items.include_items,
+        Family.WRAP: object_pairs.wrap,
+        Family.TYPE: object_pairs.type_of,
+        Family.MAKE: object_pairs.make_instances,
+        Family.PARTIAL: object_pairs.partial,
+        Family.DESCRIPTOR_STORE: descriptors.store_through_descriptors,
+        Family.DESCRIPTOR_LOAD: descriptors.load_through_descriptors,
+        Family.DESCRIPTOR_SET: descriptors.set_through_descriptors,
+        Family.REGISTER: calls.register,
+        Family.NEW: calls.make_new,
+        Family.CONSTRUCT: calls.make_through_super,
+        Family.CLASSES: object_pairs.classes_of,
+        Family.IMPORTED: object_pairs.imported,
+        Family.FACTORY: calls.make_defaults,
+        Family.NAMED: descriptors.name_descriptors,
+    }
+)
+
+
+@dataclass(frozen=True)
+class Solution:
+    """The state at the fixpoint, the names that files share, and the call edges by the stratum that found them."""
+
+    state: State
+    links: Links
+    edge_strata: list[tuple[int, Ints]]
+
+
+@dataclass
+class Solver:
+    """Runs the rules over a state; ``between_rounds`` is called before each round and may raise to stop.
+
+    ``held`` counts the objects of places: definitions, instances and modules, and apart from them constants, externals
+    and containers.
+    """
+
+    state: State
+    links: Links
+    between_rounds: Callable[[], None]
+    rounds: int = 0
+    edge_strata: list[tuple[int, Ints]] = field(default_factory=list)
+    held: Sequence[GrowingColumn] = field(default_factory=lambda: [GrowingColumn(1024) for _ in range(2)])
+
+    def run(self, stratum: int, again: Mask | None = None) -> None:
+        """Rounds until nothing is new; the rules look at the objects ``again``, by number, once more."""
+        state = self.state
+        while True:
+            self.between_rounds()
+            self.rounds += 1
+            for family, added in state.take_rows().items():
+                self._apply_to_all(family, added)
+            new = self._spread_copies()
+            if again is not None:
+                known = state.points.all()
+                objects = known & LOWER
+                chosen = (objects < len(again)) & again[np.minimum(objects, len(again) - 1)]
+                new, again = distinct(np.concatenate([known[chosen], new])), None
+            self._apply(new)
+            items.spread_inclusions(state)
+            self.edge_strata.append((stratum, state.take_edges()))
+            if not (len(new) or state.has_news()):
+                return
+            if self.rounds >= MOST_ROUNDS:
+                state.is_unfinished = True
+                return
+
+    def repeat(self, step: Callable[[], bool]) -> None:
+        """Take a step until it says that it has changed nothing, but not for ever."""
+        if all(step() for _ in range(_AGAIN)):
+            self.state.is_unfinished = True
+
+    def settle(self, affected: Mask) -> None:
+        """Follow everything, until that changes no order of classes."""
+
+        def step() -> bool:
+            nonlocal affected
+            self.state.forget_calls(affected)
+            create_classes(self.state)
+            self.run(1, affected)
+            changed = order_classes(self.state, self.links.bound)
+            affected = _bearing(self.state, changed)
+            return len(changed) > 0
+
+        self.repeat(step)
+
+    def assume(self) -> None:
+        """Where nothing is known: annotations say what they can, methods and subscripts are assumed to be used."""
+        state = self.state
+
+        def use() -> bool:
+            known = state.size
+            type_hints.annotate(state)
+            self.run(2)
+            _assume_uses(state)
+            self.run(3)
+            return known != state.size
+
+        def load() -> bool:
+            known = state.size
+            attributes.load_missing(state)
+            self.run(3)
+            return known != state.size
+
+        self.repeat(use)
+        self.repeat(load)
+
+    def _rules(self) -> Mapping[Family, Rule]:
+        return NAME_RULES if self.state.follows_names_only else RULES
+
+    def _apply_to_all(self, family: Family, columns: Ints) -> None:
+        """New facts and all objects."""
+        self.state.families.append(family, columns)
+        rule = self._rules().get(family)
+        if rule is not None:
+            which, objects = self.state.points.under(columns[0])
+            if len(which):
+                rule(self.state, objects, *(column[which] for column in columns[1:]))
+
+    def _apply(self, new: Ints) -> None:
+        """All facts and new objects."""
+        state = self.state
+        places, objects = new >> HALF, new & LOWER
+        bits = state.families.bits(places)
+        for family, rule in self._rules().items():
+            chosen = (bits >> family) & 1 > 0
+            if chosen.any():
+                which, *columns = state.families.rows[family].under(places[chosen])
+                rule(state, objects[chosen][which], *columns)
+
+    def _spread_copies(self) -> Ints:
+        """Copy until nothing moves; gives all pairs of place and object that are new."""
+        state = self.state
+        news = [NONE]
+        while True:
+            points = self._within_limits(state.take_points())
+            state.points.put(points)
+            copies = state.copies.missing(state.take_copies())
+            if not len(points) and not len(copies):
+                return np.concatenate(news)
+            news.append(points)
+            number, targets = state.copies.under(points >> HALF)
+            self._arrive(targets, points[number] & LOWER)
+            state.copies.put(copies)
+            number, objects = state.points.under(copies >> HALF)
+            self._arrive(copies[number] & LOWER, objects)
+
+    def _within_limits(self, codes: Ints) -> Ints:
+        """The new pairs of place and object that fit, sorted, each once; a place that was offered more is saturated.
+
+        Places hold the objects that came first, of those that come in one step the ones with the lowest numbers. Places
+        that annotations give a class of the repo take nothing external at all.
+        """
+        state = self.state
+        new = state.points.missing(codes)
+        places = new >> HALF
+        typed = state.typed[np.where(places < len(state.typed), places, 0)]
+        new = new[~(typed & state.heap.is_of(new & LOWER, *_UNTYPED))]
+        if not len(new):
+            return NONE
+        others = state.heap.is_of(new & LOWER, *_OTHERS)
+        stays = np.ones(len(new), bool)
+        for held, most, sort in zip(self.held, (MOST_DEFINED, MOST_OTHERS), (~others, others), strict=True):
+            held.reach(state.heap.places)
+            chosen = np.flatnonzero(sort)
+            places = new[chosen] >> HALF
+            rank = np.arange(len(places)) - np.searchsorted(places, places)
+            fits = held[places] + rank < most
+            stays[chosen[~fits]] = False
+            state.saturate(places[~fits])
+            held[places[~fits]] = most
+            np.add.at(held.values, places[fits], 1)
+        return new[stays]
+
+    def _arrive(self, places: Ints, objects: Ints) -> None:
+        state = self.state
+        is_view = state.heap.view_target[places] > 0
+        runs = ~is_view & (state.heap.kinds(objects) == Kind.ACCESS)
+        state.put(*where(~is_view & ~runs, places, objects))
+        if is_view.any():
+            descriptors.through_views(state, *where(is_view, places, objects))
+        if runs.any():
+            descriptors.access(state, *where(runs, places, objects))
+
+
+def solve(facts: Facts, between_rounds: Callable[[], None]) -> Solution:
+    """The solution for a repo's facts."""
+    state = initial_state(facts)
+    links = link(state)
+    solver = Solver(state, links, between_rounds)
+    solver.run(0)
+    order_classes(state, links.bound)
+    state.typed = type_hints.typed_places(state)
+    pass_keywords(state)
+    state.follows_names_only = False
+    affected = np.ones(state.heap.objects, bool)
+
+    def step() -> bool:
+        nonlocal affected
+        solver.settle(affected)
+        solver.assume()
+        changed = order_classes(state, links.bound)
+        affected = _bearing(state, changed)
+        return len(changed) > 0
+
+    solver.repeat(step)
+    return Solution(state, links, solver.edge_strata)
+
+
+def _bearing(state: State, classes: Ints) -> Mask:
+    """The objects whose attributes depend on the orders of these classes: they, instances, and ``super`` of either."""
+    heap = state.heap
+    bearing = np.zeros(heap.objects, bool)
+    bearing[classes] = True
+    kind, first, second = (column[: heap.objects] for column in (heap.kind, heap.first, heap.second))
+    bearing |= (kind == Kind.INSTANCE) & bearing[np.where(kind == Kind.INSTANCE, first, 0)]
+    bearing |= (kind == Kind.SUPER) & bearing[np.where(kind == Kind.SUPER, second, 0)]
+    return bearing
+
+
+def _assume_uses(state: State) -> None:
+    """Methods that nobody calls are called on an instance of their class.
+
+    Subscripts of which nothing is known mean any item, and a class behind an unknown decorator is that class.
+    """
+    object_pairs.unknown_keys(state)
+    calls.keep_decorated(state)
+    known, new = state.facts.definitions, state.keys["__new__"]
+    is_method = known.is_function & known.is_class[known.container] & ~(known.static & (known.name != new))
+    functions = np.flatnonzero(is_method)
+    first = state.parameters.at(functions, 0)
+    functions, first = where((first > 0) & ~state.points.has_any(first), functions, first)
+    classes = state.definition(known.container[functions])
+    on_class = known.class_method[functions] | (known.name[functions] == new)
+    state.put(first[on_class], classes[on_class])
+    state.put(first[~on_class], state.heap.object(Kind.INSTANCE, classes[~on_class]))

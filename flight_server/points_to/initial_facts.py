@@ -1,0 +1,210 @@
+"""The state before any rule has run: facts in their families, objects where they are made, parameters."""
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from flight_server.points_to.call_arguments import ParameterPlaces
+from flight_server.points_to.fact_families import Family, Operation
+from flight_server.points_to.facts import CONTAINERS, Facts, beginnings, where_equal
+from flight_server.points_to.field_keys import EVERY, SOME
+from flight_server.points_to.heap import Kind, Shape
+from flight_server.points_to.integer_columns import Ints, Mask, PairNumbers, constant, distinct, ints, pack, where
+from flight_server.points_to.interned_strings import flags, is_one_of
+from flight_server.points_to.library import SHAPES
+from flight_server.points_to.returned_arguments import returned_arguments
+from flight_server.points_to.state import State
+
+_LITERALS = {**SHAPES, "prefix": Shape.STR}
+_DOUBLE = 2  # the value of ``star`` for ``**x``
+
+
+def initial_state(facts: Facts) -> State:
+    """A repo's facts, ready for the rules."""
+    state, place = State(facts), facts.place
+    _adopt_variables(state)
+    _allocate(state)
+    state.copy(place["flow_copies", "dst"], place["flow_copies", "src"])
+    state.copy(place["cst_params", "place"], place["cst_params", "default_place"])
+    _load(state)
+    _store(state)
+    _call(state)
+    state.parameters = _parameters(state)
+    state.assigned = _assigned(state)
+    state.stored = _stored(facts)
+    state.returned = returned_arguments(state)
+    state.add(Family.ANNOTATION, place["flow_annotations", "annotation_place"], place["flow_annotations", "place"])
+    state.annotated_items = _annotated_items(state)
+    return state
+
+
+def _adopt_variables(state: State) -> None:
+    """The variables of classes and modules are their attributes."""
+    facts, known = state.facts, state.facts.definitions
+    scopes = facts.scope_of_variable
+    held = known.is_class[scopes] | known.is_module[scopes]
+    state.heap.adopt(state.definition(scopes[held]), facts.name_of_variable[held], facts.variables[held])
+
+
+def _allocate(state: State) -> None:
+    facts, heap = state.facts, state.heap
+    allocs, places = facts.tables["flow_allocs"], facts.place["flow_allocs", "place"]
+    kinds = allocs["object_kind"].combine_chunks()
+    defined = is_one_of(kinds, "function", "class")
+    definitions = facts.definitions.ids.find(allocs["object_id"].filter(pa.array(defined)))
+    state.put(places[defined], state.definition(definitions))
+    shapes = _shapes(kinds)
+    contained = is_one_of(kinds, *CONTAINERS)
+    numbers = facts.containers.find(allocs["object_id"].filter(pa.array(contained)))
+    containers = heap.object(Kind.CONTAINER, numbers, shapes[contained])
+    state.put(places[contained], containers)
+    state.allocated = facts.by_place(places[contained], containers)
+    valued = (shapes > 0) & ~contained
+    spelled = pa.array(is_one_of(kinds, "str", "int"))
+    keys = state.keys.find(pc.if_else(spelled, pc.binary_join_element_wise("[", allocs["const_repr"], ""), None))
+    state.put(places[valued], heap.object(Kind.CONSTANT, shapes[valued], keys[valued]))
+    begins = is_one_of(kinds, "prefix")
+    first, behind = map(state.keys.find, beginnings(allocs["const_repr"].filter(pa.array(begins))))
+    state.put(places[begins], heap.object(Kind.PREFIX, first, behind))
+
+
+def _shapes(kinds: pa.Array) -> Ints:
+    at = pc.index_in(kinds, value_set=pa.array(list(_LITERALS))).fill_null(len(_LITERALS))
+    shapes: Ints = ints([*_LITERALS.values(), 0])[at.to_numpy(zero_copy_only=False)]
+    return shapes
+
+
+def _load(state: State) -> None:
+    facts = state.facts
+    loads = facts.tables["flow_loads"]
+    dst, base, key_place = (facts.place["flow_loads", column] for column in ("dst", "base", "key_place"))
+    attribute, item, keys = _keys(state, loads)
+    implicit = flags(loads["implicit"]).astype(np.int64)
+    state.add(Family.ATTRIBUTE_LOAD, *where(attribute, base, keys, dst, implicit))
+    spelled, computed, unknown = _subscripts(item, keys, key_place)
+    state.add(Family.ITEM_LOAD, *where(spelled, base, keys, dst))
+    state.pair(Operation.ITEM_LOAD, *where(computed, base, key_place, dst))
+    state.add(Family.ITEM_LOAD, base[unknown], constant(state.keys[EVERY], base[unknown]), dst[unknown])
+    for access, family in (
+        *(("iter", Family.ELEMENT_LOAD), ("yield", Family.YIELD_LOAD)),
+        ("return", Family.RETURN_LOAD),
+    ):
+        state.add(family, *where(where_equal(loads, "access", access), base, dst))
+    state.receiver = facts.by_place(dst[attribute], base[attribute])
+
+
+def _store(state: State) -> None:
+    facts = state.facts
+    base, src, key_place = (facts.place["flow_stores", column] for column in ("base", "src", "key_place"))
+    attribute, item, keys = _keys(state, facts.tables["flow_stores"])
+    state.add(Family.ATTRIBUTE_STORE, *where(attribute, base, keys, src))
+    spelled, computed, unknown = _subscripts(item, keys, key_place)
+    state.add(Family.ITEM_STORE, *where(spelled, base, keys, src))
+    state.pair(Operation.ITEM_STORE, *where(computed, base, key_place, src))
+    state.displays = _count_from_end(state, *where(spelled, base, keys, src))
+    state.add(Family.ITEM_STORE, base[unknown], constant(state.keys[SOME], base[unknown]), src[unknown])
+
+
+def _keys(state: State, table: pa.Table) -> tuple[Mask, Mask, Ints]:
+    """Which rows are of attributes and which of items, and their keys, 0 where the source spells none."""
+    attribute, item = where_equal(table, "access", "attr"), where_equal(table, "access", "item")
+    names = state.keys.find(pc.if_else(pa.array(attribute), table["key"], None))
+    subscripts = pc.binary_join_element_wise("[", pc.if_else(pa.array(item), table["key"], None), "")
+    return attribute, item, names + state.keys.find(subscripts)
+
+
+def _subscripts(item: Mask, keys: Ints, key_place: Ints) -> tuple[Mask, Mask, Mask]:
+    """The items whose subscript is spelled, computed, unknown."""
+    return item & (keys > 0), item & (keys == 0) & (key_place > 0), item & (keys == 0) & (key_place == 0)
+
+
+def _annotated_items(state: State) -> Ints:
+    """By the place of an item of a container that an annotation makes, the place of the container; else 0."""
+    facts = state.facts
+    bases, sources = facts.place["flow_stores", "base"], facts.place["flow_stores", "src"]
+    annotated = facts.by_place(facts.place["flow_annotations", "place"], 1) > 0
+    allocated = where_equal(facts.tables["flow_stores"], "access", "item") & (state.allocated[bases] > 0)
+    for _ in range(2):  # a container of annotated items is annotated too
+        inner = allocated & annotated[sources]
+        annotated[bases[inner]] = True
+    return facts.by_place(sources[inner], bases[inner])
+
+
+def _count_from_end(state: State, bases: Ints, keys: Ints, sources: Ints) -> Ints:
+    """Give items of the lists and tuples that the source spells a position from the end too, where it is used.
+
+    Gives the containers whose positions are all known.
+    """
+    heap = state.heap
+    made = state.allocated[bases]
+    position = state.keys.position[keys]
+    placed = np.isin(heap.second[made], (Shape.LIST, Shape.TUPLE)) & heap.is_of(made, Kind.CONTAINER)
+    placed &= (position >= 0) & (position < len(state.keys.at))
+    made, position, sources = where(placed, made, position, sources)
+    containers, which, counts = np.unique(made, return_inverse=True, return_counts=True)
+    last = np.zeros(len(containers), np.int64)
+    np.maximum.at(last, which, position)
+    complete = last + 1 == counts
+    made, backward, sources = where(complete[which], made, counts[which] - position, sources)
+    key = state.keys.find(pc.binary_join_element_wise("[-", pa.array(backward).cast(pa.string()), ""))
+    made, key, sources = where(key > 0, made, key, sources)
+    state.copy(heap.field(made, key), sources)
+    displays: Ints = containers[complete]
+    return displays
+
+
+def _call(state: State) -> None:
+    facts, arguments = state.facts, state.arguments
+    sites = np.arange(1, len(facts.sites.callee))
+    state.add(Family.CALL, facts.sites.callee[1:], sites, facts.sites.result[1:])
+    table = facts.tables["flow_args"]
+    site, place, keyword = (
+        facts.sites.ids.find(table["site_id"]),
+        facts.place["flow_args", "place"],
+        state.keys.find(table["keyword"]),
+    )
+    position, star = facts.number("flow_args", "pos"), facts.number("flow_args", "star")
+    known = place > 0
+    arguments.positional.append(*where(known & (star == 0) & (keyword == 0), site, position, place))
+    arguments.keyword.append(*where(known & (keyword > 0), site, keyword, place))
+    arguments.star.append(*where(known & (star == 1), site, position, place))
+    arguments.double_star.append(*where(known & (star == _DOUBLE), site, place))
+
+
+def _parameters(state: State) -> ParameterPlaces:
+    facts = state.facts
+    table, place = facts.tables["cst_params"], facts.place["cst_params", "place"]
+    definition = facts.definitions.ids.find(table["def_id"])
+    positional, named = where_equal(table, "kind", "posonly", "pos"), where_equal(table, "kind", "pos", "kwonly")
+    by_position, by_name = PairNumbers(), PairNumbers()
+    for found, chosen, second in (
+        (by_position, positional, facts.number("cst_params", "pos")),
+        (by_name, named, state.keys.find(table["name"])),
+    ):
+        codes, first = np.unique(pack(definition[chosen], second[chosen]), return_index=True)
+        found.put(codes, place[chosen][first])
+    rest, extra = np.zeros((2, len(facts.definitions.container)), np.int64)
+    for column, kind in ((rest, "vararg"), (extra, "kwarg")):
+        chosen = where_equal(table, "kind", kind)
+        column[definition[chosen]] = state.allocated[place[chosen]]
+    rest_from = np.bincount(definition[positional], minlength=len(rest))
+    return ParameterPlaces(by_position, by_name, rest, rest_from, extra)
+
+
+def _assigned(state: State) -> Ints:
+    """The packed (class, key) of the attributes that methods set on their first parameter, sorted."""
+    facts, known = state.facts, state.facts.definitions
+    functions = np.flatnonzero(known.is_function & known.is_class[known.container] & ~known.static)
+    class_of = facts.by_place(state.parameters.at(functions, 0), state.definition(known.container[functions]))
+    stores = facts.tables["flow_stores"]
+    classes = class_of[facts.place["flow_stores", "base"]]
+    chosen = where_equal(stores, "access", "attr") & (classes > 0)
+    return np.unique(pack(classes[chosen], state.keys.find(stores["key"].filter(pa.array(chosen)))))
+
+
+def _stored(facts: Facts) -> Ints:
+    """The keys of the attributes that anything sets, and of keywords, which library functions may set; sorted."""
+    stores, args = facts.tables["flow_stores"], facts.tables["flow_args"]
+    names = stores["key"].filter(pc.equal(stores["access"], "attr"))
+    found = distinct(np.concatenate([facts.keys.find(names), facts.keys.find(args["keyword"])]))
+    return found[found > 0]

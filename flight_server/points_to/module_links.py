@@ -1,0 +1,205 @@
+"""Names across files: the modules that imports mean, the names of star imports, and the builtins.
+
+A module is known by its dotted name and, where no module has that name, by its path (folders without ``__init__``);
+such folders are modules without code. Several modules of one name are all meant.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from flight_client.contracts.builtin_names import BUILTIN_NAMES
+from flight_server.points_to.facts import dotted_paths, where_equal
+from flight_server.points_to.heap import Kind
+from flight_server.points_to.integer_columns import Ints, Mask, PairSet, constant, is_in, pack, ranges, where
+from flight_server.points_to.interned_strings import Strings, flags, interned, positions
+from flight_server.points_to.library import external_of
+from flight_server.points_to.module_index import ModuleIndex
+from flight_server.points_to.state import State
+
+_SUFFIX = r"(/__init__)?\.py$"
+
+
+@dataclass(frozen=True)
+class Links:
+    """The names that files share.
+
+    ``bound`` are the packed (module or class, key) of names that are bound. ``externals`` are variables that mean
+    externals, ``variables`` those that mean variables of other files: each a column of places and one of meanings.
+    """
+
+    bound: PairSet
+    externals: tuple[Ints, Ints]
+    variables: tuple[Ints, Ints]
+
+
+def link(state: State) -> Links:
+    """Record the meanings of names of other files."""
+    facts, known = state.facts, state.facts.definitions
+    state.modules = modules = _modules(state)
+    bound = PairSet()
+    scopes = facts.scope_of_variable
+    held = (known.is_class[scopes] | known.is_module[scopes]) & facts.bound[facts.variables]
+    bound.add(pack(state.definition(scopes[held]), facts.name_of_variable[held]))
+    _hold_submodules(state, modules, bound)
+    outside, variables = _star_imports(state, modules, bound)
+    _import_modules(state, modules)
+    _import_names(state, modules, bound)
+    return Links(bound, _unbound(state, bound, outside), variables)
+
+
+def _modules(state: State) -> ModuleIndex:
+    facts = state.facts
+    files, definitions = facts.tables["repo_files"], facts.tables["cst_defs"]
+    of_file = definitions.filter(pc.equal(definitions["kind"], "module"))
+    row = positions(pc.index_in(of_file["file_id"], value_set=files["file_id"]))
+    objects, row = where(row >= 0, state.definition(facts.definitions.ids.find(of_file["def_id"])), row)
+    table = files.take(pa.array(row)).combine_chunks()
+    official, by_path = (column.combine_chunks() for column in (table["module"], dotted_paths(table, _SUFFIX)))
+    folders = _folders(by_path, official)
+    pseudo = state.heap.object(Kind.MODULE, np.zeros(len(folders), np.int64), np.arange(1, len(folders) + 1))
+    named = flags(official.is_valid())
+    alias = flags(pc.and_(pc.invert(pc.is_in(by_path, value_set=official.drop_null())), pc.not_equal(by_path, "")))
+    every = pa.concat_arrays([official.filter(pa.array(named)), by_path.filter(pa.array(alias)), folders])
+    meant = np.concatenate([objects[named], objects[alias], pseudo])
+    names = interned([every])
+    numbers = names.find(every)
+    order = np.lexsort((meant, numbers))
+    counts = np.bincount(numbers, minlength=len(names.values) + 1)
+    meant, texts, high = meant[order], names.of(numbers[order]), np.cumsum(counts)
+    spelled = _by_key(state, pc.binary_join_element_wise("['", texts, "'", ""), meant)
+    return ModuleIndex(names, high - counts, high, meant, folders, spelled, _by_key(state, texts, meant))
+
+
+def _by_key(state: State, texts: pa.Array, modules: Ints) -> tuple[Ints, Ints]:
+    """The keys of texts, sorted, and the modules; a text that has no key is spelled nowhere."""
+    keys = state.keys.find(texts)
+    order = np.argsort(keys, kind="stable")
+    order = order[keys[order] > 0]
+    return keys[order], modules[order]
+
+
+def _folders(by_path: pa.Array, official: pa.Array) -> pa.Array:
+    """The dotted paths of folders that are no package: every proper prefix of a path that no module has."""
+    found = [by_path[:0]]
+    level = pc.unique(by_path)
+    while len(level):
+        level = pc.unique(_parent(level)).drop_null()
+        level = level.filter(pc.not_equal(level, ""))
+        found.append(level)
+    every = interned(found).values
+    return every.filter(pc.invert(pc.is_in(every, value_set=pa.concat_arrays([by_path, official.drop_null()]))))
+
+
+def _parent(dotted: pa.Array) -> pa.Array:
+    return pc.replace_substring_regex(dotted, r"(^|\.)[^.]*$", "")
+
+
+def _hold_submodules(state: State, modules: ModuleIndex, bound: PairSet) -> None:
+    """A module is an attribute of its package unless the package binds the name."""
+    dotted = modules.names.values
+    which, parents = modules.meant(_parent(dotted))
+    keys = state.keys.find(pc.replace_substring_regex(dotted, r"^.*\.", ""))[which]
+    which, parents, keys = where(~bound.contains(pack(parents, keys)), which, parents, keys)
+    child, objects = modules.of(which + 1)
+    state.put(state.heap.field(parents[child], keys[child]), objects)
+
+
+def _star_imports(state: State, modules: ModuleIndex, bound: PairSet) -> tuple[tuple[Ints, Ints], tuple[Ints, Ints]]:
+    """Bring the exported names of modules to those that star-import them and do not bind them themselves.
+
+    Gives the importers and names of external modules, and the variables that mean a variable of another module.
+    """
+    facts, heap = state.facts, state.heap
+    rows, importing, dotted = _imports(state, "import_star")
+    importer = state.definition(facts.by_place(facts.variables, facts.scope_of_variable)[importing])
+    which, exporter = modules.meant(dotted)
+    target = importer[which]
+    listed, lists = _exports(state)
+    of_itself = bound.all()
+    while True:
+        star, keys = bound.under(exporter)
+        codes = pack(exporter[star], keys)
+        is_open = ~np.isin(exporter[star], lists) & ~state.keys.is_private[keys]
+        chosen = (target[star] > 0) & (is_open | is_in(codes, listed)) & ~is_in(pack(target[star], keys), of_itself)
+        star, keys = where(chosen, star, keys)
+        places, exported = heap.field(target[star], keys), heap.field(exporter[star], keys)
+        state.copy(places, exported)
+        if not len(bound.add(pack(target[star], keys))):
+            break
+    used = (places <= facts.last_place) & (exported <= facts.last_place)
+    outside = np.setdiff1d(np.arange(len(rows)), which)
+    externals = external_of(state.keys, heap, dotted.take(pa.array(outside)))
+    return (importer[outside], externals), (places[used], exported[used])
+
+
+def _imports(state: State, kind: str) -> tuple[Ints, Ints, pa.Array]:
+    """The rows of imports of a kind, their places, and the modules that they name."""
+    allocs = state.facts.tables["flow_allocs"]
+    rows = np.flatnonzero(where_equal(allocs, "object_kind", kind))
+    modules = allocs["object_id"].take(pa.array(rows)).combine_chunks()
+    return rows, state.facts.place["flow_allocs", "place"][rows], modules
+
+
+def _exports(state: State) -> tuple[Ints, Ints]:
+    """The packed (module, key) that ``__all__`` lists, sorted, and the modules of which it lists everything."""
+    facts = state.facts
+    exports, table = facts.tables["cst_exports"], facts.tables["cst_defs"]
+    of_file = table.filter(pc.equal(table["kind"], "module"))
+    at = positions(pc.index_in(exports["file_id"], value_set=of_file["file_id"]))
+    modules = np.append(state.definition(facts.definitions.ids.find(of_file["def_id"])), 0)  # -1, none, is the last
+    objects = modules[at]
+    listed = pack(objects, state.keys.find(exports["name"]))
+    unknown = where_equal(exports, "op", "unknown")
+    return np.unique(listed[~unknown]), np.setdiff1d(objects[~unknown], objects[unknown])
+
+
+def _import_modules(state: State, modules: ModuleIndex) -> None:
+    rows, places, dotted = _imports(state, "import")
+    which, objects = modules.meant(dotted)
+    state.put(places[which], objects)
+    outside = np.setdiff1d(np.arange(len(rows)), which)
+    state.put(places[outside], external_of(state.keys, state.heap, dotted.take(pa.array(outside))))
+
+
+def _import_names(state: State, modules: ModuleIndex, bound: PairSet) -> None:
+    """``from m import n``: the binding of n in m; else its submodule; else, and outside the repo, the external m.n."""
+    rows, places, module = _imports(state, "import_from")
+    name = state.facts.tables["flow_allocs"]["const_repr"].take(pa.array(rows)).combine_chunks()
+    keys = state.keys.find(name)
+    which, holders = modules.meant(module)
+    fields = state.heap.field(holders, keys[which])
+    has = bound.contains(pack(holders, keys[which])) & (fields != places[which])
+    state.copy(places[which[has]], fields[has])
+    dotted: Strings = pc.binary_join_element_wise(module, name, ".")
+    submodule, objects = modules.meant(dotted)
+    free = ~np.isin(submodule, which[has])
+    state.put(places[submodule[free]], objects[free])
+    outside = np.setdiff1d(np.arange(len(rows)), np.concatenate([which[has], submodule]))
+    relative = flags(pc.starts_with(module, ".").fill_null(fill_value=True))
+    outside = outside[~relative[outside]]
+    state.put(places[outside], external_of(state.keys, state.heap, dotted.take(pa.array(outside))))
+
+
+def _unbound(state: State, bound: PairSet, outside: tuple[Ints, Ints]) -> tuple[Ints, Ints]:
+    """Names that nothing binds: builtins, or names that a star import of an external module may have brought."""
+    facts, heap = state.facts, state.heap
+    scopes = facts.scope_of_variable
+    in_module = facts.definitions.is_module[scopes]
+    scopes, keys, places = where(in_module, scopes, facts.name_of_variable, facts.variables)
+    objects = state.definition(scopes)
+    objects, keys, places = where(~bound.contains(pack(objects, keys)), objects, keys, places)
+    names = state.keys.find(pa.array(sorted(BUILTIN_NAMES)))
+    builtin: Mask = is_in(keys, np.sort(names[names > 0]))
+    builtins = heap.external(constant(state.library.builtins, keys[builtin]), keys[builtin])
+    state.put(places[builtin], builtins)
+    importers, externals = outside
+    order = np.argsort(objects, kind="stable")
+    star, position = ranges(objects[order], importers)
+    at = order[position]
+    star, at = where(~builtin[at] & (keys[at] != state.keys["*"]), star, at)
+    starred = heap.external(externals[star], keys[at])
+    state.put(places[at], starred)
+    return np.concatenate([places[builtin], places[at]]), np.concatenate([builtins, starred])

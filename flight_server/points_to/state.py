@@ -1,0 +1,231 @@
+"""The state of the solver: objects at places, copies between places, and the findings of the current round.
+
+Rules only read the findings of earlier rounds and record their own, which count from the next round on. So the result
+of a round does not depend on the order in which its rules run.
+"""
+
+from collections import defaultdict
+
+import numpy as np
+
+from flight_server.points_to.call_arguments import ParameterPlaces, ReturnedArguments, SiteArguments
+from flight_server.points_to.class_orders import ClassOrders
+from flight_server.points_to.fact_families import FactStore, Family, Operation
+from flight_server.points_to.facts import Facts
+from flight_server.points_to.heap import Heap, Kind
+from flight_server.points_to.integer_columns import (
+    HALF,
+    LOWER,
+    NONE,
+    GrowingColumn,
+    Ints,
+    Mask,
+    PairNumbers,
+    PairSet,
+    constant,
+    pack,
+)
+from flight_server.points_to.library import Library
+from flight_server.points_to.module_index import ModuleIndex
+
+
+class State:
+    """Everything that is known: ``points`` (place, object), ``copies`` (source, target), ``edges`` (site, callee).
+
+    The stages before the first round leave these here, those by place with 0 for none. ``parameters`` and ``returned``
+    are those of functions, ``modules`` the meanings of module names. ``allocated`` is by place the container that is
+    made there, ``receiver`` the place whose attribute is read into a place, ``annotated_items`` the place of the
+    container whose item a place is, if an annotation makes it. ``displays`` are the containers whose positions are all
+    known. ``assigned`` are the packed (class, key) of attributes that methods set, ``stored`` the keys that anything
+    sets. ``typed`` marks the places whose annotations mean classes of the repo alone.
+    """
+
+    parameters: ParameterPlaces
+    returned: ReturnedArguments
+    modules: ModuleIndex
+    allocated: Ints
+    receiver: Ints
+    annotated_items: Ints
+    displays: Ints
+    assigned: Ints
+    stored: Ints
+
+    def __init__(self, facts: Facts) -> None:
+        """Start with a repo's places, and nothing at them."""
+        self.facts, self.keys = facts, facts.keys
+        self.heap = Heap(facts.last_place)
+        self.library = Library.of(facts.keys, self.heap)
+        self.families = FactStore(self.heap.places)
+        self.points, self.copies, self.edges, self.dispatched = (PairSet() for _ in range(4))
+        self.included, self.bound_calls = PairSet(), PairSet()
+        self.arguments, self.classes = SiteArguments(), ClassOrders.of()
+        self.sites = len(facts.sites.result)
+        self.site_result = GrowingColumn.of(facts.sites.result)
+        self.site_callee = GrowingColumn.of(facts.sites.callee)
+        self.site_root = GrowingColumn.of(np.arange(self.sites))
+        self.accesses, self.inclusions = PairNumbers(), PairNumbers()
+        self._inclusion_codes, self._inclusion_count = GrowingColumn(1), 1
+        self.typed = np.zeros(1, bool)
+        self.follows_names_only = True
+        self.is_unfinished = False
+        self._saturated = GrowingColumn(1024)
+        self._points, self._copies, self._edges, self._included = ([NONE] for _ in range(4))
+        self._rows: dict[Family, list[Ints]] = defaultdict(list)
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """The extent of what is known: while this stays the same, nothing is new."""
+        return len(self.points), len(self.copies)
+
+    def definition(self, definitions: Ints) -> Ints:
+        """The objects of functions, classes and modules, by definition; 0 for others."""
+        known = self.facts.definitions
+        found = np.zeros(len(definitions), np.int64)
+        for kind, mask in (
+            (Kind.FUNCTION, known.is_function),
+            (Kind.CLASS, known.is_class),
+            (Kind.MODULE, known.is_module),
+        ):
+            chosen = mask[definitions]
+            found[chosen] = self.heap.object(kind, definitions[chosen])
+        return found
+
+    def made_container(self, places: Ints, shapes: Ints) -> Ints:
+        """The containers that the solver makes at places."""
+        return self.heap.object(Kind.CONTAINER, len(self.facts.containers.values) + 1 + places, shapes)
+
+    def receivers(self, places: Ints) -> Ints:
+        """The places of the objects that attributes are read from into places, 0 for other places."""
+        return self.receiver[np.where(places < len(self.receiver), places, 0)]
+
+    def saturate(self, places: Ints) -> None:
+        """Mark places that may hold more than they show, because a limit was reached."""
+        self._saturated.reach(self.heap.places)
+        self._saturated[places] = 1
+
+    def is_saturated(self, places: Ints) -> Mask:
+        """Which places may hold more than they show: all of them if the work was broken off."""
+        self._saturated.reach(int(places.max(initial=0)) + 1)
+        mask: Mask = (self._saturated[places] > 0) | self.is_unfinished
+        return mask
+
+    def put(self, places: Ints, objects: Ints) -> None:
+        """Objects arrive at places; place 0 takes nothing."""
+        if len(places):
+            used = (places > 0) & (objects > 0)
+            self._points.append(pack(places[used], objects[used]))
+
+    def copy(self, targets: Ints, sources: Ints) -> None:
+        """All objects of the sources arrive at the targets too; place 0 takes and gives nothing."""
+        if len(targets):
+            used = (targets > 0) & (sources > 0) & (targets != sources)
+            self._copies.append(pack(sources[used], targets[used]))
+
+    def add(self, family: Family, *columns: Ints) -> None:
+        """Add facts to a family."""
+        if len(columns[0]):
+            self._rows[family].append(np.stack(columns))
+
+    def pair(self, operation: Operation, base: Ints, other: Ints, targets: Ints) -> None:
+        """Objects of two places are to be combined: a fact at both places."""
+        used = (base > 0) & (other > 0)
+        base, other, targets = base[used], other[used], targets[used]
+        self.add(Family.PAIR, base, other, targets, constant(operation, base))
+        self.add(Family.PAIR_BACK, other, base, targets, constant(operation, base))
+
+    def edge(self, sites: Ints, callees: Ints) -> None:
+        """Sites call callees."""
+        if len(sites):
+            self._edges.append(pack(self.site_root[sites], callees))
+
+    def new_sites(self, roots: Ints, results: Ints, callees: Ints) -> Ints:
+        """Call sites inside a model, which stand for the sites ``roots`` of the source."""
+        made = np.arange(self.sites, self.sites + len(roots))
+        self.sites += len(roots)
+        real = self.site_root[roots]
+        for column, values in ((self.site_result, results), (self.site_root, real), (self.site_callee, callees)):
+            column.reach(self.sites)
+            column[made] = values
+        return made
+
+    def access_sites(self, places: Ints, kind: int) -> Ints:
+        """The sites of reads (0) or writes (1) of attributes that run code, by the place read to or written from."""
+        sites, new = self.accesses.number(pack(constant(kind, places), places), self.sites)
+        self.sites += len(new)
+        self.site_result.reach(self.sites)
+        self.site_root.reach(self.sites)
+        self.site_root[sites] = sites
+        return sites
+
+    def access_of(self, sites: Ints) -> tuple[Ints, Ints]:
+        """The kind and place of the sites of attribute reads and writes; place 0 for other sites."""
+        codes, numbers = self.accesses.all()
+        coded = np.zeros(self.sites, np.int64)
+        coded[numbers] = codes
+        return coded[sites] >> HALF, coded[sites] & LOWER
+
+    def include(self, sources: Ints, targets: Ints, modes: Ints) -> None:
+        """The items of containers become items of other containers (modes as in ``Include``)."""
+        if len(sources):
+            numbers, new = self.inclusions.number(pack(targets, modes), self._inclusion_count)
+            end = self._inclusion_count + len(new)
+            self._inclusion_codes.reach(end)
+            self._inclusion_codes[self._inclusion_count : end] = new
+            self._inclusion_count = end
+            self._included.append(pack(sources, numbers))
+
+    def inclusion(self, numbers: Ints) -> tuple[Ints, Ints]:
+        """Target and mode of numbered inclusions."""
+        codes = self._inclusion_codes[numbers]
+        return codes >> HALF, codes & LOWER
+
+    def take_inclusions(self) -> Ints:
+        """The packed (source, number) of inclusions that are new since the last call."""
+        found, self._included = self._included, [NONE]
+        return self.included.add(np.concatenate(found))
+
+    def take_points(self) -> Ints:
+        """The packed (place, object) that were put since the last call."""
+        found, self._points = self._points, [NONE]
+        return np.concatenate(found)
+
+    def take_copies(self) -> Ints:
+        """The packed (source, target) found since the last call."""
+        found, self._copies = self._copies, [NONE]
+        return np.concatenate(found)
+
+    def take_edges(self) -> Ints:
+        """The call edges that are new since the last call."""
+        found, self._edges = self._edges, [NONE]
+        return self.edges.add(np.concatenate(found))
+
+    def take_rows(self) -> dict[Family, Ints]:
+        """The facts found since the last call."""
+        found, self._rows = self._rows, defaultdict(list)
+        return {family: np.concatenate(found[family], axis=1) for family in Family if family in found}
+
+    def has_news(self) -> bool:
+        """Whether the rules have found anything since the last calls."""
+        return bool(len(self._points) > 1 or len(self._copies) > 1 or self._rows)
+
+    def forget_calls(self, objects: Mask) -> None:
+        """Let calls of these objects (by number) be made again, except those that add facts of their own each time."""
+        codes = self.dispatched.all()
+        callees = codes & LOWER
+        stay = self.heap.is_of(callees, Kind.EXTERNAL, Kind.PARTIAL) | (callees >= len(objects))
+        stay |= ~objects[np.minimum(callees, len(objects) - 1)]
+        self.dispatched = PairSet()
+        self.dispatched.add(codes[stay])
+
+    def explicit(self, sites: Ints) -> Mask:
+        """Which sites are calls that the source spells, rather than those that syntax implies."""
+        return self._of_source(self.facts.sites.explicit, sites)
+
+    def decorates(self, sites: Ints) -> Mask:
+        """Which sites call a decorator."""
+        return self._of_source(self.facts.sites.decorates, sites)
+
+    def _of_source(self, column: Mask, sites: Ints) -> Mask:
+        roots = self.site_root[sites]
+        mask: Mask = column[np.where(roots < len(column), roots, 0)]
+        return mask
