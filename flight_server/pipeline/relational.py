@@ -87,6 +87,6 @@ def kernel(
 
 
 def resolved(resolution: Plan, repo_files: Plan, name: str, columns: str) -> Plan:
-    """file_id, path and the ``columns``, of one relation of points-to (``points_to.rows`` lists them)."""
+    """file_id, path and the ``columns``, of one relation of points-to (``points_to.relation_rows`` lists them)."""
     rows = resolution.where(col("relation").eq(name))
     return join(rows, repo_files, "file_id", keep=f"file_id {columns}", take="path")
