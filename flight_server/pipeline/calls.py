@@ -1,6 +1,6 @@
 """Calls across files: what call sites may call, the parameters that take their arguments, and the values that return.
 
-The kernel ``resolution`` reads columns without offsets only (``points_to.inputs``), so its result stays valid through
+The kernel ``resolution`` reads columns without offsets only (``points_to.solution``), so its result stays valid through
 an edit that moves code but changes no fact. Spans and call ids are joined to its rows again, part by part.
 """
 
@@ -11,8 +11,7 @@ from arrowdsl.compute.expr import coalesce, col
 from arrowdsl.plan.nodes import Aggregate, Plan, Scope, Union
 from flight_server.pipeline.families import edges, template
 from flight_server.pipeline.relational import FILE, PLACE, SPAN, join, kernel, output, relation, resolved
-from flight_server.points_to.inputs import INPUTS
-from flight_server.points_to.solution import solution
+from flight_server.points_to.solution import INPUTS, solution
 
 EDGES = edges(
     """

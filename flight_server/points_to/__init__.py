@@ -1,1 +1,1 @@
-"""Points-to: what variables, attributes and items may hold, and so what calls call, in a whole repo."""
+"""Points-to: the objects that variables, attributes and items may hold, and so the callees of calls, in a repo."""

@@ -1,25 +1,25 @@
 """The behaviour of builtins as data, and the language of such models.
 
-A model is a program of statements separated by ``;``, with operands: ``0``, ``1`` … are positional arguments, ``key=``
-a keyword argument, ``self`` what a method is called on, ``result`` what the call gives, ``a`` … ``h`` temporaries.
-A statement that ends in ``if 1`` counts where the call has that argument.
+A model is a program of statements separated by ``;``. Its operands are places: ``0``, ``1`` … are positional arguments,
+``key=`` is a keyword argument, ``self`` the receiver of a method, ``result`` the result of the call, ``a`` … ``h`` are
+temporaries. A statement that ends in ``if 1`` counts where the call has that argument.
 
-    r = x                  what is at x is at r
-    r = each x             elements of x, as iteration gives them (``__iter__`` and ``__next__`` included)
+    r = x                  objects of x are at r
+    r = each x             elements of x, by iteration (``__iter__`` and ``__next__`` included)
     r = call f x y         f is called with x and y
     r = new list           a list (tuple, set, dict, generator, deque, queue, future) of this call site's own
     r = new list of x      one with the elements of x; ``from 1 x``: from position 1 on; ``values x``; ``same x``
-    r = text               a str (likewise number, boolean, bytes): of no known value
+    r = text               a str (also number, real, boolean, bytes) of no known value
     r holds x              the container r has x among its items
     r has 0 x              the container r has x at position 0
     r = item x k           the item of x under the key k
     r = first x            the item of x at position 0; ``second x``: at position 1
     r = values x           all items of x
-    r = containers x       the containers x themselves
-    r = yield x            what the generator x yields
-    r item k x             x is kept in r under the key k
+    r = containers x       the containers at x themselves
+    r = yield x            the objects that the generator x yields
+    r item k x             x is stored in r under the key k
     r = special x __len__  the special method is called on x
-    r = attribute x k      getattr: k is a constant's place
+    r = attribute x k      getattr: k is the place of a constant
     r = read x name        the attribute of that name
     r attribute k x        setattr
     r sent x               x is sent to the generator r
@@ -27,17 +27,17 @@ A statement that ends in ``if 1`` counts where the call has that argument.
     r update x             the items of x come into r
     r keywords             the keyword arguments are items of r
     r attributes           the keyword arguments are attributes of r
-    r = arguments          what an argument parser gives
-    r = module             the module that the call stands in; its names are its items
+    r = arguments          the namespace that an argument parser gives
+    r = module             the module around the call; its names are its items
     r = imported x         the modules that the texts x name
     r = type x             the classes of the instances x
     r = instance x         instances of the classes x
     r = super c s          super(c, s)
     r = wrap property x    a wrapper of x: property, setter, static, class, factory, dispatch
     r = partial x          functools.partial; ``method x``: functools.partialmethod
-    r = curried            what is called next is this model's name and ``()``
-    r = kept               the same, which is given the arguments of this call after its own
-    r = itself             what is called: an object of a class of the library, of which nothing more is known
+    r = curried            a callable whose model has this model's name and ``()``
+    r = deferred           the same; it gets the arguments of this call after its own
+    r = itself             the callee: an object of a class of the library
     r = bind f x           the method f of x
     r = classes x          the classes whose metaclass is x
     r = construct self     the class that super() is bound to makes an instance
@@ -171,7 +171,7 @@ _DICTS = {
     "__setitem__": "self item 0 1",
     "fromkeys": "result = new dict; a = each 0; result item a 1",
 }
-_BOTH = "result = containers self; result = containers 0"  # new ones at each site were as many again as all others
+_BOTH = "result = containers self; result = containers 0"  # a new list at each ``+`` doubled the objects of SymPy
 _SAME = "result = containers self"
 _OF_CONTAINERS = {
     "list": {"__add__": _BOTH, "__iadd__": _BOTH, "__mul__": _SAME},

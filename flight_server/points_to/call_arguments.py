@@ -4,8 +4,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from flight_server.points_to.fact_families import FactRows
-from flight_server.points_to.integer_columns import Ints, Mask, PairNumbers, is_in, pack
+from flight_server.points_to.integer_columns import Ints, Mask, is_in, pack
+from flight_server.points_to.sorted_runs import FactRows, PairNumbers
 
 
 @dataclass

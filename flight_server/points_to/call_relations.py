@@ -14,10 +14,11 @@ from flight_server.points_to.class_creation import SITE_KIND
 from flight_server.points_to.facts import Facts, where_equal
 from flight_server.points_to.fixpoint import Solution
 from flight_server.points_to.heap import Kind
-from flight_server.points_to.integer_columns import HALF, LOWER, Ints, PairSet, distinct, is_in, pack
+from flight_server.points_to.integer_columns import HALF, LOWER, Ints, distinct, is_in, pack
 from flight_server.points_to.interned_strings import Interned, coded
 from flight_server.points_to.object_ids import ACCESSES, OBJECT_KINDS
 from flight_server.points_to.relation_rows import NamedSolution, choice, rows_of
+from flight_server.points_to.sorted_runs import PairSet
 
 RULES = ("only_callee", "one_of_few", "one_of_several", "one_of_many", "assumed", "saturated")
 _CONFIDENCE = np.array([0.98, 0.92, 0.8, 0.6, 0.6, 0.3], np.float32)

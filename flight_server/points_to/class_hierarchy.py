@@ -8,8 +8,9 @@ import pyarrow.compute as pc
 from flight_server.points_to.class_orders import ClassOrders, linearise, with_too_many_bases
 from flight_server.points_to.facts import where_equal
 from flight_server.points_to.heap import Kind
-from flight_server.points_to.integer_columns import HALF, LOWER, NONE, Ints, Mask, PairSet, pack, ranges, where
+from flight_server.points_to.integer_columns import HALF, LOWER, NONE, Ints, Mask, pack, ranges, where
 from flight_server.points_to.interned_strings import flags
+from flight_server.points_to.sorted_runs import PairSet
 from flight_server.points_to.state import State
 
 

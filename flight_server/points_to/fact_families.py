@@ -8,7 +8,8 @@ from typing import Self
 
 import numpy as np
 
-from flight_server.points_to.integer_columns import NONE, GrowingColumn, Ints, ranges
+from flight_server.points_to.integer_columns import GrowingColumn, Ints
+from flight_server.points_to.sorted_runs import FactRows
 
 
 class Family(IntEnum):
@@ -74,38 +75,6 @@ class Include(IntEnum):
     FROM = 3
 
 
-class FactRows:
-    """Rows as columns, sorted by the first one; later rows are in a second run."""
-
-    def __init__(self, width: int) -> None:
-        """Start empty."""
-        self._runs = [np.empty((width, 0), np.int64)] * 2
-
-    def append(self, *columns: Ints) -> None:
-        """Add rows; those whose first column is 0 are left out."""
-        rows = np.stack(columns)
-        large, small = self._runs
-        small = _sorted(small, rows[:, columns[0] > 0])
-        if small.shape[1] > max(1024, large.shape[1] >> 3):
-            large, small = _sorted(large, small), small[:, :0]
-        self._runs = [large, small]
-
-    def under(self, firsts: Ints) -> tuple[Ints, ...]:
-        """The rows with one of these first values: the position in ``firsts``, then the other columns."""
-        found = []
-        for run in self._runs:
-            if run.shape[1]:
-                which, row = ranges(run[0], firsts)
-                found.append((which, *(column[row] for column in run[1:])))
-        if not found:
-            return (NONE,) * len(self._runs[0])
-        return found[0] if len(found) == 1 else tuple(map(np.concatenate, zip(*found, strict=True)))
-
-    def all(self) -> Ints:
-        """All rows, shape (columns, rows)."""
-        return np.concatenate(self._runs, axis=1)
-
-
 class FactStore:
     """The rows of all families, and for each place a bit for each family that has rows there."""
 
@@ -124,8 +93,3 @@ class FactStore:
         """The families that have rows at each place, as bits."""
         self._bits.reach(int(places.max(initial=0)) + 1)
         return self._bits[places]
-
-
-def _sorted(run: Ints, added: Ints) -> Ints:
-    rows = np.concatenate([run, added], axis=1)
-    return rows[:, np.argsort(rows[0], kind="stable")]

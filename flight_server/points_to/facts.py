@@ -65,7 +65,7 @@ class DefinitionFacts:
     sent: Ints
 
     def executing(self, definitions: Ints) -> Ints:
-        """The definitions whose code runs the code of these: what encloses comprehensions."""
+        """The definitions whose code runs the code of these: those around comprehensions."""
         return self.around(definitions, self.is_function | self.is_class | self.is_module)
 
     def module_of(self, definitions: Ints) -> Ints:

@@ -118,7 +118,7 @@ class Solver:
                 return
 
     def repeat(self, step: Callable[[], bool]) -> None:
-        """Take a step until it says that it has changed nothing, but not for ever."""
+        """Take a step until it reports no change; after too many steps the work counts as unfinished."""
         if all(step() for _ in range(_AGAIN)):
             self.state.is_unfinished = True
 
@@ -137,7 +137,7 @@ class Solver:
         self.repeat(step)
 
     def assume(self) -> None:
-        """Where nothing is known: annotations say what they can, methods and subscripts are assumed to be used."""
+        """Where nothing is known, annotations count, and methods and subscripts are assumed to be used."""
         state = self.state
 
         def use() -> bool:

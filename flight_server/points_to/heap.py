@@ -1,36 +1,26 @@
-"""Objects and the places that hang below them.
+"""Objects, and the places that belong to them.
 
 An object is a kind and two ids: an instance of a class, a method bound to an object, the attribute of an external.
-A place is a variable or temporary of the source, a field of an object (its attribute, its item), what an object's
-attribute reads as (its own or a class's), or a view: what arrives there is bound to an object, as an attribute of a
-class is when it is read through an instance, and goes on to another place.
+A place is a variable or temporary of the source, a field of an object (its attribute or item), the result of reading an
+attribute of an object (its own or a class's), or a view. An object that arrives at a view is bound, like an attribute
+of a class that is read through an instance, and goes on to another place.
 """
 
 from enum import IntEnum
 
 import numpy as np
 
-from flight_server.points_to.integer_columns import (
-    HALF,
-    LOWER,
-    NONE,
-    GrowingColumn,
-    Ints,
-    Mask,
-    PairNumbers,
-    is_in,
-    numbered,
-    pack,
-)
+from flight_server.points_to.integer_columns import HALF, LOWER, GrowingColumn, Ints, Mask, is_in, numbered, pack
+from flight_server.points_to.sorted_runs import PairNumbers
 
 
 class Kind(IntEnum):
-    """What an object is, and what its two ids mean."""
+    """The kinds of objects; the comments name the two ids of each."""
 
     NONE = 0
     FUNCTION = 1  # definition
     CLASS = 2  # definition
-    MODULE = 3  # number in the module table
+    MODULE = 3  # definition, or 0 and the number of a folder
     INSTANCE = 4  # class
     CONTAINER = 5  # number of the container, Shape
     CONSTANT = 6  # Shape, key of its repr or 0
@@ -38,19 +28,19 @@ class Kind(IntEnum):
     METHOD = 8  # function, object that it is bound to
     SUPER = 9  # class after which lookup starts, object
     GENERATOR = 10  # generator function
-    PROPERTY = 11  # what its getter is
-    SETTER = 12  # what its setter is
-    STATIC = 13  # what it wraps
-    CLASS_METHOD = 14  # what it wraps
+    PROPERTY = 11  # its getter
+    SETTER = 12  # the setter of a property
+    STATIC = 13  # the wrapped object
+    CLASS_METHOD = 14  # the wrapped object
     PARTIAL = 15  # callee, call site that gave the first arguments
     SITE = 16  # call site: holds the temporaries of a model
-    PROPERTY_STEP = 17  # property or dispatching function, key: what ``p.setter`` is, which takes a function
+    PROPERTY_STEP = 17  # property or dispatching function, key: ``p.setter``, which takes a function
     ACCESS = 18  # property or descriptor, object that it is read from: runs wherever such a read has its result
     PARTIAL_METHOD = 19  # as of PARTIAL: a method that gives its instance first
-    FACTORY = 20  # what makes a default of a dataclass's field
-    PREFIX = 21  # keys of the first name that begins so, and of the first behind: a text of which that is known
-    NAMESPACE = 23  # object whose attributes are its items: what ``__dict__`` is
+    FACTORY = 20  # the callable that makes a default of a dataclass's field
+    PREFIX = 21  # a text with a known beginning: the keys of the first name that begins so, and of the first behind
     DISPATCH = 22  # function that the first argument's type chooses another for
+    NAMESPACE = 23  # object whose attributes are its items: ``__dict__``
 
 
 class Shape(IntEnum):
@@ -90,7 +80,7 @@ class Heap:
         self.fields = PairNumbers()
         self._views = PairNumbers()
         self._reads = PairNumbers()
-        self._new_fields: list[tuple[Ints, Ints]] = []
+        self._new_fields: list[Ints] = []
 
     def object(self, kind: Kind, first: Ints, second: Ints | None = None) -> Ints:
         """The objects of a kind with these ids."""
@@ -118,12 +108,12 @@ class Heap:
         """The places of objects' attributes or items."""
         numbers, new = self.fields.number(pack(objects, keys), self.places)
         if len(new):
-            self._new_fields.append((new, np.arange(self.places, self.places + len(new))))
+            self._new_fields.append(np.stack([new, np.arange(self.places, self.places + len(new))]))
             self._grow(len(new))
         return numbers
 
     def read(self, objects: Ints, keys: Ints, *, implicit: Mask) -> Ints:
-        """The places of what attributes read as, whoever reads them; ``implicit``: as Python looks for its methods."""
+        """The places where attributes are read, the same for all readers; ``implicit``: as Python looks up methods."""
         numbers, new = self._reads.number(pack(objects, keys * 2 + implicit), self.places)
         self._grow(len(new))
         return numbers
@@ -142,10 +132,10 @@ class Heap:
         codes = pack(objects, keys)
         order = np.argsort(codes)
         self.fields.put(codes[order], places[order])
-        self._new_fields.append((codes[order], places[order]))
+        self._new_fields.append(np.stack([codes, places])[:, order])
 
     def field_at(self, places: Ints) -> tuple[Ints, Ints]:
-        """The object and the key of fields, and of what attributes read as; 0 for other places."""
+        """The object and the key of fields, and of places where attributes are read; 0 for other places."""
         holders, keys = np.zeros((2, len(places)), np.int64)
         sought, which = numbered(places)
         for pairs, bits in ((self.fields, 0), (self._reads, 1)):
@@ -159,11 +149,10 @@ class Heap:
         return holders, keys
 
     def take_new_fields(self) -> tuple[Ints, Ints]:
-        """The fields made since the last time: packed (object, key), and place."""
-        found, self._new_fields = self._new_fields, []
-        if not found:
-            return NONE, NONE
-        return np.concatenate([codes for codes, _ in found]), np.concatenate([places for _, places in found])
+        """The fields made since the last call: packed (object, key), and place."""
+        codes, places = np.concatenate([np.empty((2, 0), np.int64), *self._new_fields], axis=1)
+        self._new_fields.clear()
+        return codes, places
 
     def kinds(self, objects: Ints) -> Ints:
         """The objects' kinds."""

@@ -9,10 +9,11 @@ from flight_server.points_to.fact_families import Family, Operation
 from flight_server.points_to.facts import CONTAINERS, Facts, beginnings, where_equal
 from flight_server.points_to.field_keys import EVERY, SOME
 from flight_server.points_to.heap import Kind, Shape
-from flight_server.points_to.integer_columns import Ints, Mask, PairNumbers, constant, distinct, ints, pack, where
+from flight_server.points_to.integer_columns import Ints, Mask, constant, distinct, ints, pack, where
 from flight_server.points_to.interned_strings import flags, is_one_of
 from flight_server.points_to.library import SHAPES
 from flight_server.points_to.returned_arguments import returned_arguments
+from flight_server.points_to.sorted_runs import PairNumbers
 from flight_server.points_to.state import State
 
 _LITERALS = {**SHAPES, "prefix": Shape.STR}

@@ -1,8 +1,8 @@
 """Strings as numbers in an order that depends on the source alone; where a limit cuts, the lowest numbers stay.
 
-Ids of what a file holds are numbered by the file's path, then by their text; names by their text alone. No number
-depends on the hash in a file id, and so none on the repo's name or on the order of the facts. Numbers start at 1; 0 is
-null.
+Ids of definitions, places and sites are numbered by the path of their file, then by their text; names by their text
+alone. No number depends on the hash in a file id, and so none on the repo's name or on the order of the facts. Numbers
+start at 1; 0 is null.
 """
 
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""The library by name: types of literals, modules and bases with a meaning of their own, and what has a model."""
+"""The library by name: types of literals, modules and bases with a meaning of their own, and modelled functions."""
 
 from dataclasses import dataclass
 

@@ -13,10 +13,11 @@ import pyarrow.compute as pc
 from flight_client.contracts.builtin_names import BUILTIN_NAMES
 from flight_server.points_to.facts import dotted_paths, where_equal
 from flight_server.points_to.heap import Kind
-from flight_server.points_to.integer_columns import Ints, Mask, PairSet, constant, is_in, pack, ranges, where
+from flight_server.points_to.integer_columns import Ints, Mask, constant, is_in, pack, ranges, where
 from flight_server.points_to.interned_strings import Strings, flags, interned, positions
 from flight_server.points_to.library import external_of
 from flight_server.points_to.module_index import ModuleIndex
+from flight_server.points_to.sorted_runs import PairSet
 from flight_server.points_to.state import State
 
 _SUFFIX = r"(/__init__)?\.py$"

@@ -19,6 +19,7 @@ _PREFIXES = pa.array([f"{name}:" for name in OBJECT_KINDS.values()])
 _PREFIX_AT = np.zeros(max(Kind) + 1, np.int64)
 _PREFIX_AT[list(OBJECT_KINDS)] = np.arange(len(OBJECT_KINDS))
 _SHAPE_NAMES = pa.array([None, *(shape.name.lower() for shape in Shape)])
+_join = pc.binary_join_element_wise
 _OF_TWO = (Kind.METHOD, Kind.SUPER, Kind.ACCESS)
 _PARTIALS = (Kind.PARTIAL, Kind.PARTIAL_METHOD)
 ACCESSES = ("get:", "set:", "class:")
@@ -29,26 +30,24 @@ def object_ids(state: State, external: pa.Array) -> pa.Array:
     heap, facts = state.heap, state.facts
     kind, first, second = (column.values[: heap.objects] for column in (heap.kind, heap.first, heap.second))
     names = facts.keys.all
-    ids = pc.binary_join_element_wise("ext:", pc.replace_substring(external, ".()", "()"), "")
+    ids = _join("ext:", pc.replace_substring(external, ".()", "()"), "")
     at = np.flatnonzero((kind == Kind.FUNCTION) | (kind == Kind.CLASS))
     ids = put_strings(ids, at, facts.definitions.ids.of(first[at]))
     at = np.flatnonzero(kind == Kind.MODULE)
-    folders = pc.binary_join_element_wise(
-        "folder:", state.modules.folders.take(pa.array(second[at] - 1, mask=second[at] == 0)), ""
-    )
+    folders = state.modules.folders.take(pa.array(second[at] - 1, mask=second[at] == 0))
     files = facts.files.ids.of(facts.definitions.ids.files[first[at]])
-    ids = put_strings(ids, at, pc.coalesce(files, folders))
+    ids = put_strings(ids, at, pc.coalesce(files, _join("folder:", folders, "")))
     at = np.flatnonzero(kind == Kind.CONSTANT)
-    plain = pc.binary_join_element_wise("const:", _SHAPE_NAMES.take(pa.array(first[at])), "")
-    spelled = pc.binary_join_element_wise(plain, pc.utf8_slice_codeunits(names.of(second[at]), 1), ":")
+    plain = _join("const:", _SHAPE_NAMES.take(pa.array(first[at])), "")
+    spelled = _join(plain, pc.utf8_slice_codeunits(names.of(second[at]), 1), ":")
     ids = put_strings(ids, at, pc.coalesce(spelled, plain))
     at = np.flatnonzero(kind == Kind.PREFIX)
-    ids = put_strings(ids, at, pc.binary_join_element_wise("prefix:", names.of(first[at]), ""))
+    ids = put_strings(ids, at, _join("prefix:", names.of(first[at]), ""))
     at = np.flatnonzero(kind == Kind.INSTANCE)
-    ids = put_strings(ids, at, pc.binary_join_element_wise("instance:", ids.take(pa.array(first[at])), ""))
+    ids = put_strings(ids, at, _join("instance:", ids.take(pa.array(first[at])), ""))
     made = _Made(state, ids)
     at = np.flatnonzero(kind == Kind.CONTAINER)
-    return _derived(state, put_strings(ids, at, _told_apart(made.containers(at))), made)
+    return _derived(state, put_strings(ids, at, _distinguished(made.containers(at))), made)
 
 
 def _derived(state: State, ids: pa.Array, made: "_Made") -> pa.Array:
@@ -63,22 +62,18 @@ def _derived(state: State, ids: pa.Array, made: "_Made") -> pa.Array:
         at, pending = pending[ready], pending[~ready]
         if not len(at):
             break
-        kinds, others = kind[at], pa.nulls(len(at), pa.string())
-        rows = np.flatnonzero(np.isin(kinds, _OF_TWO))
-        others = put_strings(others, rows, ids.take(pa.array(second[at[rows]])))
+        kinds = kind[at]
+        others = ids.take(pa.array(second[at], mask=~np.isin(kinds, _OF_TWO)))
         rows = np.flatnonzero(np.isin(kinds, _PARTIALS))
         others = put_strings(others, rows, made.sites(second[at[rows]]))
-        rows = np.flatnonzero(kinds == Kind.PROPERTY_STEP)
-        others = put_strings(others, rows, state.keys.all.of(second[at[rows]]))
-        inner = pc.binary_join_element_wise(
-            _PREFIXES.take(pa.array(_PREFIX_AT[kinds])), ids.take(pa.array(first[at])), ""
-        )
-        ids = put_strings(ids, at, pc.coalesce(pc.binary_join_element_wise(inner, others, "@"), inner))
+        others = pc.coalesce(others, state.keys.all.of(np.where(kinds == Kind.PROPERTY_STEP, second[at], 0)))
+        inner = _join(_PREFIXES.take(pa.array(_PREFIX_AT[kinds])), ids.take(pa.array(first[at])), "")
+        ids = put_strings(ids, at, pc.coalesce(_join(inner, others, "@"), inner))
     return ids
 
 
 class _Made:
-    """Names of the places, sites and containers that rules make, from those of what they are made for."""
+    """Names of the places, sites and containers that rules make, from the names of the objects that they belong to."""
 
     def __init__(self, state: State, ids: pa.Array) -> None:
         self.state, self.ids = state, ids
@@ -91,19 +86,18 @@ class _Made:
         made = numbers >= first_made
         ids = state.facts.containers.of(np.where(made, 0, numbers))
         names = self.places(numbers[made] - first_made)
-        named = pc.binary_join_element_wise(pc.binary_join_element_wise("obj:", names, ""), shapes.filter(made), ":")
-        return put_strings(ids, np.flatnonzero(made), named)
+        return put_strings(ids, np.flatnonzero(made), _join(_join("obj:", names, ""), shapes.filter(made), ":"))
 
     def places(self, places: Ints) -> pa.Array:
         """Places of the source by their text, fields by their object and key, views by where they lead."""
         facts, heap = self.state.facts, self.state.heap
-        made = np.flatnonzero(places > len(facts.places.values))
-        names = facts.places.of(np.where(places > len(facts.places.values), 0, places))
+        made = np.flatnonzero(places > facts.last_place)
+        names = facts.places.of(np.where(places > facts.last_place, 0, places))
         if not len(made):
             return names
         targets = heap.view_target[places[made]]
         holders, keys = heap.field_at(places[made])
-        fields = pc.binary_join_element_wise(self._holders(holders), self.state.keys.all.of(keys), "/")
+        fields = _join(self._holders(holders), self.state.keys.all.of(keys), "/")
         return put_strings(names, made, pc.coalesce(fields, self.places(targets)))
 
     def sites(self, sites: Ints) -> pa.Array:
@@ -118,16 +112,16 @@ class _Made:
         creates = kinds == SITE_KIND
         held = self.places(np.where(creates, 0, places))
         held = pc.coalesce(held, facts.definitions.ids.of(np.where(creates, places, 0)))
-        accesses = pc.binary_join_element_wise(pa.array(ACCESSES).take(pa.array(kinds)), held, "")
+        accesses = _join(pa.array(ACCESSES).take(pa.array(kinds)), held, "")
         results, callees = (column.values[sites[made]] for column in (state.site_result, state.site_callee))
         inside = np.flatnonzero(places == 0)
         at = sites[made[inside]]
         inner = self.places(np.where(results[inside] > 0, results[inside], callees[inside]))
-        models = pc.binary_join_element_wise(self.sites(state.site_root[at]), pc.coalesce(inner, ""), "/")
+        models = _join(pc.coalesce(self.sites(state.site_root[at]), ""), pc.coalesce(inner, ""), "/")
         return put_strings(names, made, put_strings(accesses, inside, models))
 
     def _holders(self, objects: Ints) -> pa.Array:
-        """The names of what fields belong to: objects by their id, what holds a model's temporaries by its site."""
+        """The names of the holders of fields: objects by their id, the holder of a model's temporaries by its site."""
         heap = self.state.heap
         first, second = heap.first[objects], heap.second[objects]
         names = self.ids.take(pa.array(objects))
@@ -141,14 +135,14 @@ class _Made:
         first, second = first[at], second[at]
         sites = self.sites(np.where(second > 0, second, first))
         places = self.places(np.where(second > 0, first, 0))
-        return put_strings(names, at, pc.coalesce(pc.binary_join_element_wise(sites, places, "/"), sites))
+        return put_strings(names, at, pc.coalesce(_join(sites, places, "/"), sites))
 
 
-def _told_apart(ids: pa.Array) -> pa.Array:
+def _distinguished(ids: pa.Array) -> pa.Array:
     """Equal ids are counted: ``~2`` is the second object of a name."""
     codes = ids.dictionary_encode().indices.to_numpy(zero_copy_only=False)
     order = np.argsort(codes, kind="stable")
     rank = np.empty(len(codes), np.int64)
     rank[order] = np.arange(len(codes)) - np.searchsorted(codes[order], codes[order])
-    counted = pc.binary_join_element_wise(ids, pa.array(rank + 1).cast(pa.string()), "~")
+    counted = _join(ids, pa.array(rank + 1).cast(pa.string()), "~")
     return pc.if_else(pa.array(rank > 0), counted, ids)

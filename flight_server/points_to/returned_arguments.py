@@ -14,7 +14,8 @@ import numpy as np
 from flight_server.points_to.call_arguments import ReturnedArguments
 from flight_server.points_to.facts import Facts, where_equal
 from flight_server.points_to.field_keys import RETURNED
-from flight_server.points_to.integer_columns import HALF, LOWER, NONE, Ints, Mask, PairSet, distinct, is_in, pack, where
+from flight_server.points_to.integer_columns import HALF, LOWER, NONE, Ints, Mask, distinct, is_in, pack, where
+from flight_server.points_to.sorted_runs import PairSet
 from flight_server.points_to.state import State
 
 STEPS = 8

@@ -13,20 +13,10 @@ from flight_server.points_to.class_orders import ClassOrders
 from flight_server.points_to.fact_families import FactStore, Family, Operation
 from flight_server.points_to.facts import Facts
 from flight_server.points_to.heap import Heap, Kind
-from flight_server.points_to.integer_columns import (
-    HALF,
-    LOWER,
-    NONE,
-    GrowingColumn,
-    Ints,
-    Mask,
-    PairNumbers,
-    PairSet,
-    constant,
-    pack,
-)
+from flight_server.points_to.integer_columns import HALF, LOWER, NONE, GrowingColumn, Ints, Mask, constant, pack
 from flight_server.points_to.library import Library
 from flight_server.points_to.module_index import ModuleIndex
+from flight_server.points_to.sorted_runs import PairNumbers, PairSet
 
 
 class State:
@@ -69,12 +59,12 @@ class State:
         self.follows_names_only = True
         self.is_unfinished = False
         self._saturated = GrowingColumn(1024)
-        self._points, self._copies, self._edges, self._included = ([NONE] for _ in range(4))
+        self._points, self._copies, self._edges, self._included = (list[Ints]() for _ in range(4))
         self._rows: dict[Family, list[Ints]] = defaultdict(list)
 
     @property
     def size(self) -> tuple[int, int]:
-        """The extent of what is known: while this stays the same, nothing is new."""
+        """The number of facts: while it stays the same, nothing is new."""
         return len(self.points), len(self.copies)
 
     def definition(self, definitions: Ints) -> Ints:
@@ -152,8 +142,8 @@ class State:
         """The sites of reads (0) or writes (1) of attributes that run code, by the place read to or written from."""
         sites, new = self.accesses.number(pack(constant(kind, places), places), self.sites)
         self.sites += len(new)
-        self.site_result.reach(self.sites)
-        self.site_root.reach(self.sites)
+        for column in (self.site_result, self.site_root, self.site_callee):
+            column.reach(self.sites)
         self.site_root[sites] = sites
         return sites
 
@@ -181,23 +171,19 @@ class State:
 
     def take_inclusions(self) -> Ints:
         """The packed (source, number) of inclusions that are new since the last call."""
-        found, self._included = self._included, [NONE]
-        return self.included.add(np.concatenate(found))
+        return self.included.add(_taken(self._included))
 
     def take_points(self) -> Ints:
         """The packed (place, object) that were put since the last call."""
-        found, self._points = self._points, [NONE]
-        return np.concatenate(found)
+        return _taken(self._points)
 
     def take_copies(self) -> Ints:
         """The packed (source, target) found since the last call."""
-        found, self._copies = self._copies, [NONE]
-        return np.concatenate(found)
+        return _taken(self._copies)
 
     def take_edges(self) -> Ints:
         """The call edges that are new since the last call."""
-        found, self._edges = self._edges, [NONE]
-        return self.edges.add(np.concatenate(found))
+        return self.edges.add(_taken(self._edges))
 
     def take_rows(self) -> dict[Family, Ints]:
         """The facts found since the last call."""
@@ -206,7 +192,7 @@ class State:
 
     def has_news(self) -> bool:
         """Whether the rules have found anything since the last calls."""
-        return bool(len(self._points) > 1 or len(self._copies) > 1 or self._rows)
+        return bool(self._points or self._copies or self._rows)
 
     def forget_calls(self, objects: Mask) -> None:
         """Let calls of these objects (by number) be made again, except those that add facts of their own each time."""
@@ -229,3 +215,9 @@ class State:
         roots = self.site_root[sites]
         mask: Mask = column[np.where(roots < len(column), roots, 0)]
         return mask
+
+
+def _taken(findings: list[Ints]) -> Ints:
+    found = np.concatenate([NONE, *findings])
+    findings.clear()
+    return found

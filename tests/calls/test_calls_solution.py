@@ -12,8 +12,7 @@ import pyarrow.compute as pc
 from call_programs import facts_of
 
 from arrowdsl.schema.schema import plain
-from flight_server.points_to.inputs import INPUTS
-from flight_server.points_to.solution import solution
+from flight_server.points_to.solution import INPUTS, solution
 
 DEMO = Path(__file__).parents[2] / "flight_server" / "demo_repo"
 CROWD = 60
