@@ -7,7 +7,8 @@ from pathlib import Path
 import pyarrow as pa
 
 from flight_client.extract import DEFAULT_LAYERS, EXTRACTED, SourceFile, extract, scan
-from flight_client.extract.chunk import Chunk, Member, extract_chunk
+from flight_client.extract.chunk import Chunk, extract_chunk
+from flight_client.extract.module_names import Module
 from flight_client.extract.raw_rows import SCHEMAS
 
 DEMO = Path(__file__).parents[2] / "flight_server" / "demo_repo"
@@ -35,8 +36,8 @@ def rows_of(
     path: Path, module: str = "m", *, is_package: bool = False, layers: Sequence[str] = DEFAULT_LAYERS
 ) -> dict[str, Rows]:
     """The rows of one file, by table."""
-    member = Member(path=path.name, abs_path=str(path), module=module, is_package=is_package)
-    chunk = Chunk(repo="demo", members=(member,), layers=tuple(layers))
+    file = SourceFile(path.name, str(path), 0, Module(module, is_package))
+    chunk = Chunk(repo="demo", files=(file,), layers=tuple(layers))
     found = dict(zip(chunk.tables, extract_chunk(chunk), strict=True))
     return {name: found[name].to_pylist() if name in found else [] for name in EXTRACTED}
 

@@ -9,8 +9,9 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from extract_rows import DEMO, rows_of, rows_of_source, tables_of
 
-from flight_client.extract import extract, scan
-from flight_client.extract.chunk import Chunk, Member
+from flight_client.extract import SourceFile, extract, scan
+from flight_client.extract.chunk import Chunk
+from flight_client.extract.module_names import Module
 from flight_client.extract.raw_rows import EXTRACTED
 from flight_client.extract.source_text import MAX_FILE_BYTES
 from flight_client.extract.workers import Worker, WorkersFailedError, run_chunks
@@ -125,23 +126,26 @@ def test_parse_errors_stop_nothing():
     assert {row["path"] for row in tables["repo_files"]} == {file.path for file in scan(DEMO)}
 
 
-def member(folder, name):
+def source_file(folder, name):
     (folder / name).write_text(f"{name.removesuffix('.py')}()\n")
-    return Member(path=name, abs_path=str(folder / name), module="m", is_package=False)
+    return SourceFile(name, str(folder / name), 0, Module("m", is_package=False))
 
 
 def test_a_worker_that_dies_takes_only_its_file_with_it(tmp_path, monkeypatch):
     run = Worker.run
 
     def run_or_die(worker, chunk):
-        if any(file.path == "killer.py" for file in chunk.members):
+        if any(file.path == "killer.py" for file in chunk.files):
             worker.kill()
         return run(worker, chunk)
 
     monkeypatch.setattr(Worker, "run", run_or_die)
     chunks = [
-        Chunk(repo="r", members=(member(tmp_path, "a.py"), member(tmp_path, "killer.py"), member(tmp_path, "b.py"))),
-        Chunk(repo="r", members=(member(tmp_path, "c.py"),)),
+        Chunk(
+            repo="r",
+            files=(source_file(tmp_path, "a.py"), source_file(tmp_path, "killer.py"), source_file(tmp_path, "b.py")),
+        ),
+        Chunk(repo="r", files=(source_file(tmp_path, "c.py"),)),
     ]
     done = [batches for _, results in run_chunks(chunks, 2) for batches in results]
     tables = [dict(zip(chunks[0].tables, batches, strict=True)) for batches in done]
@@ -171,13 +175,13 @@ def test_closing_the_extraction_early_ends_the_workers(monkeypatch):
 def test_workers_run_no_code_from_the_working_folder(tmp_path, monkeypatch):
     (tmp_path / "json.py").write_text("raise SystemExit('hostile')\n")
     monkeypatch.chdir(tmp_path)
-    chunk = Chunk(repo="r", members=(member(tmp_path, "a.py"),))
+    chunk = Chunk(repo="r", files=(source_file(tmp_path, "a.py"),))
     (results,) = [results for _, results in run_chunks([chunk], 1)]
     assert results[0][chunk.tables.index("cst_callsites")].num_rows == 1
 
 
 def test_workers_that_cannot_run_at_all_are_one_error(tmp_path, monkeypatch):
     monkeypatch.setattr(sys, "executable", shutil.which("false"))
-    chunks = [Chunk(repo="r", members=(member(tmp_path, f"{name}.py"),)) for name in "abcd"]
+    chunks = [Chunk(repo="r", files=(source_file(tmp_path, f"{name}.py"),)) for name in "abcd"]
     with pytest.raises(WorkersFailedError, match="--jobs 1"):
         list(run_chunks(chunks, 2))

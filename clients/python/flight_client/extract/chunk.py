@@ -15,9 +15,9 @@ import pyarrow as pa
 from flight_client.contracts.ids import file_id
 from flight_client.extract.interpreter import PARSE_DEPTH, WALK_DEPTH, in_deep_thread, recursion, uncollected
 from flight_client.extract.layers import DEFAULT_LAYERS, layer_tables, tables_of, text_tables
-from flight_client.extract.module_names import Module
 from flight_client.extract.notebooks import NOTEBOOK_SUFFIX
 from flight_client.extract.raw_rows import Columns, TableRows, columns_of
+from flight_client.extract.source_files import SourceFile
 from flight_client.extract.source_text import SourceText, decode, decode_notebook, printable, read
 from flight_client.extract.walk_definitions import walk_file
 
@@ -26,21 +26,11 @@ SOURCE_ERRORS = (SyntaxError, ValueError, LookupError, RecursionError, MemoryErr
 
 
 @dataclass(frozen=True)
-class Member:
-    """A file of a chunk: its path in the repo, where it is, and the name of its module."""
-
-    path: str
-    abs_path: str
-    module: str
-    is_package: bool
-
-
-@dataclass(frozen=True)
 class Chunk:
     """Files of one part, in order of path, and the layers to extract of them."""
 
     repo: str
-    members: tuple[Member, ...]
+    files: tuple[SourceFile, ...]
     layers: tuple[str, ...] = DEFAULT_LAYERS
 
     @property
@@ -52,21 +42,20 @@ class Chunk:
 class _FileRows:
     """One file's rows by table: those of a stage remain when a later stage fails."""
 
-    def __init__(self, member: Member, repo: str, layers: tuple[str, ...]) -> None:
-        self.member = member
-        self.file_id = file_id(repo, member.path)
+    def __init__(self, file: SourceFile, repo: str, layers: tuple[str, ...]) -> None:
+        self.file = file
+        self.file_id = file_id(repo, file.path)
         self.layers = layers
         self.stage = "read"
         self.tables: dict[str, Columns] = {}
 
     def extract(self) -> None:
         """Fill in the tables as far as the file allows; raises the error that stopped it."""
-        member = self.member
-        data = read(member.abs_path)
+        data = read(self.file.abs_path)
         digest = hashlib.sha256(data).hexdigest()
         self.stage = "decode"
         self._add_file(digest, data, None)
-        source = (decode_notebook if member.path.endswith(NOTEBOOK_SUFFIX) else decode)(data)
+        source = (decode_notebook if self.file.path.endswith(NOTEBOOK_SUFFIX) else decode)(data)
         self._add_file(digest, data, source)
         self.tables |= text_tables(self.layers, source)
         self.stage = "parse"
@@ -74,16 +63,16 @@ class _FileRows:
             tree = ast.parse(source.code)
         self.stage = "walk"
         with recursion(WALK_DEPTH):
-            walk = walk_file(tree, source, Module(member.module, member.is_package), self.file_id)
+            walk = walk_file(tree, source, self.file.module, self.file_id)
             self.tables |= layer_tables(self.layers, tree, walk)
 
     def _add_file(self, digest: str, data: bytes, source: SourceText | None) -> None:
         """The row of ``repo_files``: with the file's bytes, unless they are its text in UTF-8."""
-        member = self.member
+        file = self.file
         encoding, text, cells = (None, None, None) if source is None else (source.encoding, source.text, source.cells)
         undecoded = None if source is not None and source.utf8 == data else data
-        content = (encoding, text, undecoded, member.module, member.is_package, cells)
-        self.tables["repo_files"] = columns_of([(digest, printable(member.abs_path), len(data), *content)])
+        content = (encoding, text, undecoded, file.module.name, file.module.is_package, cells)
+        self.tables["repo_files"] = columns_of([(digest, printable(file.abs_path), len(data), *content)])
 
     def fail(self, stage: str, kind: str, message: str, where: Sequence[int | None] = (None,) * 4) -> None:
         """Add a row each of ``cst_parse_errors``, ``ast_errors`` and ``bc_errors``.
@@ -112,8 +101,8 @@ def extract_chunk(chunk: Chunk) -> Iterator[pa.RecordBatch]:
 
 def _extract_files(chunk: Chunk) -> list[_FileRows]:
     files = []
-    for member in chunk.members:
-        found = _FileRows(member, chunk.repo, chunk.layers)
+    for file in chunk.files:
+        found = _FileRows(file, chunk.repo, chunk.layers)
         try:
             found.extract()
         except FileNotFoundError:
@@ -139,7 +128,7 @@ def _fail(found: _FileRows, error: Exception) -> None:
 
 def lost_chunk(chunk: Chunk, message: str) -> list[pa.RecordBatch]:
     """The batches for files whose worker died: an error row for each."""
-    files = [_FileRows(member, chunk.repo, chunk.layers) for member in chunk.members]
+    files = [_FileRows(file, chunk.repo, chunk.layers) for file in chunk.files]
     for found in files:
         found.fail("worker", "WorkerDied", message)
     return list(_batches(chunk, files))
@@ -149,7 +138,7 @@ def _batches(chunk: Chunk, files: Sequence[_FileRows]) -> Iterator[pa.RecordBatc
     for table in chunk.tables:
         rows = TableRows(table)
         for found in files:
-            rows.add(found.file_id, found.member.path, found.tables.pop(table, ()))
+            rows.add(found.file_id, found.file.path, found.tables.pop(table, ()))
         batch = rows.batch()
         del rows
         yield batch

@@ -7,7 +7,7 @@ from itertools import groupby
 import pyarrow as pa
 
 from flight_client.contracts.ids import part_of_path
-from flight_client.extract.chunk import Chunk, Member, extract_chunk
+from flight_client.extract.chunk import Chunk, extract_chunk
 from flight_client.extract.layers import DEFAULT_LAYERS, known_layers
 from flight_client.extract.source_files import SourceFile
 from flight_client.extract.workers import Batches, run_chunks
@@ -35,7 +35,7 @@ def extract(
     is called with the number of files just finished. Closing the iterator ends the processes. Raises
     UnknownLayerError and MissingExtraError.
     """
-    empty = Chunk(repo=repo, members=(), layers=known_layers(layers))
+    empty = Chunk(repo=repo, files=(), layers=known_layers(layers))
     chunks = _chunks(files, parts, empty)
     is_small = sum(file.size for file in files) < SMALL_BYTES
     done = _run_here(chunks) if jobs <= 1 or is_small else run_chunks(chunks, jobs)
@@ -44,7 +44,7 @@ def extract(
             for batches in results:
                 yield from _cut(chunk.tables, batches)
             if progress is not None:
-                progress(len(chunk.members))
+                progress(len(chunk.files))
     finally:
         done.close()
 
@@ -63,12 +63,12 @@ def _cut(tables: Sequence[str], batches: Batches) -> Iterator[tuple[str, pa.Reco
 def _chunks(files: Sequence[SourceFile], parts: int, empty: Chunk) -> Iterator[Chunk]:
     placed = sorted((part_of_path(empty.repo, file.path, parts), file.path, file) for file in files)
     for _, of_part in groupby(placed, key=lambda placed: placed[0]):
-        members: list[Member] = []
+        chosen: list[SourceFile] = []
         size = 0
-        for _, path, file in of_part:
-            if members and (size + file.size > CHUNK_BYTES or len(members) == CHUNK_FILES):
-                yield replace(empty, members=tuple(members))
-                members, size = [], 0
-            members.append(Member(path, file.abs_path, file.module.name, file.module.is_package))
+        for _, _, file in of_part:
+            if chosen and (size + file.size > CHUNK_BYTES or len(chosen) == CHUNK_FILES):
+                yield replace(empty, files=tuple(chosen))
+                chosen, size = [], 0
+            chosen.append(file)
             size += file.size
-        yield replace(empty, members=tuple(members))
+        yield replace(empty, files=tuple(chosen))

@@ -25,7 +25,9 @@ from typing import IO
 import pyarrow as pa
 
 from arrowdsl.errors import DataError
-from flight_client.extract.chunk import Chunk, Member, extract_chunk, lost_chunk
+from flight_client.extract.chunk import Chunk, extract_chunk, lost_chunk
+from flight_client.extract.module_names import Module
+from flight_client.extract.source_files import SourceFile
 
 AHEAD_PER_WORKER = 2
 PIPE_BYTES = 1 << 20  # where the system allows larger pipes, so that fewer reads empty one
@@ -106,13 +108,13 @@ class Worker:
 
 
 def _encoded(chunk: Chunk) -> bytes:
-    members = [astuple(member) for member in chunk.members]
-    return json.dumps([chunk.repo, members, chunk.layers]).encode() + b"\n"
+    return json.dumps([chunk.repo, list(map(astuple, chunk.files)), chunk.layers]).encode() + b"\n"
 
 
 def _decoded(line: bytes) -> Chunk:
-    repo, members, layers = json.loads(line)
-    return Chunk(repo=repo, members=tuple(Member(*member) for member in members), layers=tuple(layers))
+    repo, files, layers = json.loads(line)
+    found = [SourceFile(path, abs_path, size, Module(*module)) for path, abs_path, size, module in files]
+    return Chunk(repo, tuple(found), tuple(layers))
 
 
 def _read_batch(answer: IO[bytes]) -> pa.RecordBatch:
@@ -138,7 +140,7 @@ class _Workers:
         try:
             return [self._run_once(chunk)]
         except WorkerDiedError:
-            return [self._run_alone(replace(chunk, members=(member,))) for member in chunk.members]
+            return [self._run_alone(replace(chunk, files=(file,))) for file in chunk.files]
 
     def stop(self) -> None:
         """Kill all workers and start no more: threads that wait for an answer come back."""
@@ -181,7 +183,7 @@ class _Workers:
     def _check_that_one_runs(self, chunk: Chunk) -> None:
         worker = self._worker()
         try:
-            worker.run(replace(chunk, members=()))
+            worker.run(replace(chunk, files=()))
         except WorkerDiedError:
             self._end(worker)
             message = f"no process of {sys.executable} that extracts can be run; --jobs 1 needs none"
