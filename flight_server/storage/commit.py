@@ -1,9 +1,9 @@
 """Publishing: a manifest appears under the next number in one step, or not at all.
 
-``os.link`` fails if the number is taken, so of several processes one gets it; the others build their manifest anew on
-the winner's. Numbers are never taken twice: a retired manifest keeps its name until every transaction that could have
-been computed before it is gone (``retention``). So no check for a slow writer that links a freed number is needed; the
-obvious one, "a higher number exists, so mine is stale", would be wrong when another commit was built on it meanwhile.
+``os.link`` fails if the number is taken, so one of several processes gets it, and the others build a new manifest on
+the winner's. A number is never taken twice: a retired manifest keeps its name until every transaction that might still
+take its number is gone (``retention``). So a slow writer can't link a freed number, and no check for that is needed.
+The obvious check, "a higher number exists, so mine is stale", would be wrong if another commit was built on mine.
 """
 
 import os
@@ -30,7 +30,7 @@ _SYNC_THREADS = 8
 
 @dataclass(frozen=True)
 class TableChange:
-    """What a commit does to a table: replace it, or (``whole`` false) the named parts; None is a part without rows."""
+    """New files for a whole table, or (``whole`` false) for some of its parts; None is a part without rows."""
 
     contract: str
     column: str | None
@@ -47,7 +47,7 @@ class TableChange:
         return TableEntry(self.contract, self.column, self.extractor, MappingProxyType(files))
 
     def conflicts(self, base: TableEntry | None, head: TableEntry | None) -> bool:
-        """Whether what the change touches is not in ``head`` as it was in ``base``. Files are immutable: names tell."""
+        """Whether ``head`` and ``base`` have other files where the change applies; equal files have equal names."""
         before, now = (_files(base), _files(head))
         if self.whole:
             return before != now or (base is None) != (head is None)
@@ -57,9 +57,9 @@ class TableChange:
 def rebased(
     base: Manifest | None, head: Manifest | None, parts: int, changes: Mapping[str, TableChange], *, taken: int = 0
 ) -> Manifest:
-    """The changes, made on ``base``, as a manifest on ``head``; raises ConflictError if they touch the same.
+    """A manifest with the changes on top of ``head``; raises ConflictError if ``head`` changed the same since ``base``.
 
-    ``taken`` is the last number of a repo of the same name that was dropped: a reader may still ask for it.
+    ``taken`` is the last number of a dropped repo of the same name: a reader may still ask for it.
     """
     if head is not None and (base is None or head.created != base.created):
         if head.parts != (parts if base is None else base.parts) or head.parts != parts:
@@ -76,14 +76,15 @@ def rebased(
 
 
 def publish(paths: RepoPaths, staging: Path, build: Callable[[Manifest | None], Manifest]) -> Manifest:
-    """Publish what ``build`` makes of the newest manifest. Raises what it raises, UnknownTransactionError, OSError.
+    """Publish the manifest that ``build`` makes from the newest one.
 
-    The link's source lies in the transaction's staging folder. A sweep or a drop renames that folder away first, so
-    either the link comes before it (and the files are named by a manifest), or it fails here and nothing is visible.
+    The manifest is linked out of the transaction's staging folder. A sweep or a drop renames that folder first, so
+    either the link comes before, and a manifest names the files, or it fails and nothing is visible. Raises the errors
+    of ``build``, UnknownTransactionError, OSError.
     """
     draft = staging / "manifest.json"
-    # Made before the head is read, and only overwritten after: so the folder's time of change is never later than the
-    # number was computed, and the sweep before a number is freed gets every transaction that could still take it.
+    # The draft is made before the head is read, and only overwritten afterwards. So the folder's time of change is
+    # earlier than the number, and the sweep before a number is freed finds every transaction that could still take it.
     try:
         draft.touch()
     except FileNotFoundError as error:
@@ -106,10 +107,10 @@ def publish(paths: RepoPaths, staging: Path, build: Callable[[Manifest | None], 
 
 
 def link_files(paths: RepoPaths, staged: Mapping[str, Path]) -> None:
-    """Give staged files their places in the repo (relative place → staged file) and make both durable.
+    """Link staged files into the repo (relative place → staged file), and force files and folders to the disk.
 
-    They are linked, not moved: while the staging folder exists each has two names, by which ``retention.prune`` knows
-    that a commit may still publish it.
+    They are linked, not moved: while the staging folder exists each file has two names, by which ``retention.prune``
+    sees that a commit may still publish it.
     """
     sync(staged.values())
     paths.raw.mkdir(parents=True, exist_ok=True)
@@ -123,7 +124,7 @@ def link_files(paths: RepoPaths, staged: Mapping[str, Path]) -> None:
 
 
 def sync(files: Iterable[Path]) -> None:
-    """Force files or folders to the disk, several at a time: a disk takes them together as fast as one."""
+    """Force files or folders to the disk, several at a time: many together take about as long as one."""
     with ThreadPoolExecutor(_SYNC_THREADS) as threads:
         for _ in threads.map(_sync, files):
             pass

@@ -1,4 +1,4 @@
-"""Manifests: what a snapshot consists of, as JSON with a checksum of its own.
+"""Manifests: the contents of a snapshot, as JSON with a checksum of its own.
 
 A manifest names one file for each table and part that has rows. It is written once and never changed.
 """
@@ -22,7 +22,7 @@ FORMAT = 1
 
 @dataclass(frozen=True)
 class FileEntry:
-    """A stored Parquet file: its place in the repo's folder, and what it must hold."""
+    """A stored Parquet file: its place in the repo's folder, its rows, its size and checksums."""
 
     file: str
     rows: int
@@ -33,7 +33,7 @@ class FileEntry:
 
 @dataclass(frozen=True)
 class Extractor:
-    """Who made a table's rows; either may be unknown."""
+    """The program that made a table's rows; either may be unknown."""
 
     name: str | None = None
     version: str | None = None
@@ -51,7 +51,7 @@ class TableEntry:
 
 @dataclass(frozen=True)
 class Manifest:
-    """A snapshot: ``parts`` is the number that a hash is cut to, ``parent`` the snapshot that it was made from."""
+    """A snapshot; ``parts`` is the number of parts, ``parent`` the snapshot that it was made from."""
 
     number: int
     parent: int | None
@@ -72,12 +72,12 @@ def verify(path: Path, entry: FileEntry) -> None:
 
 
 def new_manifest(number: int, parent: int | None, parts: int, tables: Mapping[str, TableEntry]) -> Manifest:
-    """A manifest that is created now."""
+    """A manifest with the current time."""
     return Manifest(number, parent, datetime.now(UTC), parts, MappingProxyType(dict(tables)))
 
 
 def encode(manifest: Manifest) -> bytes:
-    """The manifest as JSON; ``crc32`` is over the rest, as ``_canonical`` writes it."""
+    """The manifest as JSON; ``crc32`` is the checksum of the rest in canonical JSON."""
     body = {
         "format": FORMAT,
         "number": manifest.number,
@@ -111,7 +111,7 @@ def load(paths: RepoPaths, number: int) -> Manifest:
         except FileNotFoundError as error:
             raise UnknownSnapshotError(f"{paths.name} has no snapshot {number}") from error
     if manifest.number != number:
-        raise StoreCorruptError(f"the manifest of snapshot {number} says that it is of {manifest.number}")
+        raise StoreCorruptError(f"the manifest of snapshot {number} is that of {manifest.number}")
     return manifest
 
 
@@ -126,7 +126,7 @@ def newest(paths: RepoPaths) -> Manifest | None:
 
 @lru_cache(maxsize=64)
 def _read(path: Path, _inode: int, _modified: int) -> Manifest:
-    """The manifest in a file. A name may stand for another file once its repo was dropped: so the key has more."""
+    """The manifest in a file. After a drop another repo may have a file of this name, so the key has more than that."""
     return decode(path.read_bytes())
 
 

@@ -98,10 +98,10 @@ class ParquetFileWriter:
 
 
 def _encoding(column: pa.Field) -> str | None:
-    """How a column's values are written, if not by dictionary.
+    """The encoding of a column's values; null for a dictionary.
 
-    Numbers are mostly offsets, each near the one before. Most ids of what is in a file differ, but each starts as the
-    one before it does.
+    Integers are mostly offsets, each near the one before. Most ids within a file differ, but an id shares its start
+    with the one before.
     """
     name: str = column.name
     if pa.types.is_integer(column.type):
@@ -132,7 +132,7 @@ def distinct_values(path: Path, column: str) -> frozenset[str]:
 
 
 def column_hashes(path: Path, metadata: pq.FileMetaData) -> dict[str, str]:
-    """For each column a hash of its stored pages, the same whenever the column's values are the same."""
+    """A hash of each column's stored pages, the same for the same values."""
     states: dict[str, blake2b] = {}
     with path.open("rb") as source:
         for number in range(metadata.num_row_groups):

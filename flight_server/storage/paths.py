@@ -1,7 +1,7 @@
-"""Where things are in a store's folder.
+"""The folders and files of a store.
 
 repos/<repo>/snapshots/00000000000000000007.json     a snapshot's manifest
-repos/<repo>/snapshots/00000000000000000007.retired  says that no new reader may resolve it
+repos/<repo>/snapshots/00000000000000000007.retired  marks the snapshot as retired: it is not listed
 repos/<repo>/raw/<table>/<part>/<uuid>.parquet       immutable
 repos/<repo>/staging/<transaction>/…                 not yet committed
 dropped/<repo>                                       the last number of a repo of this name that was dropped
@@ -27,7 +27,7 @@ def is_name(text: str) -> bool:
 
 
 def checked_name(kind: str, text: str) -> str:
-    """The name, or InvalidNameError; ``kind`` says of what."""
+    """The name of a ``kind``, repo or table; raises InvalidNameError."""
     if not is_name(text):
         raise InvalidNameError(
             f"{text[:120]!r} is no {kind} name; allowed: 1 to 100 of A-Z a-z 0-9 . _ - without a leading dot"
@@ -63,7 +63,7 @@ class RepoPaths:
 
     @property
     def dropped(self) -> Path:
-        """Where the last snapshot number of a dropped repo of this name is kept."""
+        """The file with the last snapshot number of a dropped repo of this name."""
         return self.folder.parent.parent / "dropped" / self.name
 
     def manifest(self, number: int) -> Path:
@@ -83,7 +83,7 @@ class RepoPaths:
         return _numbers(self.snapshots, ".retired")
 
     def visible_numbers(self) -> list[int]:
-        """The snapshots that a new reader may resolve, ascending; empty for a repo that does not exist.
+        """The snapshots that are not retired, ascending; empty for a repo that does not exist.
 
         Markers are listed first: retirement writes the marker and deletes it only after the manifest, so a manifest
         that is listed here without its marker was visible when the listing began.

@@ -1,15 +1,16 @@
-"""Retention: which snapshots stay, and what is deleted when.
+"""Retention: how long snapshots and their files stay.
 
-A snapshot that is not among the newest is *retired*: a marker next to its manifest hides it from those who look for
-one. Who has its number, in a ticket or a dataset, may go on opening it for half of a grace; when all of that is over
-its files are deleted, unless a kept snapshot has them too. Other processes' readers can't be seen, so half of the grace
-must be longer than the longest stream. Its manifest stays longer still, to keep its number taken (``commit``).
+Only the newest snapshots of a repo are listed. An older one is *retired*: a marker next to its manifest hides it. A
+reader that has its number, in a ticket or a dataset, may open it for the first half of the grace. After the grace its
+files are deleted, unless a listed snapshot has them too. Readers in other processes can't be seen, so half of the grace
+must be longer than the longest stream. The manifest stays even longer, so that its number stays taken (``commit``).
 
-What if a commit is running? Its new files have two names, in its staging folder and in ``raw``, and its manifest can
-only be linked out of that folder. So ``prune`` first renames away the staging folders of dead transactions; then lists
-the files in ``raw`` with one name: whoever brought them has published them, or never will; and only then reads the
-manifests. A file that no manifest names by now is garbage, however slow some process is. The files that a running
-commit carries on from older snapshots are in the newest one too, which is always kept, or the commit conflicts.
+The race with a running commit: its new files have two names, one in its staging folder and one in ``raw``, and its
+manifest can only be linked out of the staging folder. So ``prune`` first renames the staging folders of dead
+transactions. Then it lists the files in ``raw`` that have one name: their commits have published them, or never will.
+Only then does it read the manifests. A file that no manifest names by then is garbage, however slow some process is.
+Files that a running commit takes over from older snapshots are also in the newest one, which is never retired; if they
+are not, the commit conflicts.
 """
 
 import shutil
@@ -27,24 +28,24 @@ _AWAY = ".away-"
 
 
 def retire(paths: RepoPaths, keep: int) -> None:
-    """Hide all but the ``keep`` newest snapshots from those who look for one."""
+    """Hide all snapshots but the ``keep`` newest."""
     for number in paths.visible_numbers()[:-keep]:
         paths.retired(number).touch(exist_ok=True)
 
 
-def lingers(paths: RepoPaths, number: int, seconds: float) -> bool:
-    """Whether a snapshot was retired no longer than so many seconds ago."""
+def is_in_grace(paths: RepoPaths, number: int, seconds: float) -> bool:
+    """Whether a snapshot was retired at most so many seconds ago."""
     marker = paths.retired(number)
     return number >= 0 and paths.manifest(number).exists() and marker.exists() and not _is_older(marker, seconds)
 
 
 def sweep(paths: RepoPaths, age: float) -> None:
-    """Delete the staging folders that have shown no sign of life for ``age`` seconds: their process died."""
+    """Delete the staging folders that have not changed for ``age`` seconds: their process died."""
     for folder in _entries(paths.staging):
         if folder.name.startswith(_AWAY):
             shutil.rmtree(folder, ignore_errors=True)
         elif _is_older(folder, age):
-            # Renamed first: from here on the transaction can't publish, should it live after all.
+            # Renamed first: from here on the transaction can't publish, even if its process is alive.
             with suppress(FileNotFoundError):
                 shutil.rmtree(folder.rename(folder.with_name(f"{_AWAY}{uuid4().hex}")), ignore_errors=True)
 
@@ -52,8 +53,8 @@ def sweep(paths: RepoPaths, age: float) -> None:
 def prune(paths: RepoPaths, *, grace: float, age: float, held: Collection[int]) -> None:
     """Delete the files that only retired snapshots have, ``grace`` seconds after their retirement.
 
-    ``held`` are the snapshots that this process still reads, ``age`` is after how many seconds without a sign of life
-    a transaction is dead.
+    Snapshots in ``held`` are still read by this process. A transaction whose folder has not changed for ``age``
+    seconds is dead.
     """
     sweep(paths, age)
     candidates = [file for file in _files(paths.raw) if _has_one_name(file)]
@@ -64,7 +65,7 @@ def prune(paths: RepoPaths, *, grace: float, age: float, held: Collection[int]) 
         if file.relative_to(paths.folder).as_posix() not in named:
             file.unlink(missing_ok=True)
     for number in paths.retired_numbers() - {*held}:
-        # Every transaction that could have taken this number was swept above: it is older than the marker.
+        # Every transaction that could take this number is older than the marker, so it was swept above.
         if _is_older(paths.retired(number), max(grace, age)):
             paths.manifest(number).unlink(missing_ok=True)
             paths.retired(number).unlink(missing_ok=True)
@@ -73,8 +74,8 @@ def prune(paths: RepoPaths, *, grace: float, age: float, held: Collection[int]) 
 def drop(paths: RepoPaths) -> None:
     """Make a repo invisible in one step, then delete it. Raises FileNotFoundError if there is none.
 
-    Its last number is noted before, for whoever makes a repo of this name at once, and after, when no commit can add
-    another: a reader that holds a number must never be given another repo's rows under it.
+    A reader that holds a snapshot's number must never get another repo's rows under it. So the last number is noted
+    before, for a repo of this name that is made at once, and again after, when no commit can add a number any more.
     """
     _note_dropped(paths, max(paths.numbers(), default=0))
     away = RepoPaths(paths.folder.rename(paths.folder.with_name(f"{_AWAY}{uuid4().hex}")))
@@ -98,7 +99,7 @@ def _note_dropped(paths: RepoPaths, number: int) -> None:
 
 
 def finish_drops(repos: Path) -> None:
-    """Delete what is left of drops that were interrupted."""
+    """Finish drops that were interrupted."""
     for folder in _entries(repos):
         if folder.name.startswith(_AWAY):
             shutil.rmtree(folder, ignore_errors=True)
@@ -107,7 +108,7 @@ def finish_drops(repos: Path) -> None:
 def _named(paths: RepoPaths, expired: set[int]) -> set[str]:
     named: set[str] = set()
     for number in paths.numbers() - expired:
-        # One that vanishes while it is read was expired, and another process is pruning.
+        # A manifest that vanishes meanwhile had expired, and another process is pruning.
         with suppress(UnknownSnapshotError):
             named |= load(paths, number).files()
     return named

@@ -1,4 +1,4 @@
-"""Snapshots: a repo as it was when a commit was made. Whoever holds one reads the same rows whatever is committed."""
+"""Snapshots: a repo as it was at one commit. Later commits do not change the rows that a snapshot reads."""
 
 from collections import OrderedDict
 from collections.abc import Collection, Iterable, Mapping
@@ -27,7 +27,7 @@ _FORMAT = ds.ParquetFileFormat(
 
 
 class FileCache:
-    """Files that were checked against their checksum in this process, with what Arrow remembers of their footers.
+    """Files that this process has checked against their checksums, as Arrow fragments, which hold the footers.
 
     Page checksums cover the pages but not their headers, so a whole file's CRC-32 is checked before its first use.
     """
@@ -45,7 +45,7 @@ class FileCache:
             if fragment is not None:
                 self._fragments.move_to_end(path)
                 return fragment
-        verify(path, entry)  # two threads may both do this: harmless, and nobody waits for a file that he does not need
+        verify(path, entry)  # outside the lock: two threads may both check a file, and none waits for another's file
         fragment = _FORMAT.make_fragment(str(path), _LOCAL)
         with self._lock:
             self._fragments[path] = fragment
@@ -54,7 +54,7 @@ class FileCache:
         return fragment
 
     def column_hashes(self, path: Path, entry: FileEntry) -> Mapping[str, str]:
-        """For each column of the file a hash that stands for its values; raises as ``fragment`` does."""
+        """A hash of the values of each column of the file; raises as ``fragment`` does."""
         with self._lock:
             known = self._hashes.get(entry.content_hash)
         if known is not None:
@@ -70,7 +70,7 @@ class FileCache:
 
 
 class Snapshot:
-    """A repo at one commit; retention in this process keeps its files for as long as the object lives."""
+    """A repo at one commit; while the object lives, retention in this process does not delete its files."""
 
     def __init__(self, paths: RepoPaths, manifest: Manifest, files: FileCache) -> None:
         self.repo = paths.name
@@ -170,7 +170,7 @@ class Snapshot:
         return " ".join((str(entry.rows), *(f"{name} {hashes.get(name)}" for name in sorted(columns))))
 
     def extractor(self, table: str) -> Extractor:
-        """Name and version of what made the table's rows, as its last put said."""
+        """Name and version of the program that made the table's rows, as given by its last put."""
         return self._entry(table).extractor
 
     def _entry(self, table: str) -> TableEntry:

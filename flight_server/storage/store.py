@@ -28,9 +28,9 @@ HOUR = 3600.0
 class Store:
     """A folder of repos.
 
-    ``keep`` snapshots of each stay. Older ones are retired: whoever knows their number may open them for half of
-    ``grace`` seconds, and their files are deleted when all of it is over. A transaction with which nothing is done for
-    ``idle`` seconds is aborted; one whose process died is swept after twice that.
+    The newest ``keep`` snapshots of each are listed. Older ones are retired: a reader that has the number may open one
+    for half of ``grace`` seconds, and after all of it the files are deleted. A transaction that is idle for ``idle``
+    seconds is aborted; the files of one whose process died are deleted after twice that.
     """
 
     def __init__(self, root: Path | str, *, keep: int = 5, grace: float = 2 * HOUR, idle: float = HOUR) -> None:
@@ -54,7 +54,7 @@ class Store:
         return [paths.name for paths in repos_of(self.root) if paths.visible_numbers()]
 
     def snapshots(self, repo: str) -> list[Snapshot]:
-        """The kept snapshots, oldest first. Raises InvalidNameError, UnknownRepoError."""
+        """The listed snapshots, oldest first. Raises InvalidNameError, UnknownRepoError."""
         paths = self._paths(repo)
         found = []
         for number in self._numbers(paths):
@@ -68,12 +68,12 @@ class Store:
         numbers = self._numbers(paths)
         if number is None:
             number = numbers[-1]
-        elif number not in numbers and not retention.lingers(paths, number, self._grace / 2):
+        elif number not in numbers and not retention.is_in_grace(paths, number, self._grace / 2):
             raise UnknownSnapshotError(f"{repo} has no snapshot {number}; allowed: {one_of(map(str, numbers))}")
         return self._opened(paths, load(paths, number))
 
     def begin(self, repo: str, *, files: int | None = None) -> Transaction:
-        """A transaction on the newest snapshot; ``files`` is how many files the repo has, about, to set its parts.
+        """A transaction on the newest snapshot; the repo's number of parts follows from ``files``, roughly its files.
 
         The number of parts grows when there are more files than before, and never shrinks.
         """
@@ -119,7 +119,7 @@ class Store:
                 raise self._unknown(repo) from error
 
     def prune(self, repo: str) -> None:
-        """Delete files that no kept snapshot has, after their grace. Commits do this now and then."""
+        """Delete files that only retired snapshots have, after their grace. Commits do this once in a grace."""
         paths = self._paths(repo)
         self._numbers(paths)
         with self._lock:

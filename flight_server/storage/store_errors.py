@@ -1,4 +1,4 @@
-"""What can go wrong in the store. Messages name repos, tables and parts, never a path of the machine."""
+"""The store's errors. Messages name repos, tables and parts, never a path of the machine."""
 
 import os
 from collections.abc import Iterator
@@ -10,13 +10,13 @@ from arrowdsl.errors import DataError
 
 
 class InvalidNameError(DataError):
-    """A name that can't be a repo's or a table's."""
+    """A text that is no valid name of a repo or table."""
 
     code = "invalid_name"
 
 
 class NotAllowedError(DataError):
-    """An argument that the store can't take: a mode that there is not, too many files, files of a table without any."""
+    """An argument outside the allowed values: an unknown mode, too many files, files of a table that has none."""
 
     code = "bad_request"
 
@@ -28,7 +28,7 @@ class UnknownRepoError(DataError):
 
 
 class UnknownSnapshotError(DataError):
-    """A snapshot that was never made, or that retention has retired."""
+    """A snapshot that never existed, or is retired."""
 
     code = "unknown_snapshot"
 
@@ -40,7 +40,7 @@ class SnapshotGoneError(DataError):
 
 
 class UnknownTransactionError(DataError):
-    """A transaction that has ended, expired or never was."""
+    """A transaction that has ended, has expired or never existed."""
 
     code = "unknown_transaction"
 
@@ -52,7 +52,7 @@ class ConflictError(DataError):
 
 
 class RowCountError(DataError):
-    """A commit that expects other rows than were put: a put broke off, or was never made."""
+    """A commit that expects another number of rows than were put: a put broke off, or is missing."""
 
     code = "row_count_mismatch"
 
@@ -64,20 +64,20 @@ class MalformedDataError(DataError):
 
 
 class StoreCorruptError(DataError):
-    """Stored bytes that are not the bytes that were written."""
+    """Stored bytes that differ from those written."""
 
     code = "store_corrupt"
 
 
 class StorageError(DataError):
-    """The disk refused: full, read-only, no permission."""
+    """The disk refused: it is full or read-only, or permission is missing."""
 
     code = "storage_error"
 
 
 @contextmanager
 def writing(what: str) -> Iterator[None]:
-    """Report the disk's refusals as StorageError. Pyarrow raises OSError, without ``errno`` for some of them."""
+    """Raise StorageError for an OSError of writing; pyarrow raises some without ``errno``."""
     try:
         yield
     except OSError as error:
@@ -87,7 +87,7 @@ def writing(what: str) -> Iterator[None]:
 
 @contextmanager
 def reading(what: str) -> Iterator[None]:
-    """Report damaged or vanished files as StoreCorruptError or SnapshotGoneError: for code that scans a snapshot.
+    """Raise StoreCorruptError for damaged files and SnapshotGoneError for deleted ones, in code that scans a snapshot.
 
     Pyarrow reports damage as OSError (a failed page checksum, a compressed page that does not decode) or ArrowInvalid.
     """

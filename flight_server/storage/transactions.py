@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from itertools import repeat
 from pathlib import Path
 from threading import Lock
@@ -59,6 +60,7 @@ class Transaction:
         self.parts = parts
         self._paths = paths
         self._base = base
+        self._stored: Mapping[str, TableEntry] = {} if base is None else base.tables
         self._folder = paths.staging / self.id
         self._opened = opened
         self._on_end = ended
@@ -70,12 +72,12 @@ class Transaction:
 
     @property
     def snapshot(self) -> int | None:
-        """The number of the snapshot that it is based on; null for a new repo."""
+        """The number of the snapshot that the transaction is based on; null for a new repo."""
         return None if self._base is None else self._base.number
 
     @property
     def idle_seconds(self) -> float:
-        """How long nothing has been done with it; 0 while a put runs."""
+        """The seconds since the last put; 0 while one runs."""
         with self._lock:
             return 0.0 if self._busy else time.monotonic() - self._used
 
@@ -88,12 +90,12 @@ class Transaction:
         check: Callable[[], None] = unchecked,
         removed: Sequence[str] = (),
     ) -> int:
-        """Stream rows into a table; the number of rows taken in. A put that raises has no effect.
+        """Stream rows into a table, and return their number. A put that raises has no effect.
 
         ``replace`` replaces the table, ``append`` adds to it, ``files`` replaces the rows of the files that the put
-        contains; the last two also remove the rows of the paths in ``removed``. ``check`` is called between batches;
-        what it raises ends the put. Raises InvalidNameError, ConflictError while another put of the table runs,
-        UnknownTransactionError, and what ``write_dataset_parquet`` raises.
+        contains; the last two also remove the rows of the paths in ``removed``. ``check`` is called between batches
+        and ends the put by raising. Raises InvalidNameError, ConflictError while another put of the table runs,
+        UnknownTransactionError, and the errors of ``write_parts``.
         """
         layout = layout_of(spec, self.parts, self.repo)
         if mode not in get_args(Mode):
@@ -117,21 +119,20 @@ class Transaction:
 
     def remove(self, paths: Sequence[str]) -> None:
         """Remove the rows of files from every table that has rows by file, stored or put so far."""
-        stored = {} if self._base is None else self._base.tables
-        for name in sorted({*stored, *self._tables}):
+        for name in sorted({*self._stored, *self._tables}):
             with self._claimed(name):
                 table = self._tables.get(name)
-                if table is None and stored[name].files:
-                    table = self._carried(stored[name])
+                if table is None and self._stored[name].files:
+                    table = self._carried(self._stored[name])
                 if table is not None and table.layout.partitioning.column is not None:
                     self._stage(name, table.without(map(table.layout.partitioning.key, paths)))
 
     def commit(self, expected: Mapping[str, int] | None = None) -> Snapshot:
-        """Make the puts visible as the next snapshot; a commit that changes nothing gives the newest one.
+        """Make the puts visible as the next snapshot; a commit that changes nothing returns the newest one.
 
-        ``expected`` has the rows put into each table, since its last ``replace``. Raises RowCountError if they differ
-        (the transaction stays open), ConflictError if a put is running or, as all further errors ending the
-        transaction, if another commit touched the same part of a table; StorageError, StoreCorruptError.
+        ``expected`` has the number of rows put into each table since its last ``replace``. The transaction stays open
+        after RowCountError, if the numbers differ, and ConflictError while a put runs. It ends with ConflictError if
+        another commit changed the same part of a table, StorageError, StoreCorruptError.
         """
         with self._lock:
             self._require_open()
@@ -147,7 +148,7 @@ class Transaction:
         return self._opened(manifest)
 
     def abort(self) -> None:
-        """Throw the puts away; a running one stops at its next batch. Does nothing after the end."""
+        """Discard the puts; a running one stops at its next batch. After the end this does nothing."""
         with self._lock:
             if not self._is_open:
                 return
@@ -163,18 +164,14 @@ class Transaction:
             with ThreadPoolExecutor(COMMIT_THREADS) as threads:
                 changed = threads.map(self._change, self._tables, self._tables.values(), repeat(staged))
                 changes = dict(zip(self._tables, changed, strict=True))
+            rebase = partial(rebased, self._base, parts=self.parts, changes=changes)
             head = newest(self._paths)
             if head is not None:
-                manifest = rebased(self._base, head, self.parts, changes)
+                manifest = rebase(head)
                 if (manifest.parts, manifest.tables) == (head.parts, head.tables):
                     return head
             link_files(self._paths, staged)
-            taken = last_dropped(self._paths)
-            return publish(
-                self._paths,
-                self._folder,
-                lambda head: rebased(self._base, head, self.parts, changes, taken=taken),
-            )
+            return publish(self._paths, self._folder, partial(rebase, taken=last_dropped(self._paths)))
         except FileNotFoundError as error:
             raise UnknownTransactionError("the transaction expired, or its repo was dropped") from error
         except SnapshotGoneError as error:
@@ -184,13 +181,13 @@ class Transaction:
         """If the number of parts has grown, stage all other tables too: their rows change parts."""
         if self._base is None or self._base.parts == self.parts:
             return
-        for name, entry in self._base.tables.items():
+        for name, entry in self._stored.items():
             if name not in self._tables and entry.column is not None and entry.files:
                 self._tables[name] = self._carried(entry)
 
     def _change(self, name: str, table: StagedTable, staged: dict[str, Path]) -> TableChange:
         """The change of a table, by the part; adds new files to ``staged`` under their places in the repo."""
-        stored = self._stored(name)
+        stored = self._stored.get(name)
         files: dict[Part, FileEntry | None] = {}
         for part, written in table.parts.items():
             file = one_file(written, table.layout, self._folder, self._watched(unchecked))
@@ -210,7 +207,7 @@ class Transaction:
 
     def _staged(self, name: str, layout: Layout) -> StagedTable:
         """A table that is being put, as it is in this transaction before the put."""
-        entry, column = self._stored(name), layout.partitioning.column
+        entry, column = self._stored.get(name), layout.partitioning.column
         if name in self._tables:
             return self._tables[name]
         if entry is None or not entry.files:
@@ -218,9 +215,6 @@ class Transaction:
         if entry.column != column:
             raise ConflictError(f"{name} is stored by {entry.column}, not by {column}: replace it")
         return self._carried(entry, layout)
-
-    def _stored(self, name: str) -> TableEntry | None:
-        return None if self._base is None else self._base.tables.get(name)
 
     def _carried(self, entry: TableEntry, layout: Layout | None = None) -> StagedTable:
         """A stored table with rows; without a layout it has that of its files."""
@@ -230,7 +224,7 @@ class Transaction:
 
     @contextmanager
     def _claimed(self, table: str) -> Iterator[None]:
-        """While work on a table goes on that nothing else may work on."""
+        """Reserve a table for one piece of work at a time."""
         with self._lock:
             self._require_open()
             if table in self._busy:
@@ -245,8 +239,8 @@ class Transaction:
             with self._lock:
                 self._busy.discard(table)
                 self._used = time.monotonic()
-                aborted = not self._is_open  # read under the lock: from here on a commit may begin, and need the folder
-            if aborted:  # what was written since then goes too
+                aborted = not self._is_open  # read under the lock: a commit may begin now, and needs the folder
+            if aborted:  # the abort deleted the folder; files may have been written since
                 shutil.rmtree(self._folder, ignore_errors=True)
 
     def _stage(self, name: str, table: StagedTable) -> None:
@@ -255,9 +249,9 @@ class Transaction:
             self._tables[name] = table
 
     def _watched(self, check: Callable[[], None]) -> Callable[[], None]:
-        """The check, with two more: that the transaction is not aborted, and a sign of life for other processes.
+        """The check, a check that the transaction is not aborted, and a sign of life for other processes.
 
-        A commit watches too, when nothing is busy any more and the transaction is closed to all others.
+        A commit calls it too: then the transaction is closed and nothing is busy, which is not an abort.
         """
         beaten = time.monotonic()
 
