@@ -1,7 +1,7 @@
 """Digests of plans: equal for equal plans in every process, different for plans whose rows may differ.
 
-A kernel counts by its name, version and declared columns, and by the text of the module that it is written in. So a
-change whose author forgot the version does not find cached results from before.
+A kernel counts by its name, version and declared columns, and by the text of its module and of the modules that this
+one uses. So a change whose author forgot the version does not find cached results from before.
 """
 
 import inspect
@@ -65,8 +65,21 @@ def _source_of(function: Callable[..., Any]) -> str:
 
 @lru_cache(maxsize=256)
 def _module_source(module: str) -> str:
-    """The text of a loaded module; empty if it is not available."""
-    try:
-        return inspect.getsource(sys.modules[module])
-    except (OSError, TypeError, KeyError):
-        return ""
+    """The text of a loaded module and of the modules of its package that it takes names from, directly or not.
+
+    A module whose text is not available counts as empty.
+    """
+    package = module.partition(".")[0]
+    texts: dict[str, str] = {}
+    waiting = [module]
+    while waiting:
+        name = waiting.pop()
+        if name in texts or name not in sys.modules:
+            continue
+        try:
+            texts[name] = inspect.getsource(sys.modules[name])
+        except (OSError, TypeError):
+            texts[name] = ""
+        used = (getattr(value, "__module__", None) for value in vars(sys.modules[name]).values())
+        waiting += [each for each in used if isinstance(each, str) and each.partition(".")[0] == package]
+    return "".join(texts[name] for name in sorted(texts))

@@ -1,5 +1,6 @@
 """A digest is equal for equal plans, and different for plans whose rows may differ."""
 
+import importlib
 import subprocess
 import sys
 
@@ -58,3 +59,16 @@ def test_it_is_the_same_in_another_process():
         subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout for _ in "12"
     }
     assert found == {digest(SCAN.select("a"), frozenset("abc"), {"k": 1}) + "\n"}
+
+
+def test_a_kernel_counts_by_the_modules_that_its_own_uses(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(tmp_path)
+    found = []
+    for package, factor in (("first_kernels", 1), ("second_kernels", 1), ("third_kernels", 2)):
+        folder = tmp_path / package
+        folder.mkdir()
+        (folder / "__init__.py").touch()
+        (folder / "numeric.py").write_text(f"def scaled(table):\n    return {factor} * table\n")
+        (folder / "steps.py").write_text("from .numeric import scaled\n\ndef apply(table):\n    return scaled(table)\n")
+        found.append(digest(kernel(apply=importlib.import_module(f"{package}.steps").apply)))
+    assert found[0] == found[1] != found[2]

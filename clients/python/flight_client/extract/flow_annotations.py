@@ -8,7 +8,7 @@ other, but calls nothing: its text is no code of the file. Of the parts that are
 import ast
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from types import EllipsisType, MappingProxyType
+from types import EllipsisType
 from typing import Literal
 
 from flight_client.extract.flow_context import FlowContext
@@ -18,21 +18,19 @@ from flight_client.extract.syntax_tree import dotted_name
 
 Form = Literal["union", "first", "type", "literal", "last", "list", "set", "dict", "tuple", "generator"]
 
-_WORDS: Mapping[Form, str] = MappingProxyType(
-    {
-        "union": "Optional Union",
-        "first": "Annotated Final ClassVar Required NotRequired ReadOnly InitVar Awaitable Unpack TypeGuard TypeIs",
-        "type": "type Type",
-        "literal": "Literal LiteralString",
-        "last": "Coroutine",
-        "list": "list List Sequence MutableSequence deque Deque Collection Container Reversible",
-        "set": "set Set frozenset FrozenSet AbstractSet MutableSet KeysView ValuesView",
-        "dict": "dict Dict Mapping MutableMapping defaultdict DefaultDict OrderedDict ChainMap",
-        "tuple": "tuple Tuple",
-        "generator": "Iterable Iterator Generator AsyncIterable AsyncIterator AsyncGenerator",
-    }
-)
-FORMS: Mapping[str, Form] = MappingProxyType({name: form for form, names in _WORDS.items() for name in names.split()})
+_WORDS: Mapping[Form, str] = {
+    "union": "Optional Union",
+    "first": "Annotated Final ClassVar Required NotRequired ReadOnly InitVar Awaitable Unpack TypeGuard TypeIs",
+    "type": "type Type",
+    "literal": "Literal LiteralString",
+    "last": "Coroutine",
+    "list": "list List Sequence MutableSequence deque Deque Collection Container Reversible",
+    "set": "set Set frozenset FrozenSet AbstractSet MutableSet KeysView ValuesView",
+    "dict": "dict Dict Mapping MutableMapping defaultdict DefaultDict OrderedDict ChainMap",
+    "tuple": "tuple Tuple",
+    "generator": "Iterable Iterator Generator AsyncIterable AsyncIterator AsyncGenerator",
+}
+FORMS: Mapping[str, Form] = {name: form for form, names in _WORDS.items() for name in names.split()}
 QUOTED_CHARACTERS = 1000  # a longer text is passed over: its tree might be deep
 _MODULES = frozenset({"typing", "typing_extensions", "collections", "collections.abc", "builtins", "dataclasses"})
 

@@ -6,7 +6,6 @@ displays of a few texts that are names, which may be looked up.
 
 import ast
 from collections.abc import Mapping, Sequence
-from types import MappingProxyType
 
 from flight_client.extract.flow_context import FlowContext, FlowVisitor, signed
 from flight_client.extract.flow_targets import Key, elements, iterate, key, key_argument
@@ -14,17 +13,15 @@ from flight_client.extract.places import Place
 from flight_client.extract.syntax_tree import Comprehension
 
 MOST_NAMES = 6  # in a display of constants that has items
-_KINDS: Mapping[type[ast.AST], str] = MappingProxyType(
-    {
-        ast.List: "list",
-        ast.ListComp: "list",
-        ast.Tuple: "tuple",
-        ast.Set: "set",
-        ast.SetComp: "set",
-        ast.GeneratorExp: "generator",
-        ast.DictComp: "dict",
-    }
-)
+_KINDS: Mapping[type[ast.AST], str] = {
+    ast.List: "list",
+    ast.ListComp: "list",
+    ast.Tuple: "tuple",
+    ast.Set: "set",
+    ast.SetComp: "set",
+    ast.GeneratorExp: "generator",
+    ast.DictComp: "dict",
+}
 
 
 def _display(flow: FlowContext, node: ast.List | ast.Tuple | ast.Set) -> Place:
@@ -132,12 +129,10 @@ def _spells_names(nodes: Sequence[ast.expr]) -> bool:
     )
 
 
-CONTAINERS: Mapping[str, FlowVisitor] = MappingProxyType(
-    {
-        "List Tuple Set": _display,
-        "Dict": _dict,
-        "ListComp SetComp DictComp GeneratorExp": _comprehension,
-        "Subscript": _subscript,
-        "YieldFrom": _yield_from,
-    }
-)
+CONTAINERS: Mapping[str, FlowVisitor] = {
+    "List Tuple Set": _display,
+    "Dict": _dict,
+    "ListComp SetComp DictComp GeneratorExp": _comprehension,
+    "Subscript": _subscript,
+    "YieldFrom": _yield_from,
+}

@@ -8,7 +8,6 @@ import ast
 import re
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
-from types import MappingProxyType
 from typing import Any
 
 from flight_client.extract.flow_rows import SHOWN_CHARACTERS, Executor, FlowRows, executing
@@ -22,13 +21,11 @@ from flight_client.extract.syntax_tree import Located
 from flight_client.extract.walk import Walk
 
 FlowVisitor = Callable[["FlowContext", Any], Place | None]
-CONSTANT_KINDS: Mapping[type, str] = MappingProxyType(
-    {
-        **{kind: kind.__name__ for kind in (str, bytes, int, float, complex, bool)},
-        type(None): "none",
-        type(...): "ellipsis",
-    }
-)
+CONSTANT_KINDS: Mapping[type, str] = {
+    **{kind: kind.__name__ for kind in (str, bytes, int, float, complex, bool)},
+    type(None): "none",
+    type(...): "ellipsis",
+}
 _LEAST_BEGINNING = 2
 _BEGINS_NAME = re.compile(r"[A-Za-z_][\w.]*").fullmatch
 _SHOWN_BITS = 4 * SHOWN_CHARACTERS  # a longer integer has no short repr, and is slow to write

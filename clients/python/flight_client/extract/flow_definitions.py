@@ -6,7 +6,6 @@ in the definition's own scope. Places and sites that rows of the layer ``cst`` n
 
 import ast
 from collections.abc import Mapping
-from types import MappingProxyType
 
 from flight_client.extract.flow_annotations import annotate, annotate_result, hold_classes, mention
 from flight_client.extract.flow_context import FlowContext, FlowVisitor
@@ -152,14 +151,12 @@ def _import_from(flow: FlowContext, node: ast.ImportFrom) -> None:
             flow.rows.allocs.append((place, module, "import_from", alias.name))
 
 
-DEFINITIONS: Mapping[str, FlowVisitor] = MappingProxyType(
-    {
-        "FunctionDef AsyncFunctionDef": _function,
-        "Lambda": _lambda,
-        "ClassDef": _class,
-        "TypeAlias": _type_alias,
-        "TypeVar ParamSpec TypeVarTuple": _type_param,
-        "Import": _import,
-        "ImportFrom": _import_from,
-    }
-)
+DEFINITIONS: Mapping[str, FlowVisitor] = {
+    "FunctionDef AsyncFunctionDef": _function,
+    "Lambda": _lambda,
+    "ClassDef": _class,
+    "TypeAlias": _type_alias,
+    "TypeVar ParamSpec TypeVarTuple": _type_param,
+    "Import": _import,
+    "ImportFrom": _import_from,
+}

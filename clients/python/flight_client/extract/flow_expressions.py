@@ -2,7 +2,6 @@
 
 import ast
 from collections.abc import Iterable, Mapping
-from types import MappingProxyType
 
 from flight_client.extract.flow_context import FlowContext, FlowVisitor, begins_name, signed
 from flight_client.extract.flow_rows import executing
@@ -11,37 +10,31 @@ from flight_client.extract.places import Place
 from flight_client.extract.syntax_tree import Located
 
 # The special methods of operators.
-OPERATORS: Mapping[type[ast.operator], str] = MappingProxyType(
-    {
-        ast.Add: "add",
-        ast.Sub: "sub",
-        ast.Mult: "mul",
-        ast.MatMult: "matmul",
-        ast.Div: "truediv",
-        ast.FloorDiv: "floordiv",
-        ast.Mod: "mod",
-        ast.Pow: "pow",
-        ast.LShift: "lshift",
-        ast.RShift: "rshift",
-        ast.BitOr: "or",
-        ast.BitXor: "xor",
-        ast.BitAnd: "and",
-    }
-)
-_UNARY: Mapping[type[ast.unaryop], str] = MappingProxyType(
-    {ast.USub: "__neg__", ast.UAdd: "__pos__", ast.Invert: "__invert__"}
-)
+OPERATORS: Mapping[type[ast.operator], str] = {
+    ast.Add: "add",
+    ast.Sub: "sub",
+    ast.Mult: "mul",
+    ast.MatMult: "matmul",
+    ast.Div: "truediv",
+    ast.FloorDiv: "floordiv",
+    ast.Mod: "mod",
+    ast.Pow: "pow",
+    ast.LShift: "lshift",
+    ast.RShift: "rshift",
+    ast.BitOr: "or",
+    ast.BitXor: "xor",
+    ast.BitAnd: "and",
+}
+_UNARY: Mapping[type[ast.unaryop], str] = {ast.USub: "__neg__", ast.UAdd: "__pos__", ast.Invert: "__invert__"}
 # Of the left operand, and of the right one where the left is a plain constant.
-_COMPARISONS: Mapping[type[ast.cmpop], tuple[str, str]] = MappingProxyType(
-    {
-        ast.Eq: ("__eq__", "__eq__"),
-        ast.NotEq: ("__ne__", "__ne__"),
-        ast.Lt: ("__lt__", "__gt__"),
-        ast.LtE: ("__le__", "__ge__"),
-        ast.Gt: ("__gt__", "__lt__"),
-        ast.GtE: ("__ge__", "__le__"),
-    }
-)
+_COMPARISONS: Mapping[type[ast.cmpop], tuple[str, str]] = {
+    ast.Eq: ("__eq__", "__eq__"),
+    ast.NotEq: ("__ne__", "__ne__"),
+    ast.Lt: ("__lt__", "__gt__"),
+    ast.LtE: ("__le__", "__ge__"),
+    ast.Gt: ("__gt__", "__lt__"),
+    ast.GtE: ("__ge__", "__le__"),
+}
 _MEMBERSHIP = (ast.In, ast.NotIn)
 _DISPLAYS = (ast.Tuple, ast.List, ast.Set)
 _TEXTS = frozenset({"str", "bytes"})
@@ -231,21 +224,19 @@ def _fields(flow: FlowContext, node: ast.JoinedStr) -> None:
             flow.parts(part)
 
 
-EXPRESSIONS: Mapping[str, FlowVisitor] = MappingProxyType(
-    {
-        "Constant": _constant,
-        "Name": _name,
-        "Attribute": _attribute,
-        "Call": _call,
-        "BinOp": _bin_op,
-        "UnaryOp": _unary_op,
-        "Compare": _compare,
-        "BoolOp": _bool_op,
-        "IfExp": _if_exp,
-        "NamedExpr": _named_expr,
-        "Await Starred": _operand,
-        "Yield": _yield,
-        "JoinedStr": _joined_str,
-        "TemplateStr": _fields,
-    }
-)
+EXPRESSIONS: Mapping[str, FlowVisitor] = {
+    "Constant": _constant,
+    "Name": _name,
+    "Attribute": _attribute,
+    "Call": _call,
+    "BinOp": _bin_op,
+    "UnaryOp": _unary_op,
+    "Compare": _compare,
+    "BoolOp": _bool_op,
+    "IfExp": _if_exp,
+    "NamedExpr": _named_expr,
+    "Await Starred": _operand,
+    "Yield": _yield,
+    "JoinedStr": _joined_str,
+    "TemplateStr": _fields,
+}

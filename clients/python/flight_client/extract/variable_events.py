@@ -10,7 +10,6 @@ them after ``from __future__ import annotations``, are never evaluated and have 
 import ast
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
-from types import MappingProxyType
 from typing import Any, Literal
 
 from flight_client.extract.lexical_scopes import LexicalScope, mangled
@@ -31,17 +30,15 @@ EventKind = Literal["param", "def", "use", "kill"]
 Binding = tuple[LexicalScope, str]
 Event = tuple[Binding, EventKind, int | None, int | None]
 
-_KINDS: Mapping[type[ast.AST], EventKind] = MappingProxyType({ast.Load: "use", ast.Store: "def", ast.Del: "kill"})
+_KINDS: Mapping[type[ast.AST], EventKind] = {ast.Load: "use", ast.Store: "def", ast.Del: "kill"}
 _EAGER = frozenset({"module", "class"})
-_EVALUATED: Mapping[type, tuple[str, ...]] = MappingProxyType(  # fields in the order of evaluation
-    FIELDS
-    | {
-        ast.Constant: (),
-        ast.IfExp: ("test", "body", "orelse"),
-        ast.NamedExpr: ("value", "target"),
-        ast.Assign: ("value", "targets"),
-    }
-)
+_EVALUATED: Mapping[type, tuple[str, ...]] = {  # fields in the order of evaluation
+    **FIELDS,
+    ast.Constant: (),
+    ast.IfExp: ("test", "body", "orelse"),
+    ast.NamedExpr: ("value", "target"),
+    ast.Assign: ("value", "targets"),
+}
 
 
 def binding_of(scope: LexicalScope, name: str, default: LexicalScope) -> Binding:
