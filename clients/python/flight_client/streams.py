@@ -9,7 +9,6 @@ nothing, and the way round that, a C stream, turns every error into ``ArrowInval
 import math
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from types import TracebackType
 from typing import Protocol, Self
 
 import pyarrow as pa
@@ -181,9 +180,7 @@ class FlightReader(Iterator[pa.RecordBatch]):
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
