@@ -23,7 +23,7 @@ import pyarrow as pa
 
 from flight_client import connect
 from flight_client.scip import put_index
-from flight_client.scip.index_file import Field, frames, message
+from flight_client.scip.index_file import IndexField, frames, message
 
 MEGABYTE = 1 << 20
 SEVEN_BITS = 0x7F
@@ -48,14 +48,14 @@ def repeated(index: Path, target: Path, size: int) -> None:
     """
     with index.open("rb") as source, target.open("wb") as out:
         out.write(source.read())
-        documents = [frame for frame in frames(source) if frame.field == Field.DOCUMENT]
+        documents = [frame for frame in frames(source) if frame.field == IndexField.DOCUMENT]
         copy = 0
         while out.tell() < size:
             copy += 1
             for frame in documents:
                 path = message(source, frame, "DocumentPath").relative_path
                 source.seek(frame.start)
-                out.write(field(Field.DOCUMENT, source.read(frame.size) + field(1, f"copy{copy}/{path}".encode())))
+                out.write(field(IndexField.DOCUMENT, source.read(frame.size) + field(1, f"copy{copy}/{path}".encode())))
 
 
 @contextmanager

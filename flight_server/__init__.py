@@ -1,1 +1,1 @@
-"""The code graph server: contracts, store, pipeline, serving, Flight."""
+"""The server: store, pipeline, serving, Flight and the command line."""
