@@ -4,8 +4,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 NONE = "builtins.NoneType"
-_FILE = slice(len("def:"), len("def:file:") + 16)
-_NOT_PATH = r"^def:file:[0-9a-f]{16}:|#\d+$"
+_FILE = slice(len("def:"), len("def:") + 16)
+_NOT_PATH = r"^def:[0-9a-f]{16}:|#\d+$"
 
 
 def definition_names(ids: pa.ChunkedArray, files: pa.Table) -> pa.ChunkedArray:

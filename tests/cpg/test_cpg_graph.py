@@ -59,7 +59,7 @@ def test_no_edge_names_a_place_in_another_file_by_its_offset(service: Service) -
         (edge, named)
         for edge in edges
         for end in ("src_node_id", "dst_node_id")
-        for named in re.findall(r"(file:[0-9a-f]{16}):\d+-\d+", edge[end])
+        for named in re.findall(r"\b([0-9a-f]{16}):\d+-\d+", edge[end])
     ]
     assert placed
     assert [edge for edge, named in placed if named != file_of[edge["path"]]] == []
