@@ -12,7 +12,6 @@ Stored batches are read in the reader's thread: to hand them over would cost mor
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from dataclasses import dataclass
 from functools import partial
 from threading import Condition
 
@@ -83,12 +82,38 @@ def _is_stored(read: Read, piece: Piece) -> bool:
 
 
 def _all_pieces(read: Read, check: Check) -> Batches:
-    openings = (_Opening(partial(_rows, read, piece), _is_stored(read, piece)) for piece in read.pieces())
-    with (
-        reading(f"{read.request.repo}/{read.output.name}"),
-        closing(_in_order(openings, check, _width(read))) as batches,
-    ):
-        yield from batches
+    """The rows of all pieces, in order; of those that must be computed a few run ahead of the reader."""
+    width = _width(read)
+    queues: list[_Queue] = []
+    ahead = deque[Callable[[Check], Iterator[pa.RecordBatch]]]()
+    try:
+        with reading(f"{read.request.repo}/{read.output.name}"):
+            for piece in read.pieces():
+                rows = partial(_rows, read, piece)
+                if _is_stored(read, piece):
+                    ahead.append(partial(_read_here, rows))
+                else:
+                    queues.append(_Queue(rows))
+                    ahead.append(queues[-1].batches)
+                if len(ahead) == width:
+                    yield from ahead.popleft()(check)
+            while ahead:
+                yield from ahead.popleft()(check)
+    finally:
+        for queue in queues:
+            queue.abandon()
+
+
+def _read_here(rows: Callable[[], Batches], check: Check) -> Iterator[pa.RecordBatch]:
+    """Batches that the reader's own thread reads, each when it is asked for."""
+    with closing(rows()) as batches:
+        while True:
+            with stopped_by(check):
+                batch = next(batches, None)
+            if batch is None:
+                return
+            check()
+            yield batch
 
 
 def _rows(read: Read, piece: Piece) -> Batches:
@@ -153,59 +178,14 @@ def _cut_to_size(read: Read, batches: Batches, check: Check) -> Batches:
             yield rebuilt(chosen, read.schema)
 
 
-@dataclass(frozen=True)
-class _Opening:
-    """A stream that is not open yet; the rows of one that ``is_stored`` are read, not computed."""
-
-    open: Callable[[], Batches]
-    is_stored: bool = False
-
-
-def _in_order(streams: Iterator[_Opening], check: Check, width: int) -> Batches:
-    """The batches of the streams, in their order; ``width`` of them run at once. An exception of ``check`` ends all."""
-    ahead: deque[_Queue | _Direct] = deque()
-    try:
-        for opening in streams:
-            ahead.append(_Direct(opening) if opening.is_stored else _Queue(opening))
-            if len(ahead) == width:
-                yield from ahead[0].batches(check)
-                ahead.popleft()
-        while ahead:
-            yield from ahead[0].batches(check)
-            ahead.popleft()
-    finally:
-        for each in ahead:
-            each.abandon()
-
-
-@dataclass(frozen=True)
-class _Direct:
-    """A stream that the reader's own thread reads."""
-
-    opening: _Opening
-
-    def batches(self, check: Check) -> Iterator[pa.RecordBatch]:
-        with closing(self.opening.open()) as batches:
-            while True:
-                with stopped_by(check):
-                    batch = next(batches, None)
-                if batch is None:
-                    return
-                check()
-                yield batch
-
-    def abandon(self) -> None:
-        """Nothing runs unless it is asked for."""
-
-
 class _Queue:
-    """A stream that a worker thread runs, and its batches that wait to be taken."""
+    """The rows of one piece, computed by a thread of their own; the batches wait here to be taken."""
 
-    def __init__(self, opening: _Opening) -> None:
+    def __init__(self, rows: Callable[[], Batches]) -> None:
         self._waiting: deque[pa.RecordBatch] = deque()
         self._bytes = 0
         self._changed = Condition()
-        self._worker = WorkerThread.start(lambda: self._fill(opening))
+        self._worker = WorkerThread.start(lambda: self._fill(rows))
         self._worker.future.add_done_callback(self._wake)
 
     def batches(self, check: Check) -> Iterator[pa.RecordBatch]:
@@ -227,8 +207,8 @@ class _Queue:
     def abandon(self) -> None:
         self._worker.abandoned.set()
 
-    def _fill(self, opening: _Opening) -> None:
-        with closing(opening.open()) as batches:
+    def _fill(self, rows: Callable[[], Batches]) -> None:
+        with closing(rows()) as batches:
             for batch in batches:
                 self._put(batch)
 

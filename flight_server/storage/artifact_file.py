@@ -20,7 +20,6 @@ from typing import Self
 
 import pyarrow as pa
 
-from arrowdsl.schema.schema import columns_of
 from flight_server.storage.paths import Part
 from flight_server.storage.store_errors import StoreCorruptError
 
@@ -133,13 +132,6 @@ class Artifact:
                         _check(batch, self.index.checksums[number], places)
                         checked.update(places)
                 yield batch
-
-    def table(self, columns: Sequence[str] | None = None, part: Part | None = None) -> pa.Table:
-        """The rows in memory; the columns in the order named."""
-        schema = self.schema if columns is None else columns_of(self.schema, columns)
-        names = set(schema.names)
-        stored = pa.schema([column for column in self.schema if column.name in names])
-        return pa.Table.from_batches(self.batches(columns, part), stored).select(schema.names)
 
     def trust(self) -> None:
         """Take the file as checked: this process has just written it."""
