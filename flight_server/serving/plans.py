@@ -58,7 +58,7 @@ class OutputPlans:
     def __init__(self, pipeline: Pipeline) -> None:
         self.pipeline = pipeline
         self.schemas = Schemas()
-        self._preparing = RLock()
+        self._preparing = RLock()  # without it all threads that need one plan would prepare it
         self._prepared = lru_cache(maxsize=CACHED)(self._prepare)
         self._filled = lru_cache(maxsize=CACHED)(self._fill)
         self._narrowed = lru_cache(maxsize=CACHED)(self._narrow)
@@ -72,7 +72,7 @@ class OutputPlans:
 
     def prepared(self, output: str, scope: Scope, parameters: Mapping[str, str]) -> PreparedPlan:
         """An output's plan in one scope, with these values for its parameters."""
-        with self._preparing:  # threads that need the same plan would all prepare it
+        with self._preparing:
             used = self._used(output, scope, parameters)
             return self._filled(output, scope, used) if used else self._prepared(output, scope)
 
@@ -81,10 +81,10 @@ class OutputPlans:
     ) -> Plan:
         """The plan with a filter and a choice of columns pushed down."""
         spelled = _SpelledFilter(where, repr(where))
-        used = self._used(output, scope, parameters)
         is_cached = len(spelled.text) <= CACHED_FILTER and "Keys(" not in spelled.text  # which hold a client's keys
         narrow = self._narrowed if is_cached else self._narrow
-        return narrow(output, scope, columns, spelled, used)
+        with self._preparing:
+            return narrow(output, scope, columns, spelled, self._used(output, scope, parameters))
 
     def source(self, table: str) -> pa.Table:
         """A raw table without rows."""

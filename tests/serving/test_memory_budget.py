@@ -7,7 +7,9 @@ import pytest
 from serving_pipeline import Counted, names_of, put_names, service_of
 
 from flight_server.serving.limits import BusyError, Limits, MemoryBudget
+from flight_server.serving.request import Request
 from flight_server.serving.service import Capacity
+from flight_server.serving.stream import STREAM_BYTES, WAITING_BYTES, stream_bytes
 
 SOON = 0.1
 LONG = 60.0
@@ -99,6 +101,21 @@ def test_a_computation_ends_its_wait_when_its_check_says_so():
 
     with ThreadPoolExecutor(1) as threads, shared.computation(90, never), pytest.raises(GoneError):
         threads.submit(second).result(LONG)
+
+
+def test_a_stream_counts_the_batches_that_wait_for_it(tmp_path):
+    service = service_of(tmp_path, Counted())
+    put_names(service, {f"m{number}.py": [("x", 1)] for number in range(40)}, files=4 * 64)
+
+    def counted(dataset):
+        return stream_bytes(service.read(Request("r", dataset)))
+
+    assert counted("cst_name_refs") == STREAM_BYTES
+    assert counted("by_part") == STREAM_BYTES + 4 * WAITING_BYTES
+    names_of(service, "by_part", parts=(0, 1))
+    assert counted("by_part") == STREAM_BYTES + 2 * WAITING_BYTES
+    names_of(service, "by_part")
+    assert counted("by_part") == STREAM_BYTES
 
 
 def test_many_readers_of_one_large_result_are_all_served(tmp_path):
