@@ -2,6 +2,7 @@
 
 import gc
 import importlib
+import re
 
 import pytest
 from extract_rows import DEMO, STANDARD_LIBRARY, tables_of
@@ -49,6 +50,18 @@ def test_batches_are_cut_by_rows_and_chunks_by_bytes(monkeypatch):
 def test_file_ids_are_those_of_the_contract():
     for row in tables_of(DEMO)["repo_files"]:
         assert row["file_id"] == file_id("demo", row["path"])
+
+
+def test_other_ids_contain_the_digits_of_the_file_once():
+    rows = tables_of(DEMO)
+    for row in (*rows["cst_defs"], *rows["cst_callsites"]):
+        assert re.fullmatch("[0-9a-f]{16}", row["file_id"])
+        assert row.get("def_id", row.get("call_id")).split(":")[1] == row["file_id"]
+
+
+def test_a_file_id_of_an_older_snapshot_is_in_the_same_part():
+    ids = [file_id("demo", f"m{number}.py") for number in range(64)]
+    assert [part_of(found, 16) for found in ids] == [part_of(f"file:{found}", 16) for found in ids]
 
 
 def test_extraction_leaves_no_cycles_to_the_garbage_collector():

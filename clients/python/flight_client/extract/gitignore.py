@@ -68,7 +68,7 @@ class Rule:
         return cls(re.compile(expression, re.DOTALL), by_path, negated, folders_only)
 
     def matches(self, path: str, name: str, *, is_folder: bool) -> bool:
-        """Whether the rule is about this entry; ``path`` is relative to the rules' folder and ends in ``name``."""
+        """Whether the rule matches this entry; ``path`` is relative to the rules' folder and ends in ``name``."""
         if self.folders_only and not is_folder:
             return False
         return self.pattern.fullmatch(path if self.by_path else name) is not None
@@ -76,7 +76,7 @@ class Rule:
 
 @dataclass(frozen=True)
 class Rules:
-    """The rules of one file; ``folder`` is where they count from: empty, or a path that ends in ``/``."""
+    """The rules of one file; paths are relative to ``folder``, which is empty or ends in ``/``."""
 
     folder: str
     rules: tuple[Rule, ...]

@@ -27,7 +27,7 @@ _TREE_SITTER = ("tree_sitter", "tree_sitter_python")
 
 
 class UnknownLayerError(DataError):
-    """A layer that no extractor makes."""
+    """A layer that no extractor has."""
 
     code = "unknown_layer"
 
@@ -94,16 +94,12 @@ def _cst(tree: ast.Module, walk: Walk, _graphs: Sequence[ControlGraph]) -> dict[
     )
 
 
-def _cfg(_tree: ast.Module, walk: Walk, graphs: Sequence[ControlGraph]) -> dict[str, Columns]:
-    return _columns(control_rows(graphs, walk))
-
-
 _WALKED: Mapping[str, Callable[[ast.Module, Walk, Sequence[ControlGraph]], dict[str, Columns]]] = MappingProxyType(
     {
         "cst": _cst,
         "ast": lambda tree, walk, _: {"ast_nodes": node_columns(tree, walk.lines)},
         "sym": lambda _, walk, __: _columns(symbol_tables(walk)),
-        "cfg": _cfg,
+        "cfg": lambda _, walk, graphs: _columns(control_rows(graphs, walk)),
         "flow": lambda tree, walk, graphs: _columns(flow_facts(tree, walk, graphs).tables()),
         "bc": lambda tree, walk, _: bytecode_tables(tree, walk),
     }

@@ -21,6 +21,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from flight_client.extract.memo import Memo
 from flight_client.extract.syntax_tree import FIELDS, NODE_CLASSES
 
 TEXT_CHARACTERS = 200
@@ -89,7 +90,9 @@ _NAMES: Mapping[type, Callable[..., str | None]] = MappingProxyType(
 )
 
 
-_LITERALS = (ast.Constant, ast.MatchSingleton)
+_LITERALS: Mapping[type, Callable[..., str]] = MappingProxyType(
+    dict.fromkeys((ast.Constant, ast.MatchSingleton), lambda node: literal_text(node.value))
+)
 _IS_NAMED = np.array([found in _NAMES for found in _CLASSES])
 _IS_LITERAL = np.array([found in _LITERALS for found in _CLASSES])
 _IS_PLACED = np.array([hasattr(found, "end_lineno") for found in _CLASSES])
@@ -165,8 +168,8 @@ def node_columns(tree: ast.Module, line_starts: Sequence[int]) -> tuple[pa.Array
         _encoded(fields, _FIELDS),
         _nullable(places),
         _encoded(classes, _CLASS_NAMES),
-        _names(nodes, classes),
-        _literals(nodes, classes),
+        _texts(nodes, _IS_NAMED[classes], _NAMES),
+        _texts(nodes, _IS_LITERAL[classes], _LITERALS),
         *(_where(is_placed, column) for column in (lines, columns, ends, end_columns)),
         _where(is_placed, starts[lines - 1] + columns),
         _where(is_placed, starts[ends - 1] + end_columns),
@@ -196,34 +199,22 @@ def _where(is_there: Flags, values: Codes) -> pa.Array:
     return pa.array(column, mask=~is_there)
 
 
-def _names(nodes: Sequence[ast.AST], classes: Codes) -> pa.Array:
-    names: list[str | None] = [None] * len(nodes)
-    for index in np.flatnonzero(_IS_NAMED[classes]).tolist():
-        node = nodes[index]
-        names[index] = _NAMES[node.__class__](node)
-    return pa.array(names, pa.string())
-
-
-def _literals(nodes: Sequence[ast.AST], classes: Codes) -> pa.Array:
+def _texts(nodes: Sequence[ast.AST], have_one: Flags, text_of: Mapping[type, Callable[..., str | None]]) -> pa.Array:
     texts: list[str | None] = [None] * len(nodes)
-    for index in np.flatnonzero(_IS_LITERAL[classes]).tolist():
+    for index in np.flatnonzero(have_one).tolist():
         node = nodes[index]
-        if isinstance(node, _LITERALS):
-            texts[index] = literal_text(node.value)
+        texts[index] = text_of[node.__class__](node)
     return pa.array(texts, pa.string())
 
 
-class _Escapes(dict[int, str]):
-    """How a character is written in ``value_repr``: invisible ones are escaped, by a fixed version of Unicode."""
-
-    def __missing__(self, code: int) -> str:
-        character = chr(code)
-        is_hidden = character == "\\" or (character != " " and ucd_3_2_0.category(character) in _HIDDEN)
-        self[code] = ascii(character)[1:-1] if is_hidden else character
-        return self[code]
+def _escaped(code: int) -> str:
+    """A character as it is written in ``value_repr``: invisible ones are escaped, by a fixed version of Unicode."""
+    character = chr(code)
+    is_hidden = character == "\\" or (character != " " and ucd_3_2_0.category(character) in _HIDDEN)
+    return ascii(character)[1:-1] if is_hidden else character
 
 
-_ESCAPES = _Escapes()
+_ESCAPES = Memo(_escaped)
 
 
 def literal_text(value: object) -> str:

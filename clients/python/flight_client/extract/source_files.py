@@ -42,7 +42,7 @@ class NoSourceFilesError(DataError):
 
 
 class BadGlobError(DataError):
-    """A glob that can match nothing."""
+    """A glob that matches nothing."""
 
     code = "bad_glob"
 

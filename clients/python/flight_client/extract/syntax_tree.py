@@ -76,7 +76,7 @@ FIELDS: dict[type, tuple[str, ...]] = {
 
 
 def dispatch_table(visitors: Mapping[str, Visitor], otherwise: Visitor) -> dict[type, Visitor]:
-    """The visitor of each node class: ``visitors`` are by class names, as some classes exist since 3.12 only."""
+    """The visitor of each node class: ``visitors`` are by one or more class names, as some classes came with 3.12."""
     named = {name: visitor for names, visitor in visitors.items() for name in names.split()}
     return {found: named.get(name, otherwise) for name, found in NODE_CLASSES.items()}
 
