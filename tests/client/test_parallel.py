@@ -23,6 +23,13 @@ def many():
         yield server
 
 
+@pytest.fixture(params=["before the schema", "after the schema"])
+def refusing(request, many, elsewhere):
+    """The server ``many``, which refuses at either time, as ``elsewhere`` does."""
+    many.refuses_late = elsewhere.refuses_late = request.param == "after the schema"
+    return many
+
+
 @pytest.fixture
 def elsewhere():
     with WireServer({("r", "t"): ROWS}, parts=PARTS) as server:
@@ -181,12 +188,13 @@ def test_a_server_that_goes_away_between_reads_is_passed_over(near, many, elsewh
     assert same(dataset.to_table(), ROWS)
 
 
-def test_a_busy_server_is_asked_again(near, many):
-    many.refusals = 2
+def test_a_busy_server_is_asked_again(near, refusing):
+    refusing.refusals = 2
     assert same(near.read("r", "t").read_all(), ROWS)
-    assert len(many.tickets) == 3
+    assert len(refusing.tickets) == 3
 
 
+@pytest.mark.usefixtures("refusing")
 def test_a_server_that_stays_busy_says_when_to_come_again(near, many):
     many.refusals = 1_000_000
     with pytest.raises(ServerBusyError, match="no room") as raised:
@@ -195,32 +203,46 @@ def test_a_server_that_stays_busy_says_when_to_come_again(near, many):
     assert len(many.tickets) == 1 + BUSY_WAITS
 
 
+@pytest.mark.usefixtures("refusing")
 def test_a_wait_that_is_longer_than_the_deadline_is_not_begun(many, monkeypatch):
     monkeypatch.setattr("wire_server.RETRY_AFTER", 600.0)
     many.refusals = 1
     with connect(many.uri, timeout=300) as client, pytest.raises(ServerBusyError):
-        client.read("r", "t")
+        client.read("r", "t").read_all()
     assert len(many.tickets) == 1
 
 
 def test_a_lookup_of_a_busy_server_is_not_repeated(near, many):
     many.refusals = 1
     with pytest.raises(ServerBusyError):
-        near.lookup("r", "t", key="id", values=[1])
+        near.lookup("r", "t", key="id", values=[1]).read_all()
 
 
-def test_a_busy_server_is_passed_over_once_and_not_taken_for_dead(near, many, elsewhere):
+@pytest.mark.usefixtures("refusing")
+def test_a_busy_server_is_passed_over_for_as_long_as_it_asks(near, many, elsewhere, monkeypatch):
+    monkeypatch.setattr("wire_server.RETRY_AFTER", 600.0)
     many.locations, elsewhere.refusals = [elsewhere.uri, REUSE], 1
     assert same(near.dataset("r", "t", streams=1).to_table(), ROWS)
-    assert (len(many.tickets), len(elsewhere.tickets)) == (1, PARTS)
+    assert (len(many.tickets), len(elsewhere.tickets)) == (PARTS, 1)
 
 
+@pytest.mark.usefixtures("refusing")
+def test_a_busy_server_is_not_taken_for_dead(near, many, elsewhere, monkeypatch):
+    monkeypatch.setattr("wire_server.RETRY_AFTER", 0.0)
+    many.locations, elsewhere.refusals = [elsewhere.uri, REUSE], 1
+    assert same(near.dataset("r", "t", streams=1).to_table(), ROWS)
+    assert len(many.tickets) + len(elsewhere.tickets) == 1 + PARTS
+    assert len(elsewhere.tickets) >= PARTS
+
+
+@pytest.mark.usefixtures("refusing")
 def test_a_busy_server_counts_more_than_one_that_is_away(near, many):
     many.locations, many.refusals = [NOWHERE], 1
     assert same(near.dataset("r", "t", streams=1).to_table(), ROWS)
     assert len(many.tickets) == 1 + PARTS
 
 
+@pytest.mark.usefixtures("refusing")
 def test_closing_ends_the_wait_for_a_busy_server(near, many, monkeypatch):
     monkeypatch.setattr("wire_server.RETRY_AFTER", 600.0)
     many.refusals = 1

@@ -97,6 +97,7 @@ class WireServer(flight.FlightServerBase):
         self.staged = {}
         self.locations = ()  # of each endpoint
         self.refusals = 0  # streams to refuse as busy, before others are let in
+        self.refuses_late = True  # after the schema, as the real server does
         self.open_streams = self.most_streams = self.batches = 0
         self.all_closed = threading.Condition()
 
@@ -146,7 +147,8 @@ class WireServer(flight.FlightServerBase):
         request = json.loads(ticket.ticket)
         self.tickets.append(request)
         schema = self._schema(request)
-        self._refuse_if_busy()
+        if not self.refuses_late:
+            self._refuse_if_busy()
         if request["dataset"] == "changed":
             schema = pa.schema([(name, pa.string()) for name in schema.names])
         return flight.GeneratorStream(schema, self._counted(self._stream(context, request)))
@@ -171,6 +173,7 @@ class WireServer(flight.FlightServerBase):
                 self.all_closed.notify_all()
 
     def _stream(self, context, request):
+        self._refuse_if_busy()
         batch = BATCH.select(self._schema(request).names) if request["dataset"] in MISBEHAVING else None
         match request["dataset"]:
             case "endless":

@@ -72,15 +72,20 @@ def translated(uri: str) -> Iterator[None]:
         raise _client_error(error, uri) from None
 
 
-def says_busy(error: flight.FlightError) -> bool:
-    """Whether the error is the answer of a server that has no room, and not a failure to reach one."""
-    return "retry_after" in _server_error(error)
-
-
-def _client_error(error: Exception, uri: str) -> FlightClientError:
+def busy_error(error: flight.FlightError) -> ServerBusyError | None:
+    """The answer of a server that has no room; null for any other error, such as a failure to reach a server."""
     match _server_error(error):
         case {"code": str(code), "message": str(message), "retry_after": int() | float() as seconds}:
             return ServerBusyError(code, message, float(seconds))
+        case _:
+            return None
+
+
+def _client_error(error: Exception, uri: str) -> FlightClientError:
+    busy = busy_error(error)
+    if busy is not None:
+        return busy
+    match _server_error(error):
         case {"code": str(code), "message": str(message)}:
             return FlightClientError(code, message)
     if isinstance(error, flight.FlightUnavailableError):

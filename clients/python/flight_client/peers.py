@@ -2,8 +2,8 @@
 
 An endpoint names the places where its rows can be fetched, first choice first: no place in particular (the origin), the
 same connection, or servers over the same store. If a location does not answer, the client tries the next one, and for a
-while asks this one last. A server that is busy keeps its place in the order. The origin is the last resort. After the
-first rows a stream stays where it is.
+while asks this one last; a busy server is asked last for the time that it names. The origin is the last resort. After
+the first row a stream stays where it is.
 """
 
 import math
@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import pyarrow as pa
 from pyarrow import flight
 
-from flight_client.client_errors import closed, says_busy, translated
+from flight_client.client_errors import ServerBusyError, busy_error, closed, translated
 
 REUSE_CONNECTION = "arrow-flight-reuse-connection://?"
 PASSED_OVER = 30.0  # seconds during which a server that did not answer is asked last
@@ -52,27 +52,34 @@ class Peers:
             self.origin = _connected(uri)
         self._lock = threading.Lock()
         self._connections: dict[str, flight.FlightClient] = {uri: self.origin}
-        self._silent_until: dict[str, float] = {}
+        self._asked_last_until: dict[str, float] = {}
         self._closed = False
 
-    def open(self, endpoint: Endpoint) -> tuple[flight.FlightStreamReader, pa.Schema]:
-        """The stream of an endpoint and its schema.
+    def open(self, endpoint: Endpoint) -> tuple["EndpointCall", pa.Schema]:
+        """The call for an endpoint and its schema.
 
         Raises Flight's own errors: if no choice has room or answers, that of a busy server, else that of the last.
         """
         refused = flight.FlightUnavailableError("there is no location")
         for uri in self._choices(endpoint.locations):
             try:
-                return self._open_at(uri, endpoint)
+                reader = self._connection(uri).do_get(flight.Ticket(endpoint.ticket), self.options)
+                return EndpointCall(self, uri, endpoint, reader), reader.schema
             except _UnusableLocationError:
-                self._silent_until[uri] = time.monotonic() + PASSED_OVER
+                self._ask_last(uri, PASSED_OVER)
             except flight.FlightUnavailableError as error:
-                if says_busy(error):
+                busy = busy_error(error)
+                self._ask_last(uri, PASSED_OVER if busy is None else busy.retry_after)
+                if busy is not None or busy_error(refused) is None:
                     refused = error
-                else:
-                    self._silent_until[uri] = time.monotonic() + PASSED_OVER
-                    refused = refused if says_busy(refused) else error
         raise refused
+
+    def refused(self, uri: str, endpoint: Endpoint, busy: ServerBusyError) -> ServerBusyError:
+        """The error of a busy server, with no time to wait if there is another server to ask."""
+        self._ask_last(uri, busy.retry_after)
+        if self._asked_last_until.get(self._choices(endpoint.locations)[0], 0.0) <= time.monotonic():
+            busy.retry_after = 0.0
+        return busy
 
     def close(self) -> None:
         """Close all connections."""
@@ -85,12 +92,11 @@ class Peers:
     def _choices(self, locations: Sequence[str]) -> list[str]:
         """The locations in the order in which they are tried, each once; the origin is among them."""
         named = (self.uri if location == REUSE_CONNECTION else location for location in locations)
-        now = time.monotonic()
-        return sorted(dict.fromkeys((*named, self.uri)), key=lambda uri: self._silent_until.get(uri, now) > now)
+        now, last = time.monotonic(), self._asked_last_until
+        return sorted(dict.fromkeys((*named, self.uri)), key=lambda uri: last.get(uri, now) > now)
 
-    def _open_at(self, uri: str, endpoint: Endpoint) -> tuple[flight.FlightStreamReader, pa.Schema]:
-        reader = self._connection(uri).do_get(flight.Ticket(endpoint.ticket), self.options)
-        return reader, reader.schema
+    def _ask_last(self, uri: str, seconds: float) -> None:
+        self._asked_last_until[uri] = time.monotonic() + seconds
 
     def _connection(self, uri: str) -> flight.FlightClient:
         with self._lock:
@@ -102,6 +108,28 @@ class Peers:
                 except pa.ArrowException as error:
                     raise _UnusableLocationError(uri) from error
             return self._connections[uri]
+
+
+class EndpointCall:
+    """A call for an endpoint at one of its servers, with the methods of pyarrow's reader."""
+
+    def __init__(self, peers: Peers, uri: str, endpoint: Endpoint, reader: flight.FlightStreamReader) -> None:
+        self._peers = peers
+        self._uri = uri
+        self._endpoint = endpoint
+        self._reader = reader
+
+    def read_chunk(self) -> flight.FlightStreamChunk:
+        """The next batch; raises StopIteration at the end, and ServerBusyError in place of the first one."""
+        try:
+            return self._reader.read_chunk()
+        except flight.FlightUnavailableError as error:
+            busy = busy_error(error)
+            raise error if busy is None else self._peers.refused(self._uri, self._endpoint, busy) from None
+
+    def cancel(self) -> None:
+        """End the call, from any thread."""
+        self._reader.cancel()
 
 
 def _connected(uri: str) -> flight.FlightClient:

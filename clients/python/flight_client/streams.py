@@ -8,6 +8,7 @@ nothing, and the way round that, a C stream, turns every error into ``ArrowInval
 
 import math
 import threading
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from typing import Protocol, Self
 
@@ -68,10 +69,11 @@ class FlightStream(Iterator[pa.RecordBatch]):
         patience: float = math.inf,
     ) -> None:
         self._open_call = open_call
-        self._endpoints = iter(endpoints)
+        self._endpoints = deque(endpoints)
         self._uri = uri
         self._schema = schema
         self._patience = patience
+        self._waits = 0  # for a busy server, since the last row
         self._lock = threading.Lock()
         self._reader: StreamCall | None = None
         self._closed = threading.Event()
@@ -79,17 +81,17 @@ class FlightStream(Iterator[pa.RecordBatch]):
 
     @property
     def schema(self) -> pa.Schema:
-        """The schema of the batches; opens the first endpoint when it is not known yet."""
-        if self._schema is None and not self._open_next():
-            raise FlightClientError("no_endpoints", f"the server at {self._uri} names no endpoint for the request")
+        """The schema of the batches; opens the first endpoint if it is not known yet."""
+        while self._schema is None:
+            if not self._endpoints:
+                raise FlightClientError("no_endpoints", f"the server at {self._uri} names no endpoint for the request")
+            self._open_next()
         return self._schema
 
     def __next__(self) -> pa.RecordBatch:
-        while self._reader is not None or self._open_next():
+        while self._open_next():
             batch = self._read()
-            if batch is None:
-                self._reader = None
-            elif batch.num_rows:
+            if batch is not None and batch.num_rows:
                 return batch
         raise StopIteration
 
@@ -102,34 +104,36 @@ class FlightStream(Iterator[pa.RecordBatch]):
             reader.cancel()
 
     def _open_next(self) -> bool:
+        """Whether there is a call to read from, which is made for the next endpoint if there was none."""
+        if self._reader is not None:
+            return True
         if self._closed.is_set():
             raise closed("stream")
-        endpoint = next(self._endpoints, None)
-        if endpoint is None:
-            return False
-        reader, schema = self._opened(endpoint)
-        with self._lock:
-            if not self._closed.is_set():
-                self._reader = reader
-        if self._closed.is_set():  # closed by another thread while the call was being made
-            reader.cancel()
-            raise closed("stream")
-        self._check(schema)
-        return True
-
-    def _opened(self, endpoint: Endpoint) -> tuple[StreamCall, pa.Schema]:
-        """The call for an endpoint. A busy server is asked again after the time that it names."""
-        waits, waited = 0, 0.0
-        while True:
+        while self._endpoints:
             try:
                 with translated(self._uri):
-                    return self._open_call(endpoint)
+                    reader, schema = self._open_call(self._endpoints[0])
             except ServerBusyError as error:
-                waits, waited = waits + 1, waited + error.retry_after
-                if waits > BUSY_WAITS or waited >= self._patience:
-                    raise
-                if self._closed.wait(error.retry_after):
-                    raise closed("stream") from None
+                self._wait(error)
+                continue
+            with self._lock:
+                if not self._closed.is_set():
+                    self._reader = reader
+            if self._closed.is_set():  # closed by another thread while the call was being made
+                reader.cancel()
+                raise closed("stream")
+            self._check(schema)
+            return True
+        return False
+
+    def _wait(self, error: ServerBusyError) -> None:
+        """Wait as long as a busy server asks for; raises the error if that is too long, or was asked too often."""
+        self._waits += 1
+        if self._waits > BUSY_WAITS or self._waits * error.retry_after >= self._patience:
+            self.close()
+            raise error
+        if self._closed.wait(error.retry_after):
+            raise closed("stream") from None
 
     def _check(self, schema: pa.Schema) -> None:
         if self._schema is None:
@@ -140,19 +144,28 @@ class FlightStream(Iterator[pa.RecordBatch]):
             raise FlightClientError("schema_mismatch", f"the server sends {schema}, promised was {self._schema}")
 
     def _read(self) -> pa.RecordBatch | None:
+        """The next batch of the call, null at its end, and if it has to be made again since the server is busy."""
         reader = self._reader
         try:
             if reader is None:
                 raise closed("stream")
             with translated(self._uri):
-                return reader.read_chunk().data
+                batch = reader.read_chunk().data
         except StopIteration:
+            self._endpoints.popleft()
+            self._reader = None
             return None
-        except FlightClientError:
+        except FlightClientError as error:
             if self._closed.is_set():
                 raise closed("stream") from None
+            if isinstance(error, ServerBusyError):  # comes in place of the first row
+                self._reader = None
+                self._wait(error)
+                return None
             self.close()
             raise
+        self._waits = 0
+        return batch
 
 
 class FlightReader(Iterator[pa.RecordBatch]):
