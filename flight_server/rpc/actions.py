@@ -97,7 +97,7 @@ ACTIONS: Mapping[str, Action] = MappingProxyType(
         "abort": Action("Drop a transaction: txn.", _abort),
         "snapshots": Action("The snapshots of a repo: repo.", _snapshots),
         "drop": Action("Remove a repo: repo.", _drop),
-        "explain": Action("What a read would do: a ticket.", _explain),
+        "explain": Action("Explain a read without doing it: a ticket.", _explain),
         "stats": Action("Rows and bytes of a repo's tables: repo; without one, the repos.", _stats),
         "healthcheck": Action("Whether the server and its store answer.", _healthcheck),
         "CancelFlightInfo": Action("Stop the streams of a ticket or FlightInfo.", cancel),

@@ -49,7 +49,7 @@ class KnownFingerprints:
 
     @cached_property
     def _stored(self) -> dict[str, str]:
-        """What the file had when it was first asked; damaged lines are left out."""
+        """The file's fingerprints at the time of the first look; damaged lines are left out."""
         try:
             if self._path is None:
                 return {}
@@ -64,7 +64,7 @@ class KnownFingerprints:
 
 
 def installed_build() -> str:
-    """A hash of the server's code and of what it is built on."""
+    """A hash of the code that decides fingerprints: this server, its contracts, its engine."""
     state = blake2b(pa.__version__.encode(), digest_size=16)
     for folder in _FOLDERS:
         for path in sorted(folder.rglob("*.py")):

@@ -174,6 +174,6 @@ def deadline_check(check: Check, seconds: float | None) -> Check:
     def both() -> None:
         check()
         if monotonic() > deadline:
-            raise TimeLimitError(f"the call ran for more than {seconds:g} s, which is what this server allows")
+            raise TimeLimitError(f"the call ran for more than {seconds:g} s, the limit of this server")
 
     return both

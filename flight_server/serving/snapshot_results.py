@@ -46,7 +46,7 @@ FORMAT = 4  # of cached results: a new number for every change of how rows are w
 
 @dataclass(frozen=True)
 class ResultStore:
-    """The cached results of all snapshots, those that are being computed, and what this process remembers of them."""
+    """The results of all snapshots: the cached ones, those that are being computed, and their known fingerprints."""
 
     artifacts: ArtifactStore
     budget: MemoryBudget
@@ -166,7 +166,7 @@ class SnapshotResults:
         return (snapshot.repo, snapshot.number, snapshot.created.isoformat(), output, scope.value, _home(scope, part))
 
     def _content(self, node: Scan | Ref, part: Part, *, computing: bool) -> object:
-        """What stands for the rows that a node of a plan brings in."""
+        """A hash of the rows that a node of a plan brings in, or a list of hashes."""
         match node:
             case Scan(table, columns) if part == GLOBAL:
                 return self.snapshot.columns_hash(table, part, columns or RAW_TABLES[table].schema.names)

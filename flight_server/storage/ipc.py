@@ -30,7 +30,7 @@ def write_table_ipc_file(
 ) -> IpcFile:
     """Stream a table into an IPC file, in batches of at most 64 Ki rows, aligned to ``schema`` and then encoded.
 
-    The file appears under its name when it is whole; an older one of that name is replaced. Dictionaries must be the
+    The file appears under its name when it is complete, in place of an older one. Dictionaries must be the
     same in every batch (the format has one per column): give the policy constant vocabularies. Raises
     SchemaMismatchError, NullValueError, MalformedDataError, StorageError.
     """

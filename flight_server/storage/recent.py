@@ -31,7 +31,7 @@ class Recent(Generic[Value]):
             return self._values[key][0]
 
     def put(self, key: Hashable, value: Value, size: int = 1) -> None:
-        """Remember a value, in place of the least recently used ones; one that is larger than the limit is not kept."""
+        """Remember a value, in place of the least recently used ones; a larger one than the limit is forgotten."""
         with self._lock:
             if key in self._values:
                 self._size -= self._values.pop(key)[1]

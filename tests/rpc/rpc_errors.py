@@ -1,4 +1,4 @@
-"""What an error may say: a code and a message, nothing of the server's insides."""
+"""The contents of an error: a code and a message, nothing of the server's insides."""
 
 import json
 import os

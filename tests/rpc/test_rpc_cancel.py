@@ -85,7 +85,7 @@ def cancel_by_protobuf(peer, _repo, info):
 
 
 def cancel_info(peer, info):
-    """What Flight's own clients send: a CancelFlightInfoRequest, whose field 1 is the FlightInfo."""
+    """The request of Flight's own clients: a CancelFlightInfoRequest, whose field 1 is the FlightInfo."""
     message = info.serialize()
     length, rest = [], len(message)
     while rest > 0x7F:

@@ -1,4 +1,4 @@
-"""What a server takes on at once: streams, their line, their memory and their time; and how it lets go."""
+"""The limits of a server: streams, their queue, their memory and their time."""
 
 import json
 import threading

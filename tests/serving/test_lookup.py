@@ -1,4 +1,4 @@
-"""Lookups without a server: what is kept of the keys, and the parts that they open."""
+"""Lookups without a server: the keys that are held, and the parts that they open."""
 
 import pyarrow as pa
 import pytest

@@ -1,4 +1,4 @@
-"""What a read is, without a server: rows against what is in the source, filters against Arrow's own."""
+"""Reads without a server: rows against the source, filters against Arrow's own."""
 
 import pyarrow.compute as pc
 import pytest

@@ -1,4 +1,4 @@
-"""What was computed is kept, found again while its inputs are the same, and never trusted more than its checksums."""
+"""Results are cached, found again while their inputs are the same, and never trusted more than their checksums."""
 
 import gc
 import shutil
@@ -54,7 +54,7 @@ def test_it_is_found_again_by_another_process(service, counted, tmp_path):
     assert counted.calls["by_part"] == 4
 
 
-def test_a_narrowed_read_computes_and_keeps_nothing_but_reads_what_is_kept(service, counted, tmp_path):
+def test_a_narrowed_read_caches_nothing_but_reads_cached_results(service, counted, tmp_path):
     wanted = names_of(service, "by_part", columns=("name",))
     assert (counted.calls["by_part"], artifacts(tmp_path)) == (4, [])
     names_of(service, "by_part")
@@ -139,7 +139,7 @@ def test_a_fixpoint_gives_each_part_its_own_rows(service, counted):
     assert counted.calls["fixpoint"] == 1
 
 
-def test_a_filter_gives_the_same_rows_from_what_is_kept(service):
+def test_a_filter_gives_the_same_rows_from_a_cached_result(service):
     def x_rows():
         return names_of(service, "by_part", where=NAMES["is_x"])
 
@@ -199,7 +199,7 @@ def test_where_nothing_can_be_written_the_rows_come_all_the_same(service, tmp_pa
     assert counted.calls["by_part"] == 12
 
 
-def test_a_draft_that_somebody_deletes_costs_the_artifact_alone(service, tmp_path):
+def test_a_folder_that_somebody_deletes_costs_no_rows(service, tmp_path):
     put_many(service, 6 * 64 * 1024)
     with closing(open_read(service.read(Request("r", "by_rows")), lambda: None).batches) as batches:
         rows = next(batches).num_rows

@@ -1,4 +1,4 @@
-"""What a read would touch is said before it runs: rows, bytes, where filters go, what is kept."""
+"""A read is explained before it runs: rows, bytes, the places of filters, the cached parts."""
 
 import json
 
@@ -61,7 +61,7 @@ def test_a_filter_that_a_kernel_does_not_pass_stays_above_it(service):
     assert {"where": "name = 'x'", "at": "above kernel by_part v1"} in account["filters"]
 
 
-def test_explaining_computes_nothing_and_says_what_is_kept(service, counted):
+def test_explaining_computes_nothing_and_names_the_cached_parts(service, counted):
     before = account_of(service, "by_part_and_repo")
     assert (counted.calls.total(), [part["cached"] for part in before["parts"]]) == (0, [False] * 4)
     rows = names_of(service, "by_part_and_repo")
@@ -71,7 +71,7 @@ def test_explaining_computes_nothing_and_says_what_is_kept(service, counted):
     assert "cached" in after["text"]
 
 
-def test_info_knows_rows_bytes_and_what_is_kept_once_it_was_read(service):
+def test_info_knows_rows_bytes_and_cached_parts_after_a_read(service):
     assert info_of(service, "by_part") == (-1, -1, [])
     names_of(service, "by_part", parts=(0, 2))
     assert info_of(service, "by_part")[2] == [0, 2]

@@ -1,4 +1,4 @@
-"""What is computed from a whole repo is refused where the machine has too little memory for it."""
+"""A result of a whole repo is refused if the machine has too little memory to compute it."""
 
 from pathlib import Path
 

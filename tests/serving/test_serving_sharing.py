@@ -1,4 +1,4 @@
-"""Several readers of what is missing: it is computed once, and whoever goes away takes nothing from the others."""
+"""Several readers of a missing result: it is computed once, and a reader that leaves takes nothing from the others."""
 
 import threading
 import time
