@@ -5,6 +5,7 @@ graph. A restarted server reads it from the file instead. The file is one of the
 give a result another fingerprint; a snapshot never changes, so a fingerprint that was true stays true.
 """
 
+import time
 import zlib
 from collections.abc import Sequence
 from contextlib import suppress
@@ -21,6 +22,7 @@ from flight_server.storage.recent import Recent
 
 REMEMBERED = 64 * 1024
 FILE_BYTES = 8 * 1024 * 1024  # then it is begun anew
+OLD_SECONDS = 30 * 24 * 3600.0  # after which the file of another build is deleted
 _FOLDERS = (Path(arrowdsl.__file__).parent, Path(flight_client.contracts.__file__).parent, Path(__file__).parents[1])
 
 
@@ -30,6 +32,10 @@ class KnownFingerprints:
     def __init__(self, folder: Path, build: str | None) -> None:
         """Without a ``build`` nothing is read from the folder or written to it."""
         self._path = None if build is None else folder / f"fingerprints-{build}"
+        for old in () if build is None else folder.glob("fingerprints-*"):
+            with suppress(OSError):
+                if old != self._path and time.time() - old.stat().st_mtime > OLD_SECONDS:
+                    old.unlink()
         self._known = Recent[str](REMEMBERED)
         self._lock = Lock()
 
