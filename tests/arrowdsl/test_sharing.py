@@ -1,18 +1,22 @@
-"""What branches of a union have alike is computed once."""
+"""A common subexpression is computed once."""
 
+from collections import Counter
 from contextlib import closing
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.dataset as ds
+import pyarrow.parquet as pq
 import pytest
 
-from arrowdsl.compute.expr import Call, Column, Literal
+from arrowdsl.compute.expr import col
 from arrowdsl.plan.batches import limited
 from arrowdsl.plan.nodes import Join, Kernel, KernelFunction, Scan, Union
 from arrowdsl.plan.optimize import optimize
 from arrowdsl.plan.runner import open_stream, run_plan
 from arrowdsl.plan.shared_rows import SHARED_BYTES
-from arrowdsl.plan.source import PlanCatalog
+from arrowdsl.plan.source import DatasetSource, PlanCatalog
+from arrowdsl.plan.table_scan import scan_batches
 
 
 class Counting:
@@ -38,7 +42,7 @@ def run_shared(plan, catalog):
 
 
 def at_least(plan, number):
-    return plan.where(Call(">=", (Column("id"), Literal(number)))).select("id")
+    return plan.where(col("id") >= number).select("id")
 
 
 def test_branches_run_a_kernel_once(catalog):
@@ -56,6 +60,39 @@ def test_so_do_kernels_and_joins_above_it(catalog):
     branches = (Kernel(kernel, above.function), Kernel(kernel, above.function), joined, kernel)
     assert run_shared(Union(branches), catalog).num_rows == 400
     assert (below.rows, above.rows) == (100, 100)
+
+
+def test_equal_projections_over_a_kernel_run_it_once(catalog):
+    counting = Counting()
+    named = Kernel(Scan("numbers"), counting.function).select("id")
+    assert run_shared(Union((named, named)), catalog).num_rows == 200
+    assert counting.rows == 100
+
+
+@pytest.fixture
+def files(tmp_path):
+    numbers = pa.table({"id": range(100), "kind": ["a", "b"] * 50, "unread": [None] * 100})
+    pq.write_table(numbers, tmp_path / "numbers.parquet", row_group_size=10)
+    return PlanCatalog({"numbers": DatasetSource(ds.dataset(tmp_path / "numbers.parquet"))})
+
+
+@pytest.mark.parametrize("room", [SHARED_BYTES, 100])
+def test_scans_of_one_table_share_a_scan_that_has_the_rows_and_columns_of_all(files, monkeypatch, room):
+    monkeypatch.setattr("arrowdsl.plan.shared_rows.SHARED_BYTES", room)
+    read = Counter()
+
+    def counted(scan, source):
+        read[scan] += 1
+        return scan_batches(scan, source)
+
+    monkeypatch.setattr("arrowdsl.plan.runner.scan_batches", counted)
+    few = Scan("numbers").where(col("id") < 30)
+    branches = (few.where(col("kind").eq("a")).select("id"), few.select("id"), few.where(col("id") > 27).select("id"))
+    rows = run_shared(Union(branches), files)
+    assert rows["id"].to_pylist() == [*range(0, 30, 2), *range(30), 28, 29]
+    wide = Scan("numbers", ("id", "kind"), col("id") < 30)
+    assert read.pop(wide) == 1
+    assert len(read) == (0 if room == SHARED_BYTES else 2)  # a reader reads for itself what does not fit
 
 
 def test_kernels_over_other_rows_are_others(catalog):
