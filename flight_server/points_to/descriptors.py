@@ -9,7 +9,7 @@ import numpy as np
 
 from flight_server.points_to.argument_passing import give
 from flight_server.points_to.attributes import class_of, own, own_bearers
-from flight_server.points_to.calls import call_function
+from flight_server.points_to.call_rules import call_function
 from flight_server.points_to.fact_families import Family
 from flight_server.points_to.heap import Kind
 from flight_server.points_to.integer_columns import Ints, Mask, is_in, where

@@ -12,7 +12,7 @@ from types import MappingProxyType
 
 import numpy as np
 
-from flight_server.points_to import attributes, calls, descriptors, items, object_pairs, type_hints
+from flight_server.points_to import attributes, call_rules, descriptors, items, object_pairs, type_hints
 from flight_server.points_to.class_creation import create_classes, pass_keywords
 from flight_server.points_to.class_hierarchy import order_classes
 from flight_server.points_to.fact_families import Family
@@ -36,7 +36,7 @@ NAME_RULES: Mapping[Family, Rule] = MappingProxyType(
         Family.ATTRIBUTE_LOAD: attributes.lookup,
         Family.ATTRIBUTE_STORE: attributes.store_attributes,
         Family.ITEM_LOAD: items.load_items,
-        Family.CALL: calls.decorate_classes,
+        Family.CALL: call_rules.decorate_classes,
     }
 )
 RULES: Mapping[Family, Rule] = MappingProxyType(
@@ -48,7 +48,7 @@ RULES: Mapping[Family, Rule] = MappingProxyType(
         Family.RETURN_LOAD: items.load_returns,
         Family.SEND: items.send,
         Family.CONTAINERS: items.containers_of,
-        Family.CALL: calls.call,
+        Family.CALL: call_rules.call,
         Family.PAIR: object_pairs.pair,
         Family.PAIR_BACK: object_pairs.pair_back,
         Family.INCLUDE: items.include_items,
@@ -59,12 +59,12 @@ RULES: Mapping[Family, Rule] = MappingProxyType(
         Family.DESCRIPTOR_STORE: descriptors.store_through_descriptors,
         Family.DESCRIPTOR_LOAD: descriptors.load_through_descriptors,
         Family.DESCRIPTOR_SET: descriptors.set_through_descriptors,
-        Family.REGISTER: calls.register,
-        Family.NEW: calls.make_new,
-        Family.CONSTRUCT: calls.make_through_super,
+        Family.REGISTER: call_rules.register,
+        Family.NEW: call_rules.make_new,
+        Family.CONSTRUCT: call_rules.make_through_super,
         Family.CLASSES: object_pairs.classes_of,
         Family.IMPORTED: object_pairs.imported,
-        Family.FACTORY: calls.make_defaults,
+        Family.FACTORY: call_rules.make_defaults,
         Family.NAMED: descriptors.name_descriptors,
     }
 )
@@ -276,7 +276,7 @@ def _assume_uses(state: State) -> None:
     Subscripts of which nothing is known mean any item, and a class behind an unknown decorator is that class.
     """
     object_pairs.unknown_keys(state)
-    calls.keep_decorated(state)
+    call_rules.keep_decorated(state)
     known, new = state.facts.definitions, state.keys["__new__"]
     is_method = known.is_function & known.is_class[known.container] & ~(known.static & (known.name != new))
     functions = np.flatnonzero(is_method)
