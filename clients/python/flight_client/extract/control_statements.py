@@ -50,8 +50,8 @@ def condition(graph: ControlGraph, node: ast.expr, ways: Ways) -> tuple[Ways, Wa
 
 def iteration(graph: ControlGraph, target: ast.expr, ways: Ways) -> tuple[Ways, Ways]:
     """The ways on with the next item, which defines the target on that way alone, and without one."""
-    asked = graph.point("iter", target, graph.events.of(target), ways)
-    return labelled(asked, "true"), labelled(asked, "false")
+    next_item = graph.point("iter", target, graph.events.of(target), ways)
+    return labelled(next_item, "true"), labelled(next_item, "false")
 
 
 def _if(graph: ControlGraph, node: ast.If, ways: Ways) -> Ways:

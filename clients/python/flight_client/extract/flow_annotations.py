@@ -1,6 +1,6 @@
 """Annotations to facts: of which classes a place holds instances, and of which the containers there.
 
-The names of ``typing`` are recognised by what they were imported as. A quoted annotation is parsed and lowered like any
+The names of ``typing`` are recognised by their imports. A quoted annotation is parsed and lowered like any
 other, but calls nothing: its text is no code of the file. Of the parts that are not read as a type (the arguments of
 ``Callable``, the rest of ``Annotated``), only the calls count.
 """

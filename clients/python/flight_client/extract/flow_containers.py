@@ -94,7 +94,7 @@ def get_item(flow: FlowContext, node: ast.Subscript, base: Place, at: Key) -> Pl
 
 
 def _yield_from(flow: FlowContext, node: ast.YieldFrom) -> Place | None:
-    """Its value is what the inner generator returns."""
+    """Its value is the result of the inner generator."""
     source = flow.value(node.value)
     if source is None:
         return None

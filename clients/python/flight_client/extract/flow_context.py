@@ -106,7 +106,7 @@ class FlowContext:
     def load(
         self, place: Place, base: Place, access: str, key: str | None = None, key_place: Place | None = None
     ) -> None:
-        """``place`` may hold what is in ``base``: under a key, or under any if neither key nor its place is given."""
+        """``place`` may hold the part of ``base`` under a key, or under any if neither key nor its place is given."""
         self.rows.loads.append((place, base, access, key, key_place, False))
 
     def put(self, base: Place, source: Place | None, key: str | None = None, key_place: Place | None = None) -> None:

@@ -203,7 +203,7 @@ def _operand(flow: FlowContext, node: ast.Await | ast.Starred) -> Place | None:
 
 
 def _yield(flow: FlowContext, node: ast.Yield) -> Place:
-    """Its value is what the generator is sent."""
+    """Its value is the one sent to the generator."""
     if node.value is not None:
         flow.copy(f"yld:{flow.executor.def_id}", flow.value(node.value), "yield")
     return f"x:{flow.executor.def_id}:sent"

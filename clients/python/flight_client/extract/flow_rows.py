@@ -1,7 +1,7 @@
 """Rows of the layer ``flow``, and the definitions that number their places and sites.
 
-A place is what may hold objects: a variable, the result of a function, the value of an expression. Places are strings
-without offsets: ``docs/flow.md`` has their forms, and the meaning of each table.
+A place may hold objects: a variable, the result of a function, the value of an expression. Places are strings without
+offsets: ``docs/flow.md`` says how they are spelled, and has the meaning of each table.
 """
 
 from dataclasses import dataclass, field

@@ -2,7 +2,7 @@
 
 A variable with several definitions in the code of its own scope, and none in another's, has a place for each of them,
 copied into the variable's. A use in that scope reads those that reach it; code elsewhere may run at any time and reads
-the variable's own place. In a class body a name that may not be defined yet means what it means around the class.
+the variable's own place. In a class body a name that may not be defined yet has its meaning around the class.
 """
 
 import ast

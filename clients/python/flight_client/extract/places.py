@@ -1,7 +1,7 @@
-"""The places that rows of the layers ``cst`` and ``flow`` both name: numbered by position, so that each can alone.
+"""The places that rows of ``cst`` and ``flow`` both name: numbered by position, so that neither layer needs the other.
 
 ``x:<def_id>:p<pos>`` is a parameter, ``v<pos>`` its default, ``b<pos>`` a base or keyword of a class, and
-``site:<def_id>:d<pos>`` the call of a decorator. The templates of the ``cst`` tables spell the same.
+``site:<def_id>:d<pos>`` the call of a decorator. The rows of ``cst`` spell them in the same way.
 """
 
 from flight_client.extract.lexical_scopes import LexicalScope, mangled
@@ -15,24 +15,24 @@ def variable_place(scope: LexicalScope, lookup: str) -> Place:
 
 
 def argument_place(function: LexicalScope, name: str, position: int) -> Place:
-    """Where an argument flows in: the variable, or a place of its own if the function binds the name again."""
+    """The place that takes an argument: the variable, or a place of its own if the function binds the name again."""
     if len(function.bound.get(name, ())) > 1:
         return f"x:{function.def_id}:p{position}"
     return variable_place(function, mangled(name, function.private))
 
 
 def default_place(function: LexicalScope, position: int) -> Place:
-    """Where the default of a parameter comes to be."""
+    """The place of a parameter's default."""
     return f"x:{function.def_id}:v{position}"
 
 
 def base_place(definition: LexicalScope, position: int) -> Place:
-    """Where a base or keyword of a class comes to be."""
+    """The place of a base or keyword of a class."""
     return f"x:{definition.def_id}:b{position}"
 
 
 def class_place(definition: LexicalScope) -> Place:
-    """Where the class itself is, whatever decorators make of it: ``__class__`` in its methods."""
+    """The place of the class itself, before its decorators: ``__class__`` in its methods."""
     return f"x:{definition.def_id}:class"
 
 

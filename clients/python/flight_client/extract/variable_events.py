@@ -1,10 +1,10 @@
 """The effects of one point's code on variables, in the order of evaluation (Python 3.11's).
 
 A load of a name is a use, a store a def, ``del`` a kill. The code of functions, classes, lambdas and comprehensions
-inside runs elsewhere: they are ``inner`` owners, and only what is evaluated where they stand counts here (decorators,
-defaults, annotations, bases, a comprehension's first iterable). Annotations of variables in functions, and all of
-them after ``from __future__ import annotations``, are never evaluated and have no events. Parts that may be skipped
-(``a and b``, ``b if a else c``) count as evaluated.
+inside runs elsewhere: they are ``inner`` owners, and only the parts that are evaluated in place count here
+(decorators, defaults, annotations, bases, a comprehension's first iterable). Annotations of variables in functions,
+and all of them after ``from __future__ import annotations``, are never evaluated and have no events. Parts that may be
+skipped (``a and b``, ``b if a else c``) count as evaluated.
 """
 
 import ast
