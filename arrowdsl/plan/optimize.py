@@ -64,8 +64,8 @@ def drop_empty(plan: Plan, catalog: Catalog) -> Plan:
         case Unary(Empty()) | Join(Empty()):
             return Empty(schema_of(smaller, catalog))
         case Union(branches):
-            kept = tuple(branch for branch in branches if not isinstance(branch, Empty))
-            return kept[0] if len(kept) == 1 else Union(kept) if kept else branches[0]
+            rest = tuple(branch for branch in branches if not isinstance(branch, Empty))
+            return rest[0] if len(rest) == 1 else Union(rest) if rest else branches[0]
         case _:
             return smaller
 
@@ -178,9 +178,9 @@ class _Pruning:
             case Filter(child, predicate):
                 return replace(plan, input=self.prune(child, needed | columns(predicate)))
             case Project(child, outputs):
-                kept = tuple((name, expr) for name, expr in outputs if name in needed)
-                read = frozenset[str]().union(*(columns(expr) for _, expr in kept))
-                return Project(self.prune(child, read), kept)
+                wanted = tuple((name, expr) for name, expr in outputs if name in needed)
+                read = frozenset[str]().union(*(columns(expr) for _, expr in wanted))
+                return Project(self.prune(child, read), wanted)
             case Sort(child, keys):
                 return replace(plan, input=self.prune(child, needed | {name for name, _ in keys}))
             case Aggregate(child, keys, measures):

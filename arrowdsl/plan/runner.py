@@ -128,9 +128,9 @@ class _Run:
         matches = evaluator(predicate, self._schema(child))
         with closing(self.rows(child)) as batches:
             for batch in batches:
-                kept = batch.filter(matches(batch))
-                if kept.num_rows:
-                    yield kept
+                matching = batch.filter(matches(batch))
+                if matching.num_rows:
+                    yield matching
 
     def _project(self, child: Plan, columns: tuple[tuple[str, Expr], ...]) -> Batches:
         names = [name for name, _ in columns]

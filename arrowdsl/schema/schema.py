@@ -94,7 +94,7 @@ class SchemaTransform:
     """Aligns tables to ``schema``: its columns in its order, cast, absent nullable columns filled with nulls.
 
     ``safe_cast`` refuses casts that lose information. Columns that the schema does not have are dropped, or with
-    ``keep_extra_columns`` kept behind it.
+    ``keep_extra_columns`` appended.
     """
 
     schema: pa.Schema
