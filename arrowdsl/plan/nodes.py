@@ -163,7 +163,8 @@ class KernelFunction:
 
     ``apply`` is called with the input and the kernel's sides. Without ``group_by`` it is called once, with all rows.
     With ``group_by`` it is called with some rows at a time: rows with equal ``group_by`` values must be adjacent, and a
-    group is never split. An empty input gives an empty output.
+    group is never split. With ``row_by_row`` each row of the output is a row of the input, in the same order, and it is
+    called with a batch at a time. An empty input gives an empty output.
 
     ``needs`` are the input columns that it reads, ``side_needs`` those of each side. A filter on a column of ``passes``
     may be applied before the kernel: it gives the same rows as behind it. ``replaces_columns``: the output has none of
@@ -180,6 +181,7 @@ class KernelFunction:
     replaces_columns: bool = False
     side_needs: tuple[tuple[str, ...], ...] = ()
     row_bytes: int = 0
+    row_by_row: bool = False
 
 
 @plan_node
@@ -231,6 +233,8 @@ def in_scan_order(plan: Plan) -> bool:
     """Whether the rows come in the order of the one table that they are computed from."""
     match plan:
         case Filter(child) | Project(child) | Explode(child):
+            return in_scan_order(child)
+        case Kernel(child, KernelFunction(row_by_row=True)):
             return in_scan_order(child)
         case _:
             return isinstance(plan, Scan)

@@ -24,6 +24,7 @@ from arrowdsl.plan.nodes import (
     Filter,
     Join,
     Kernel,
+    KernelFunction,
     Plan,
     Project,
     Ref,
@@ -106,7 +107,7 @@ class _Run:
         """The rows as the kernel's function gives them."""
         with closing(self.rows(kernel.input)) as batches:
             sides: list[pa.Table] | None = None  # read once there are rows to be computed with them
-            for table in _together(batches, self._schema(kernel.input), kernel.function.group_by):
+            for table in _together(batches, self._schema(kernel.input), kernel.function):
                 sides = [self._table(side) for side in kernel.sides] if sides is None else sides
                 yield from kernel.function.apply(table, *sides).to_batches()
 
@@ -182,7 +183,9 @@ def _evaluators(expressions: tuple[Expr, ...], schema: pa.Schema) -> tuple[Evalu
     return tuple(evaluator(expr, schema) for expr in expressions)
 
 
-def _together(batches: Iterable[pa.RecordBatch], schema: pa.Schema, group_by: str | None) -> Iterator[pa.Table]:
-    if group_by is None:
+def _together(batches: Iterable[pa.RecordBatch], schema: pa.Schema, function: KernelFunction) -> Iterator[pa.Table]:
+    if function.row_by_row:
+        return (pa.Table.from_batches([batch], schema) for batch in batches)
+    if function.group_by is None:
         return iter((pa.Table.from_batches(batches, schema),))
-    return whole_groups(iter(batches), group_by)
+    return whole_groups(iter(batches), function.group_by)

@@ -12,12 +12,15 @@ project file_id, path, bstart, bend, node_id = concat('ast:', file_id, ':', text
 """
 
 from collections.abc import Iterable, Mapping
+from functools import partial, reduce
 from types import MappingProxyType
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from arrowdsl.compute.expr import Column, Expr, Literal, col, columns, concat
-from arrowdsl.plan.nodes import Plan, Scope, Union
+from arrowdsl.compute.expr import Column, Expr, Literal, col, columns, describe
+from arrowdsl.plan.nodes import Kernel, KernelFunction, Plan, Scope, Union
+from flight_server.kernels.digests import digests, spelled
 from flight_server.pipeline.families import EdgeFamily, NodeFamily, PropFamily, Relations, Span
 from flight_server.pipeline.properties import unpivoted
 from flight_server.pipeline.relational import join
@@ -73,11 +76,12 @@ def edge_plan(family: EdgeFamily, relations: Relations) -> Plan:
         needed = sorted(frozenset(on.split()).union(*map(columns, own.values())))
         plan = join(plan, relations[table], on, keep=" ".join(needed), kind="left semi")
     shown = {name: expr if isinstance(expr, Literal) else Column(name) for name, expr in computed.items()}
-    site = (":", shown["site"]) if family.site else ()
-    return plan.select(**own).select(  # the id is put together from the ends, which are computed once
+    identified = ("src_node_id", "dst_node_id", *(("site",) if "site" in own else ()))
+    seed = family.kind if "site" in own or not family.site else f"{family.kind} {describe(family.site)}"
+    return _with_ids(plan.select(**own), seed, identified, frozenset(own)).select(
         bstart=shown["bstart"],
         bend=shown["bend"],
-        edge_id=concat(f"{family.kind}:", col("src_node_id"), ">", col("dst_node_id"), *site),
+        edge_id=col("edge_id"),
         edge_kind=Literal(family.kind),
         **{name: shown[name] for name in (*ends, "path", *constant)},
     )
@@ -87,6 +91,27 @@ def prop_plan(family: PropFamily, relations: Relations) -> Plan:
     """The columns of cpg_props."""
     named = {key: Column(column) for key, column in family.keys.items()}
     return unpivoted(family.rows.of(relations).select(entity_id=family.id, **named), tuple(named))
+
+
+def _with_ids(edges: Plan, seed: str, identified: tuple[str, ...], passes: frozenset[str]) -> Plan:
+    """The rows with edge_id: ``edge:`` and a digest of the edge's kind, ends and site in 22 characters."""
+    function = KernelFunction(
+        name=f"edge ids of {seed}",
+        version=1,
+        apply=partial(_identified, seed=seed, identified=identified),
+        needs=identified,
+        passes=passes,
+        row_by_row=True,
+    )
+    return Kernel(edges, function)
+
+
+def _identified(edges: pa.Table, seed: str, identified: tuple[str, ...]) -> pa.Table:
+    columns = [edges.column(name).combine_chunks() for name in identified]
+    ids = spelled("edge:", digests(seed, columns))
+    if any(column.null_count for column in columns):
+        ids = pc.if_else(reduce(pc.and_, (column.is_valid() for column in columns)), ids, None)
+    return edges.append_column("edge_id", ids)
 
 
 def _place(scope: Scope, span: Span | None) -> dict[str, Expr]:

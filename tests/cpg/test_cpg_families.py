@@ -83,7 +83,7 @@ def test_an_edge_family_keeps_what_its_other_end_has():
     sources = PlanCatalog({"scopes": scopes, "defs": pa.table({"def_id": ["d", "d"]})})
     plan = edge_plan(family, {name: Scan(name) for name in ("scopes", "defs")})
     [edge] = run_plan(plan, sources).to_pylist()
-    assert (edge["edge_id"], edge["path"], edge["confidence"]) == ("HAS_SCOPE:d>s:p", "p", 0.5)
+    assert (edge["edge_id"], edge["path"], edge["confidence"]) == ("edge:gBq4mV03h8Ia8t9ji6mKAw", "p", 0.5)
     assert schema_of(plan, sources).names == OUTPUTS["cpg_edges"].schema.names
 
 

@@ -126,7 +126,7 @@ _OUTPUTS = (
         vocabularies={"node_kind": NODE_KINDS},
     ),
     contract(
-        "cpg_edges_v1",
+        "cpg_edges_v2",
         "cpg",
         f"{SPAN} edge_id! edge_kind:dict! src_node_id! dst_node_id! path origin:dict resolution_method:dict"
         " confidence:f32 score:f32 symbol_roles:i32 qname_source:dict ambiguity_group_id rule_name:dict"
