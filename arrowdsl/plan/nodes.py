@@ -232,9 +232,7 @@ def walk(plan: Plan) -> Iterator[Plan]:
 def in_scan_order(plan: Plan) -> bool:
     """Whether the rows come in the order of the one table that they are computed from."""
     match plan:
-        case Filter(child) | Project(child) | Explode(child):
-            return in_scan_order(child)
-        case Kernel(child, KernelFunction(row_by_row=True)):
+        case Filter(child) | Project(child) | Explode(child) | Kernel(child, KernelFunction(row_by_row=True)):
             return in_scan_order(child)
         case _:
             return isinstance(plan, Scan)

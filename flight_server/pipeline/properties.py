@@ -1,4 +1,4 @@
-"""Columns to properties: each value that a row has becomes a row of its own, with its entity and its key."""
+"""Columns to properties: each value of a row becomes a row of its own, with its entity and its key."""
 
 from collections.abc import Iterable
 from functools import partial
@@ -6,37 +6,25 @@ from functools import partial
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from arrowdsl.plan.nodes import Kernel, KernelFunction, Plan
+from arrowdsl.plan.nodes import Plan
+from flight_client.contracts.outputs import OUTPUTS
+from flight_server.pipeline.relational import kernel
 
-VALUES = pa.schema(
-    [
-        ("value_str", pa.string()),
-        ("value_int", pa.int64()),
-        ("value_float", pa.float64()),
-        ("value_bool", pa.bool_()),
-        ("value_json", pa.string()),
-    ]
-)
-PROPS = pa.schema([("entity_kind", pa.string()), ("entity_id", pa.string()), ("prop_key", pa.string()), *VALUES])
+PROPS: pa.Schema = OUTPUTS["cpg_props"].plain_schema
 _ESCAPES = (("\\", "\\\\"), ('"', '\\"'), ("\n", "\\n"), ("\r", "\\r"), ("\t", "\\t"))
-_CONTROL = r"[\x00-\x1f]"
+_CONTROL = r"[\x00-\x1f]"  # JSON has no others but these and the escapes above
+_BLANK = ord(" ")
 
 
 def unpivoted(rows: Plan, keys: tuple[str, ...]) -> Plan:
     """PROPS, of rows with an ``entity_id`` and a column for each of the ``keys``; nulls give no row."""
-    function = KernelFunction(
-        name=f"properties {', '.join(keys)}",
-        version=1,
-        apply=partial(_unpivoted, keys=keys),
-        needs=("entity_id", *keys),
-        passes=frozenset({"entity_id"}),
-        replaces_columns=True,
-    )
-    return Kernel(rows, function)
+    columns = f"entity_id {' '.join(keys)}"
+    apply = partial(_unpivoted, keys=keys)
+    return kernel(f"properties {', '.join(keys)}", apply, (rows, columns), version=2, passes="entity_id")
 
 
 def json_of(values: pa.Array) -> pa.Array:
-    """Each value as JSON text; null is null."""
+    """Each value as JSON text; a null stays null."""
     kind = values.type
     if pa.types.is_map(kind):
         items = pa.StructArray.from_arrays([values.keys, values.items], names=["key", "value"])
@@ -102,7 +90,10 @@ def _null_where(texts: pa.Array, values: pa.Array) -> pa.Array:
 def _escaped(texts: pa.Array) -> pa.Array:
     for plain, escaped in _ESCAPES:
         texts = pc.replace_substring(texts, plain, escaped)
-    return pc.replace_substring_regex(texts, _CONTROL, " ")
+    if pc.any(pc.match_substring_regex(texts, _CONTROL)).as_py():
+        for code in range(_BLANK):
+            texts = pc.replace_substring(texts, chr(code), f"\\u{code:04x}")
+    return texts
 
 
 def _all(text: str, size: int) -> pa.Array:
