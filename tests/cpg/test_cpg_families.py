@@ -90,7 +90,7 @@ def test_an_edge_family_keeps_what_its_other_end_has():
 @pytest.mark.parametrize("dataset", ["cpg_nodes", "cpg_edges", "cpg_props"])
 def test_each_family_by_itself_has_the_outputs_schema(service, dataset):
     expected = OUTPUTS[dataset].plain_schema
-    plans = service.read(Request("repo", dataset)).plans
+    plans = service.read(Request("repo", dataset)).results.plans
     for plan in service.pipeline[dataset].plans.values():
         branches = plan.branches if isinstance(plan, Union) else (plan,)
         assert len(branches) > 1
