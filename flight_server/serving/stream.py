@@ -150,11 +150,10 @@ def _cached(read: Read, piece: Piece) -> Batches:
     The plan of a part is run where the disk refuses its result and memory can't hold it.
     """
     where, schema = read.where(piece.part), read.encoding.schema
-    names = list(dict.fromkeys((*schema.names, *(() if where is None else expressions.columns(where)))))
-    columns = None if read.is_complete else tuple(names)
+    columns = dict.fromkeys((*schema.names, *(() if where is None else expressions.columns(where))))
     any_sent = False
     try:
-        with closing(read.results.batches(read.output.name, piece.scope, piece.part, columns)) as batches:
+        with closing(read.results.batches(read.output.name, piece.scope, piece.part, tuple(columns))) as batches:
             for stored in batches:
                 batch = stored if where is None else matching(stored, where)
                 if batch.num_rows:

@@ -116,10 +116,12 @@ class Artifact:
 
     def batches(self, columns: Sequence[str] | None = None, part: Part | None = None) -> Iterator[pa.RecordBatch]:
         """The batches, each checked; only the named columns are read, and come in the order of the file's schema."""
-        places = range(len(self.schema)) if columns is None else sorted({self.schema.names.index(n) for n in columns})
-        options = pa.ipc.IpcReadOptions(included_fields=None if columns is None else [*places], use_threads=False)
-        span = self.index.span(part)
+        span, every = self.index.span(part), range(len(self.schema))
         with _checking():
+            names = self.schema.names
+            places = [*every] if columns is None else sorted({names.index(name) for name in columns})
+            included = None if len(places) == len(every) else places
+            options = pa.ipc.IpcReadOptions(included_fields=included, use_threads=False)
             reader = pa.ipc.open_file(self._source, options=options)
             version = self._version()
             for number in range(span.first, span.first + span.batches):

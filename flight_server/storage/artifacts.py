@@ -53,11 +53,8 @@ class ArtifactStore:
         """The bytes of results without a name on disk, which this process holds."""
         return self._unnamed.size
 
-    def find(self, fingerprint: str, schema: pa.Schema | None = None) -> Artifact | None:
-        """The result, open, if it is there; a file that can't be read, or has another schema, is deleted.
-
-        The caller closes it.
-        """
+    def find(self, fingerprint: str) -> Artifact | None:
+        """The result, open, if it is there; a file that can't be read is deleted. The caller closes it."""
         path = self._path(fingerprint)
         try:
             source = pa.OSFile(str(path), "rb")
@@ -71,12 +68,8 @@ class ArtifactStore:
         except StoreCorruptError:
             self.drop(fingerprint)
             return None
-        if schema is None or found.schema.equals(schema, check_metadata=True):
-            self._remember(found)
-            return found
-        found.close()
-        self.drop(fingerprint)
-        return None
+        self._remember(found)
+        return found
 
     def has(self, fingerprint: str) -> bool:
         """Whether ``find`` would find it, damaged or not."""
