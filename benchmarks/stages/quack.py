@@ -1,6 +1,6 @@
 """The same table served to Arrow batches by this server and by DuckDB's Quack protocol: a full scan and a filtered one.
 
-Servers and clients are processes of their own; both servers have the rows ready (an artifact; a table in memory).
+Servers and clients are processes of their own; both servers have the rows ready (a cached result; a table in memory).
 """
 
 import json
@@ -27,7 +27,7 @@ def run(store: Path, output: str, python: Path) -> None:
         request = {**SYNTHETIC, "columns": NARROW} if synthetic else request_of(output)
         whole = client.read(request["repo"], request["dataset"])
         parquet = Path(folder) / "t.parquet"
-        with whole, pq.ParquetWriter(parquet, whole.schema) as writer:  # which also makes it an artifact
+        with whole, pq.ParquetWriter(parquet, whole.schema) as writer:  # which also caches it
             for batch in whole:
                 writer.write_batch(batch)
         column = "call_bstart" if "call_bstart" in whole.schema.names else "bstart"
