@@ -1,8 +1,8 @@
-"""The pipeline: a Hamilton graph whose nodes are plans. Its modules are the documentation of what is made from what.
+"""The pipeline: a Hamilton graph whose nodes are plans. A node's parameters name the nodes that it is made from.
 
-Hamilton would load every data frame library that is installed, so that nodes may give its types. Ours give plans.
+Without the call below Hamilton would load every data frame library that is installed, for nodes that return its types.
 """
 
 from hamilton import registry
 
-registry.disable_autoload()  # which counts only before hamilton.driver is imported
+registry.disable_autoload()  # must come before hamilton.driver is imported

@@ -77,9 +77,9 @@ def load_pipeline() -> Mapping[str, Output]:
             continue
         if spec is not None and node.tags["kind"] == "output":
             families = plan.branches if isinstance(plan, Union) else (plan,)
-            reports[scope] += [_report(dataset, _held(violations, family, spec)) for family in families]
-            held = tuple(_held(finalize, family, spec) for family in families)
-            plan = Union(held) if len(held) > 1 else held[0]
+            reports[scope] += [_report(dataset, _checked(violations, family, spec)) for family in families]
+            branches = tuple(_checked(finalize, family, spec) for family in families)
+            plan = Union(branches) if len(branches) > 1 else branches[0]
         made = Output(
             name=dataset,
             plans={scope: plan},
@@ -93,13 +93,13 @@ def load_pipeline() -> Mapping[str, Output]:
     return MappingProxyType(outputs)
 
 
-def _held(check: Callable[..., Plan], family: Plan, spec: TableSpec) -> Plan:
+def _checked(check: Callable[..., Plan], family: Plan, spec: TableSpec) -> Plan:
     """A check of one branch of an output. No two branches of a union have a key in common, so each is checked alone."""
     return check(family, spec, group_by="path" if in_scan_order(family) else sorted_by(family))
 
 
 def _together(known: Output, more: Output) -> Output:
-    """One output that several nodes of different scope make."""
+    """The output that two nodes of different scopes make together."""
     plans = {scope: plan for scope in Scope for plan in (known.plans.get(scope), more.plans.get(scope)) if plan}
     return replace(
         known,

@@ -1,6 +1,6 @@
-"""The raw tables that extraction puts in, by layer. Rows of a part are sorted by path, then in source order.
+"""The raw tables, by layer. The rows of a part are sorted by path, then in source order.
 
-Spans (``bstart``, ``bend``) are half-open byte offsets into the UTF-8 text that ``repo_files`` keeps.
+Spans (``bstart``, ``bend``) are half-open byte offsets into the UTF-8 text in ``repo_files``.
 """
 
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""All tables by flight name, and how a table is stored: by path, else by file, else in one piece."""
+"""All tables by flight name, and the column that cuts a table into parts: its path, else its file, else none."""
 
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -14,11 +14,11 @@ BY_CONTRACT: Mapping[str, str] = MappingProxyType({spec.contract: name for name,
 
 
 def partition_column(schema: pa.Schema) -> str | None:
-    """The column that decides a row's part; null for tables that live in the part ``global``."""
+    """The column that decides a row's part; None for a table in the part ``global``."""
     return next((name for name in ("path", "file_id") if name in schema.names), None)
 
 
 def canonical_order(spec: TableSpec) -> tuple[SortKey, ...]:
-    """The contract's canonical order; raw tables are ordered by file, and otherwise stay as they were put in."""
+    """The contract's canonical order; a raw table is ordered by file, and within a file as it was put."""
     column = partition_column(spec.schema)
     return spec.order or (((column, "ascending"),) if column else ())
