@@ -1,9 +1,9 @@
-"""The file of a cached result: Arrow IPC, its batches encoded and cut as they go over the wire, and an index.
+"""The file of a cached result: an Arrow IPC file whose batches are encoded and cut as they are sent, and an index.
 
-The last batch has no rows; its metadata is the index: rows, bytes and checksums of every batch, which batches belong to
-which part, and hashes of the rows' values for results that other plans refer to. A process checks a column of a batch
-when it reads it for the first time, and again once the file was modified: to check a batch costs as much as to send it.
-Any Arrow reader can open the file. An open ``Artifact`` can be read to its end even if its file is deleted meanwhile.
+The last batch has no rows; its metadata is the index: the rows and bytes of each part's batches, the checksums of every
+batch, and hashes of the values for results that other plans refer to. A process verifies a column of a batch on its
+first read, and again after the file was modified, since verifying a batch costs as much as sending it. Any Arrow reader
+can open the file. An open ``Artifact`` can be read to its end even if its file is deleted meanwhile.
 """
 
 import json
@@ -26,7 +26,7 @@ from flight_server.storage.store_errors import StoreCorruptError
 INDEX = b"index"  # the key of the index in the metadata of the last batch
 _KNOWN_FILES = 4096
 
-_Version = tuple[int, int, int, int]  # of a file that is open: device, inode, bytes, time of its last modification
+_Version = tuple[int, int, int, int]  # of an open file: device, inode, size in bytes, time of the last modification
 
 
 @dataclass(frozen=True)
@@ -70,10 +70,10 @@ class ArtifactIndex:
 
 
 class Artifact:
-    """A complete result that is open. Several threads may use it; each method raises StoreCorruptError for damage."""
+    """An open, complete result. Threads may share it. Every method raises StoreCorruptError if the file is damaged."""
 
     def __init__(self, source: pa.NativeFile, name: str, *, on_disk: bool = True) -> None:
-        """``name`` is the fingerprint; the bytes of a result in memory need no check."""
+        """``name`` is the fingerprint. A result in memory (not ``on_disk``) is not verified."""
         self.name = name
         self.on_disk = on_disk
         self._source = source
@@ -89,13 +89,13 @@ class Artifact:
             raise
 
     def shared(self) -> "Artifact":
-        """The artifact for one more user; each of them closes it."""
+        """The artifact, counted for one more user; every user must call ``close``."""
         with self._lock:
             self._users += 1
         return self
 
     def close(self) -> None:
-        """Give up the file's descriptor, once the last user has called this."""
+        """Close the file descriptor when the last user calls this."""
         with self._lock:
             self._users -= 1
             if not self._users:
@@ -115,7 +115,7 @@ class Artifact:
         return int(self._source.size())
 
     def batches(self, columns: Sequence[str] | None = None, part: Part | None = None) -> Iterator[pa.RecordBatch]:
-        """The batches, each checked; only the named columns are read, and come in the order of the file's schema."""
+        """The verified batches. Only the named columns are read; they have the order of the file's schema."""
         span, every = self.index.span(part), range(len(self.schema))
         with _checking():
             names = self.schema.names
@@ -128,7 +128,7 @@ class Artifact:
                 batch = reader.get_batch(number)
                 before, version = version, self._version()
                 if version is not None:
-                    # read while it was modified: neither version tells which bytes were read
+                    # If the file was modified during the read, it is unknown which version the bytes belong to.
                     checked = _checked(version)[number] if version == before else set()
                     if not checked.issuperset(places):
                         _check(batch, self.index.checksums[number], places)
@@ -136,7 +136,7 @@ class Artifact:
                 yield batch
 
     def trust(self) -> None:
-        """Take the file as checked: this process has just written it."""
+        """Mark all batches as verified, because this process has just written the file."""
         version = self._version()
         if version is not None:
             checked = _checked(version)
@@ -152,7 +152,7 @@ class Artifact:
 
 @lru_cache(maxsize=_KNOWN_FILES)
 def _checked(_: _Version) -> defaultdict[int, set[int]]:
-    """The columns that this process has checked, by batch."""
+    """The columns that this process has verified, by batch."""
     return defaultdict(set)
 
 

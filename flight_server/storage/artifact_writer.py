@@ -1,4 +1,4 @@
-"""Writes cached results: into a file, and from the moment that the disk refuses into memory."""
+"""Writes cached results into files, or into memory once the disk refuses a write."""
 
 import io
 import json
@@ -14,14 +14,14 @@ from flight_server.storage.paths import Part
 from flight_server.storage.store_errors import StorageError
 
 HELD_BYTES = 1024**3  # of one result in memory
-_WHOLE = ""  # the name of the rows of a result that is not cut into parts
+_NO_PART = ""  # stands for the part of a result that is not cut into parts
 
 
 class ArtifactWriter:
     """Writes one result, part after part."""
 
     def __init__(self, path: Path, schema: pa.Schema, *, compressed: bool = False, hashed: bool = False) -> None:
-        """``compressed`` with lz4: a fifth of the room, and about a fifth of the speed.
+        """``compressed`` uses lz4: a fifth of the size, and about a fifth of the speed.
 
         ``hashed`` adds hashes of the values, for results that other results are computed from.
         """
@@ -40,18 +40,18 @@ class ArtifactWriter:
         batch = _compact(batch, self._schema)
         self._empty = batch.slice(0, 0)  # it has the file's dictionaries
         self._writer.write_batch(batch)
-        name = _WHOLE if part is None else str(part)
+        name = _NO_PART if part is None else str(part)
         span = self._spans.setdefault(name, [len(self._checksums), 0, 0, 0])
         self._checksums.append(checksums_of(batch.columns))
         for place, amount in enumerate((1, batch.num_rows, batch.nbytes), start=1):
             span[place] += amount
         if self._digests is not None:
-            known = self._digests.setdefault(name, {column: [] for column in batch.schema.names})
+            digests = self._digests.setdefault(name, {column: [] for column in batch.schema.names})
             for column, values in zip(batch.schema.names, batch.columns, strict=True):
-                known[column].append(_digest(values))
+                digests[column].append(_digest(values))
 
     def finish(self, name: str) -> Artifact:
-        """Write the index and the footer; the finished result, open, under this name."""
+        """Write the index and the footer; returns the result, opened under this name."""
         hashes = None if self._digests is None else {part: _joined(each) for part, each in self._digests.items()}
         index = json.dumps({"spans": self._spans, "checksums": self._checksums, "hashes": hashes}).encode()
         self._writer.write_batch(self._empty, custom_metadata={INDEX: b"%d %s" % (zlib.crc32(index), index)})
@@ -61,14 +61,14 @@ class ArtifactWriter:
         return finished
 
     def discard(self) -> None:
-        """Delete the file, unless it has got another name; an open ``Artifact`` of it can be read all the same."""
+        """Delete the file, unless it was renamed. An ``Artifact`` that has it open can still be read."""
         self._sink.close()
         with suppress(OSError):
             self.path.unlink(missing_ok=True)
 
 
 class _Sink:
-    """The bytes of a result: in a file, or in memory where there can be no file or it can't grow any more."""
+    """The bytes of a result: in a file, or in memory if the file can't be created or can't grow."""
 
     closed = False
 
@@ -81,7 +81,7 @@ class _Sink:
             self._file = io.FileIO(path, "x+")
 
     def write(self, data: bytes) -> None:
-        """Add bytes; raises StorageError once memory would hold more than HELD_BYTES."""
+        """Append bytes; raises StorageError if more than HELD_BYTES would be in memory."""
         left = memoryview(data)
         try:
             while self._file is not None and left:
@@ -94,11 +94,11 @@ class _Sink:
             self._memory.write(left)
 
     def finished(self, name: str) -> Artifact:
-        """The result, open."""
+        """The opened result."""
         if self._file is not None:
             try:
                 source = pa.OSFile(str(self._path), "rb")
-            except OSError:  # somebody deleted it
+            except OSError:  # the file was deleted
                 self._give_up_file()
             else:
                 self._file.close()
@@ -106,7 +106,7 @@ class _Sink:
         return Artifact(pa.BufferReader(self._memory.getbuffer()), name, on_disk=False)
 
     def flush(self) -> None:
-        """Nothing is buffered."""
+        """Do nothing, since no bytes are buffered."""
 
     def close(self) -> None:
         """Close the file."""
@@ -122,26 +122,25 @@ class _Sink:
 
 
 def _compact(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
-    """The batch with buffers that hold its rows alone, as they are read from a file."""
+    """The batch in buffers that hold only its own rows, as if it were read from a file."""
     plain = [column.indices if pa.types.is_dictionary(column.type) else column for column in batch.columns]
     bare = pa.RecordBatch.from_arrays(plain, names=schema.names)
     columns = pa.ipc.read_record_batch(bare.serialize(), bare.schema).columns
     encoded = [
-        pa.DictionaryArray.from_arrays(column, known.dictionary, safe=False)
-        if pa.types.is_dictionary(known.type)
+        pa.DictionaryArray.from_arrays(column, original.dictionary, safe=False)
+        if pa.types.is_dictionary(original.type)
         else column
-        for column, known in zip(columns, batch.columns, strict=True)
+        for column, original in zip(columns, batch.columns, strict=True)
     ]
     return pa.RecordBatch.from_arrays(encoded, schema=schema)
 
 
 def _joined(digests: dict[str, list[str]]) -> dict[str, str]:
-    """For each column one hash of those of its batches."""
+    """One hash per column, over the hashes of its batches."""
     return {column: sha256(" ".join(each).encode()).hexdigest() for column, each in digests.items()}
 
 
 def _digest(column: pa.Array) -> str:
-    """A hash of a column's values in one batch."""
     state = sha256(f"{column.type} {len(column)}".encode())
     for buffer in buffers_of(column):
         state.update(b"-" if buffer is None else b"%d " % buffer.size)

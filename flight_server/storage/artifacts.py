@@ -3,8 +3,8 @@
 <store>/artifacts/<fingerprint>.arrow    a complete result; the least recently used is deleted first
 <store>/artifacts/.draft-<uuid>          a result that is being written
 
-Several processes may share the folder. A file appears under its name when it is complete, and an open file can be read
-to its end even if it is deleted meanwhile.
+Several processes may share the folder. A file gets its name when it is complete, and an open file can be read to its
+end even if it is deleted meanwhile.
 """
 
 import logging
@@ -29,8 +29,8 @@ DEFAULT_BYTES = 8 * GIB
 _DRAFT = ".draft-"
 _SUFFIX = ".arrow"
 _DRAFT_SECONDS = 24 * 3600.0
-_INDEX_CHECKSUMS = 1024 * 1024  # in all indexes that are remembered
-_ROOM = 0.9  # of the limit: eviction goes on down to here, so that not every write needs it
+_INDEX_CHECKSUMS = 1024 * 1024  # in all cached indexes together
+_ROOM = 0.9  # of the limit: eviction stops below this share, so that not every write has to evict
 
 
 class ArtifactStore:
@@ -43,14 +43,14 @@ class ArtifactStore:
         self._bytes = 0
         self._indexes = Recent[ArtifactIndex](_INDEX_CHECKSUMS)
         self._unnamed = Recent[Artifact](HELD_BYTES)
-        with suppress(OSError):  # where nothing can be written, results are held in memory
+        with suppress(OSError):  # if the folder can't be written, results are held in memory
             folder.mkdir(parents=True, exist_ok=True)
         self._sweep()
         self._evict()
 
     @property
     def held_bytes(self) -> int:
-        """The bytes of results without a name on disk, which this process holds."""
+        """The bytes of the results that this process holds because the disk does not have them under a name."""
         return self._unnamed.size
 
     def find(self, fingerprint: str) -> Artifact | None:
@@ -61,8 +61,8 @@ class ArtifactStore:
         except OSError:
             unnamed = self._unnamed.get(fingerprint)
             return None if unnamed is None else unnamed.shared()
-        with suppress(OSError):  # a folder that can't be written is read all the same
-            os.utime(path, ns=(time.time_ns(), path.stat().st_mtime_ns))  # a new time of modification means damage
+        with suppress(OSError):  # a read-only folder can still be read
+            os.utime(path, ns=(time.time_ns(), path.stat().st_mtime_ns))  # a new modification time would mean damage
         try:
             found = Artifact(source, fingerprint)
         except StoreCorruptError:
@@ -72,22 +72,22 @@ class ArtifactStore:
         return found
 
     def has(self, fingerprint: str) -> bool:
-        """Whether ``find`` would find it, damaged or not."""
+        """Whether the result is there; it may be damaged."""
         return self._path(fingerprint).exists() or self._unnamed.get(fingerprint) is not None
 
     def index(self, fingerprint: str) -> ArtifactIndex | None:
-        """The index of a result that this process has read or written, whether or not it is still there."""
+        """The index of a result that this process has read or written; the result itself may be gone."""
         return self._indexes.get(fingerprint)
 
     def draft(self, schema: pa.Schema, *, compressed: bool = False, hashed: bool = False) -> ArtifactWriter:
-        """A new file, to be passed to ``keep`` and then discarded. Its dictionaries must be the same in all batches."""
+        """A writer, to be passed to ``keep`` and then discarded. A dictionary must be the same in all batches."""
         path = self.folder / f"{_DRAFT}{uuid4().hex}"
         return ArtifactWriter(path, schema, compressed=compressed, hashed=hashed)
 
     def keep(self, fingerprint: str, draft: ArtifactWriter) -> Artifact:
-        """Finish a draft and give it its name; the result, open. The caller closes it.
+        """Finish a draft and store it under its fingerprint. Returns the open result, which the caller closes.
 
-        A result over the limit, or one that the disk refuses, gets no name. This process holds the newest of them.
+        A result over the limit, or one that the disk refuses, gets no name on disk. This process holds the newest ones.
         """
         finished = draft.finish(fingerprint)
         self._remember(finished)
@@ -120,7 +120,7 @@ class ArtifactStore:
         return self.folder / f"{fingerprint}{_SUFFIX}"
 
     def _evict(self) -> None:
-        """Count all files, also those of other processes, and delete the oldest until they are well below the limit."""
+        """Sum up all files, also those of other processes; if over the limit, delete the least recently used."""
         with self._lock:
             found = sorted(_sizes(self.folder))
             self._bytes = sum(size for _, size, _ in found)
@@ -142,7 +142,7 @@ class ArtifactStore:
 
 
 def _sizes(folder: Path) -> list[tuple[int, int, Path]]:
-    """Time of last use, bytes and path of each result."""
+    """The time of last use, size in bytes and path of each result."""
     found = []
     for path in folder.glob(f"*{_SUFFIX}"):
         with suppress(OSError):

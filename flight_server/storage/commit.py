@@ -1,9 +1,9 @@
 """Publishing: a manifest appears under the next number in one step, or not at all.
 
 ``os.link`` fails if the number is taken, so one of several processes gets it, and the others build a new manifest on
-the winner's. A number is never taken twice: a retired manifest keeps its name until every transaction that might still
-take its number is gone (``retention``). So a slow writer can't link a freed number, and no check for that is needed.
-The obvious check, "a higher number exists, so mine is stale", would be wrong if another commit was built on mine.
+the winner's. A number is never used twice: a retired manifest keeps its name until every transaction that could still
+use its number is gone (see ``retention``). So a slow writer can't link a freed number, and needs no check for that. The
+obvious check, "a higher number exists, so mine is stale", would be wrong if another commit was built on mine.
 """
 
 import os
@@ -30,7 +30,7 @@ _SYNC_THREADS = 8
 
 @dataclass(frozen=True)
 class TableChange:
-    """New files for a whole table, or (``whole`` false) for some of its parts; None is a part without rows."""
+    """The new files of a table: of all its parts (``whole``) or of some. None is a part without rows."""
 
     contract: str
     column: str | None
@@ -47,7 +47,7 @@ class TableChange:
         return TableEntry(self.contract, self.column, self.extractor, MappingProxyType(files))
 
     def conflicts(self, base: TableEntry | None, head: TableEntry | None) -> bool:
-        """Whether ``head`` and ``base`` have other files where the change applies; equal files have equal names."""
+        """Whether the files that the change replaces differ between ``base`` and ``head``."""
         before, now = (_files(base), _files(head))
         if self.whole:
             return before != now or (base is None) != (head is None)
@@ -57,9 +57,10 @@ class TableChange:
 def rebased(
     base: Manifest | None, head: Manifest | None, parts: int, changes: Mapping[str, TableChange], *, taken: int = 0
 ) -> Manifest:
-    """A manifest with the changes on top of ``head``; raises ConflictError if ``head`` changed the same since ``base``.
+    """A manifest with the changes on top of ``head``; raises ConflictError if ``head`` changed the same files.
 
-    ``taken`` is the last number of a dropped repo of the same name: a reader may still ask for it.
+    ``base`` is the manifest that the changes were made on. ``taken`` is the last number of a dropped repo of the same
+    name; it is not used again, because a reader may still ask for it.
     """
     if head is not None and (base is None or head.created != base.created):
         if head.parts != (parts if base is None else base.parts) or head.parts != parts:
@@ -78,13 +79,13 @@ def rebased(
 def publish(paths: RepoPaths, staging: Path, build: Callable[[Manifest | None], Manifest]) -> Manifest:
     """Publish the manifest that ``build`` makes from the newest one.
 
-    The manifest is linked out of the transaction's staging folder. A sweep or a drop renames that folder first, so
-    either the link comes before, and a manifest names the files, or it fails and nothing is visible. Raises the errors
-    of ``build``, UnknownTransactionError, OSError.
+    The manifest is linked out of the transaction's staging folder, which a sweep or a drop renames before it deletes
+    anything. If the link is made before that, the manifest names the files; if not, the link fails and nothing becomes
+    visible. Raises the errors of ``build``, UnknownTransactionError, OSError.
     """
     draft = staging / "manifest.json"
-    # The draft is made before the head is read, and only overwritten afterwards. So the folder's time of change is
-    # earlier than the number, and the sweep before a number is freed finds every transaction that could still take it.
+    # The draft is created before the head is read, and only overwritten afterwards. So the folder's modification time
+    # is earlier than the number. The sweep before a number is freed finds every transaction that could still use it.
     try:
         draft.touch()
     except FileNotFoundError as error:
@@ -107,10 +108,10 @@ def publish(paths: RepoPaths, staging: Path, build: Callable[[Manifest | None], 
 
 
 def link_files(paths: RepoPaths, staged: Mapping[str, Path]) -> None:
-    """Link staged files into the repo (relative place → staged file), and force files and folders to the disk.
+    """Link staged files into the repo (relative path → staged file), and force files and folders to the disk.
 
-    They are linked, not moved: while the staging folder exists each file has two names, by which ``retention.prune``
-    sees that a commit may still publish it.
+    They are linked, not moved. While the staging folder exists, each file has two names, and ``retention.prune`` spares
+    such files because a commit may still publish them.
     """
     sync(staged.values())
     paths.raw.mkdir(parents=True, exist_ok=True)
@@ -124,7 +125,7 @@ def link_files(paths: RepoPaths, staged: Mapping[str, Path]) -> None:
 
 
 def sync(files: Iterable[Path]) -> None:
-    """Force files or folders to the disk, several at a time: many together take about as long as one."""
+    """Force files or folders to the disk, several at a time, which takes about as long as a single one."""
     with ThreadPoolExecutor(_SYNC_THREADS) as threads:
         for _ in threads.map(_sync, files):
             pass

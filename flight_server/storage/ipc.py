@@ -14,7 +14,7 @@ from flight_server.storage.validation import BatchSource, aligned, batches_of, e
 
 @dataclass(frozen=True)
 class IpcFile:
-    """A finished file."""
+    """A complete IPC file."""
 
     path: Path
     rows: int
@@ -30,9 +30,9 @@ def write_table_ipc_file(
 ) -> IpcFile:
     """Stream a table into an IPC file, in batches of at most 64 Ki rows, aligned to ``schema`` and then encoded.
 
-    The file appears under its name when it is complete, in place of an older one. Dictionaries must be the
-    same in every batch (the format has one per column): give the policy constant vocabularies. Raises
-    SchemaMismatchError, NullValueError, MalformedDataError, StorageError.
+    The complete file replaces an older one in one step. A column's dictionary must be the same in every batch, since
+    the format has one per column: give the policy constant vocabularies. Raises SchemaMismatchError, NullValueError,
+    MalformedDataError, StorageError.
     """
     batches = batches_of(data)
     schema = batches.schema if schema is None else schema
@@ -61,7 +61,7 @@ def _write(batches: BatchSource, draft: Path, schema: pa.Schema, encoding: Encod
                     writer.write_table(table)
             except pa.ArrowInvalid as error:
                 raise SchemaMismatchError(
-                    f"the batches don't go into one IPC file (are its dictionaries constant?): {error}"
+                    f"the batches don't fit into one IPC file (are its dictionaries constant?): {error}"
                 ) from error
             rows += table.num_rows
     return rows

@@ -1,4 +1,4 @@
-"""Manifests: the contents of a snapshot, as JSON with a checksum of its own.
+"""Manifests: the contents of a snapshot, as JSON with a checksum.
 
 A manifest names one file for each table and part that has rows. It is written once and never changed.
 """
@@ -22,7 +22,7 @@ FORMAT = 1
 
 @dataclass(frozen=True)
 class FileEntry:
-    """A stored Parquet file: its place in the repo's folder, its rows, its size and checksums."""
+    """A stored Parquet file: its path relative to the repo's folder, its rows, its size and checksums."""
 
     file: str
     rows: int
@@ -33,7 +33,7 @@ class FileEntry:
 
 @dataclass(frozen=True)
 class Extractor:
-    """The program that made a table's rows; either may be unknown."""
+    """The name and version of the program that made a table's rows; None if unknown."""
 
     name: str | None = None
     version: str | None = None
@@ -60,7 +60,7 @@ class Manifest:
     tables: Mapping[str, TableEntry]
 
     def files(self) -> set[str]:
-        """The places of all its files."""
+        """The paths of all its files."""
         return {entry.file for table in self.tables.values() for entry in table.files.values()}
 
 
@@ -72,7 +72,7 @@ def verify(path: Path, entry: FileEntry) -> None:
 
 
 def new_manifest(number: int, parent: int | None, parts: int, tables: Mapping[str, TableEntry]) -> Manifest:
-    """A manifest with the current time."""
+    """A manifest that was created now."""
     return Manifest(number, parent, datetime.now(UTC), parts, MappingProxyType(dict(tables)))
 
 
@@ -90,7 +90,7 @@ def encode(manifest: Manifest) -> bytes:
 
 
 def decode(data: bytes) -> Manifest:
-    """The manifest; raises StoreCorruptError for anything but what ``encode`` wrote."""
+    """The manifest that ``encode`` wrote; raises StoreCorruptError for any other bytes."""
     try:
         body = json.loads(data)
         if body.pop("crc32") != zlib.crc32(_canonical(body)) or body["format"] != FORMAT:
@@ -116,9 +116,9 @@ def load(paths: RepoPaths, number: int) -> Manifest:
 
 
 def newest(paths: RepoPaths) -> Manifest | None:
-    """The newest snapshot's manifest, or None for a repo without one.
+    """The newest snapshot's manifest, or None for a repo without a snapshot.
 
-    The newest is never retired, so it can only vanish between the listing and the loading by a drop of the repo.
+    The newest snapshot is never retired. Only a drop of the repo can delete it between the listing and the loading.
     """
     numbers = paths.visible_numbers()
     return load(paths, numbers[-1]) if numbers else None
@@ -126,7 +126,7 @@ def newest(paths: RepoPaths) -> Manifest | None:
 
 @lru_cache(maxsize=64)
 def _read(path: Path, _inode: int, _modified: int) -> Manifest:
-    """The manifest in a file. After a drop another repo may have a file of this name, so the key has more than that."""
+    """The manifest in a file; a new repo may reuse the path after a drop, so inode and time are in the cache's key."""
     return decode(path.read_bytes())
 
 

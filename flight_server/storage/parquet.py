@@ -1,9 +1,9 @@
 """Tables as sorted Parquet files by part: streamed, in bounded memory.
 
-Rows wait in memory up to a limit. Then all of them are split by part and sorted, and each part's rows go to a file,
-encoded in the background while more rows arrive. The last part's file stays open: if the next rows continue it in
-order, they are appended. So rows that arrive by part and path give one file for each part, however many they are.
-Rows in another order give each part a file each time that the limit is reached; a commit merges them.
+Rows are buffered up to a limit. Then the buffer is split by part and sorted, and each part's rows are written to a file
+in the background while more rows arrive. The last part's file stays open; if the next rows continue it in order, they
+are appended. So any number of rows that arrive in the order of part and path give one file for each part. Rows in
+another order give a new file for each part every time the limit is reached; a commit merges these files.
 """
 
 import os
@@ -27,8 +27,8 @@ from flight_server.storage.paths import Part
 from flight_server.storage.store_errors import StorageError, writing
 from flight_server.storage.validation import BatchSource, aligned, batches_of, encoded_schema, unchecked
 
-WAITING_BYTES = 64 * 1024 * 1024  # for all puts that run
-LEAST_WAITING_BYTES = 8 * 1024 * 1024  # for one put
+WAITING_BYTES = 64 * 1024 * 1024  # of buffered rows in all running puts together
+LEAST_WAITING_BYTES = 8 * 1024 * 1024  # of buffered rows that every put may have
 UNPARTITIONED = Partitioning()
 _THREADS = ThreadPoolExecutor(os.cpu_count() or 1, thread_name_prefix="write")
 
@@ -37,7 +37,7 @@ _THREADS = ThreadPoolExecutor(os.cpu_count() or 1, thread_name_prefix="write")
 class PartFile:
     """A file with rows of one part, sorted by the partition column.
 
-    Rows whose key is in ``dropped`` don't count. ``stored`` is the file's entry in a manifest, if it is committed.
+    Rows whose key is in ``dropped`` are ignored. ``stored`` is the file's entry in a manifest, if it is committed.
     """
 
     path: Path
@@ -59,10 +59,10 @@ def write_dataset_parquet(
 ) -> tuple[PartFile, ...]:
     """Stream a table into Parquet files in the folder ``base_dir``; raises as ``write_parts``.
 
-    ``opts`` are options of pyarrow's ParquetWriter. A folder with files is refused with StorageError, or with
-    ``overwrite`` replaced as a whole: the new files are written beside it, and take its place when all are on the disk.
-    If the process dies between the two renames of the exchange, the old files are in ``.NAME.previous``, and the next
-    call puts them back before it begins.
+    ``opts`` are options of pyarrow's ParquetWriter. Raises StorageError if the folder has files, unless ``overwrite``
+    is set. Then the new files are written to a folder beside it, which is renamed to replace it when all files are on
+    the disk. If the process dies between the two renames, the old files are in ``.NAME.previous``, and the next call
+    moves them back first.
     """
     folder = Path(base_dir).absolute()
     previous = folder.with_name(f".{folder.name}.previous")
@@ -72,7 +72,7 @@ def write_dataset_parquet(
             previous.rename(folder)
         folder.mkdir(parents=True, exist_ok=True)
         if not overwrite and any(folder.iterdir()):
-            raise StorageError("the folder to write to has files in it; allowed: an empty or new one, overwrite=True")
+            raise StorageError("the folder to write to has files in it; allowed: a new or empty one, overwrite=True")
     try:
         files = write_parts(
             data, draft, schema=schema, encoding_policy=encoding_policy, partitioning=partitioning, opts=opts
@@ -102,9 +102,9 @@ def write_parts(
 ) -> tuple[PartFile, ...]:
     """Stream a table into new Parquet files in a folder, each for one part.
 
-    Each batch is aligned to ``schema`` (the data's own if none is given), then encoded, then split by part; without a
-    partition column all rows go to one file, in the order given. The files of a part are in the order of their rows'
-    arrival. ``check`` is called before each batch and stops the writing by raising. If anything raises, the files
+    Each batch is aligned to ``schema`` (by default the data's own), then encoded, then split by part. Without a
+    partition column all rows go to one file, in the order given. The files of a part are in the order in which their
+    rows arrived. ``check`` is called before each batch and stops the writing by raising. After an error the files
     written so far are deleted. Raises SchemaMismatchError before the first batch if the schemas don't fit,
     NullValueError, MalformedDataError, StorageError.
     """
@@ -120,7 +120,7 @@ def write_parts(
 
 
 class _OpenFile:
-    """A part's file that is being written. Rows are added by the put's thread, and written by one job at a time."""
+    """A part's file that is being written. The put's thread adds rows; one background job at a time writes them."""
 
     def __init__(self, path: Path, part: Part, opened: Callable[[Path], ParquetFileWriter]) -> None:
         self.path = path
@@ -136,13 +136,13 @@ class _OpenFile:
         return self.part == piece.part and self._last <= piece.first
 
     def add(self, piece: PartRows) -> None:
-        """Add rows, to be written by the next job."""
+        """Add rows for the next background job."""
         self._added.append(piece)
         self._last = piece.last
         self.rows += len(piece)
 
     def write(self) -> None:
-        """A job: write the added rows."""
+        """Write the added rows; runs as a background job."""
         if self._writer is None:
             self._writer = self._opened(self.path)
         while self._added:
@@ -150,7 +150,7 @@ class _OpenFile:
                 self._writer.write(rows)
 
     def finish(self) -> None:
-        """A job: write the added rows and the footer."""
+        """Write the added rows and the footer; runs as a background job."""
         self.write()
         if self._writer is not None:
             self._writer.close()
@@ -164,7 +164,7 @@ class _OpenFile:
 
 
 class _Writer:
-    """The rows that wait, all files so far, the last of which is open, and the jobs that write them."""
+    """The buffered rows, the files so far (the last one is open), and the background jobs that write them."""
 
     _running: ClassVar[set["_Writer"]] = set()
 
@@ -210,22 +210,22 @@ class _Writer:
                 file.discard()
 
     def _split(self) -> list[PartRows]:
-        """The waiting rows by part; the rows before them are written first, to free their memory."""
+        """The buffered rows by part. Earlier rows are written first, to free their memory."""
         self._wait()
         return list(self._partitioning.split(pa.concat_tables(self._waiting)))
 
     def _are_in_order(self, pieces: Sequence[PartRows]) -> bool:
-        """Whether rows arrived sorted, and none belongs into a file that is finished."""
-        known = {file.part for file in self._files}
+        """Whether the rows arrived sorted, and none belongs to a part whose file is finished."""
+        written = {file.part for file in self._files}
         first, *rest = pieces
         return (
             all(piece.order is None for piece in pieces)
-            and not any(piece.part in known for piece in rest)
-            and (first.part not in known or self._files[-1].continues_with(first))
+            and not any(piece.part in written for piece in rest)
+            and (first.part not in written or self._files[-1].continues_with(first))
         )
 
     def _flush(self, pieces: Sequence[PartRows]) -> None:
-        """Add the waiting rows to files; start the jobs of all but the last."""
+        """Add the buffered rows to files, and start the jobs that finish all files but the last."""
         self._waiting, self._waiting_bytes = [], 0
         for piece in pieces:
             if not self._files or not self._files[-1].continues_with(piece):

@@ -1,7 +1,7 @@
-"""One Parquet file: how it is written and read, and its checksums.
+"""Writing and reading one Parquet file, and its checksums.
 
 Row groups have 64 Ki rows, and every page has a checksum. The bytes depend on the rows alone, not on how the rows were
-batched or sliced or on the values below a null: so a file's hash stands for its rows, for one version of pyarrow.
+batched or sliced, nor on the bytes under a null. So with one version of pyarrow, equal rows have equal file hashes.
 """
 
 import zlib
@@ -37,9 +37,9 @@ class Checksums:
 
 
 class ParquetFileWriter:
-    """A Parquet file that is being written; rows wait until a row group is full. Raises StorageError alone.
+    """A Parquet file that is being written; rows are buffered until a row group is full. Raises only StorageError.
 
-    ``options`` are pyarrow's options of a ParquetWriter, in place of those below.
+    ``options`` are options of pyarrow's ParquetWriter and override the defaults.
     """
 
     def __init__(self, path: Path, schema: pa.Schema, options: Mapping[str, Any] = _NO_OPTIONS) -> None:
@@ -73,7 +73,7 @@ class ParquetFileWriter:
         self._waiting, self._rows, self._bytes = [rest], rest.num_rows, rest.nbytes
 
     def close(self) -> None:
-        """Write the rows that wait, and the footer."""
+        """Write the buffered rows and the footer."""
         with writing("a file's footer"):
             try:
                 if self._rows:
@@ -83,14 +83,14 @@ class ParquetFileWriter:
                 self._sink.close()
 
     def discard(self) -> None:
-        """Delete the file, in whatever state it is."""
+        """Close and delete the file, even if it can't be completed."""
         self._rows = 0
         with suppress(StorageError, pa.ArrowInvalid):  # the disk may be full; the footer does not matter any more
             self.close()
         self.path.unlink(missing_ok=True)
 
     def _write(self, rows: pa.Table) -> None:
-        """Write row groups. The chunks of each are joined: their ends would otherwise show in the pages."""
+        """Write row groups. The chunks of each are joined first, since chunk borders would change the pages."""
         with writing("a row group"):
             for start in range(0, rows.num_rows, ROW_GROUP_ROWS):
                 group = rows.slice(start, ROW_GROUP_ROWS).combine_chunks()
@@ -98,10 +98,9 @@ class ParquetFileWriter:
 
 
 def _encoding(column: pa.Field) -> str | None:
-    """The encoding of a column's values; null for a dictionary.
+    """The Parquet encoding of a column; None for dictionary encoding.
 
-    Integers are mostly offsets, each near the one before. Most ids within a file differ, but an id shares its start
-    with the one before.
+    Integers are mostly offsets, each close to the one before. Most ids in a file differ, but neighbours share a prefix.
     """
     name: str = column.name
     if pa.types.is_integer(column.type):
@@ -111,7 +110,7 @@ def _encoding(column: pa.Field) -> str | None:
 
 
 def read_batches(path: Path) -> Iterator[pa.RecordBatch]:
-    """The rows of a file, in small batches, one column page at a time: 32 open files take little memory."""
+    """The rows of a file in small batches. One page per column is in memory, so 32 open files need little of it."""
     with (
         reading(f"file {path.name}"),
         pq.ParquetFile(
@@ -122,7 +121,7 @@ def read_batches(path: Path) -> Iterator[pa.RecordBatch]:
 
 
 def distinct_values(path: Path, column: str) -> frozenset[str]:
-    """The values of a file's column."""
+    """The distinct values of a column in a file; null counts as the empty string."""
     with (
         reading(f"file {path.name}"),
         pq.ParquetFile(path, page_checksum_verification=True, pre_buffer=False) as source,
@@ -132,7 +131,7 @@ def distinct_values(path: Path, column: str) -> frozenset[str]:
 
 
 def column_hashes(path: Path, metadata: pq.FileMetaData) -> dict[str, str]:
-    """A hash of each column's stored pages, the same for the same values."""
+    """A hash of each column's stored pages; equal values have equal hashes."""
     states: dict[str, blake2b] = {}
     with path.open("rb") as source:
         for number in range(metadata.num_row_groups):
@@ -164,7 +163,7 @@ def checksums(path: Path) -> Checksums:
 
 
 def crc32(path: Path) -> int:
-    """The CRC-32 of a file's bytes; several times faster than the hash."""
+    """The CRC-32 of a file's bytes; several times faster than ``checksums``."""
     crc = 0
     with path.open("rb") as source:
         while block := source.read(_CHECKSUM_BYTES):

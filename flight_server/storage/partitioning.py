@@ -1,6 +1,6 @@
-"""The part of each row. A table with a ``path`` is partitioned by it, else one with a ``file_id`` by that, else not.
+"""The part of each row. A table is partitioned by its column ``path``, else by its ``file_id``, else not at all.
 
-Values are hashed and compared once per distinct value, on the column's dictionary, never once per row.
+Each distinct value is hashed and compared once, on the column's dictionary, never once per row.
 """
 
 from collections.abc import Iterator
@@ -22,10 +22,10 @@ Numbers = npt.NDArray[np.integer]
 
 @dataclass(frozen=True)
 class PartRows:
-    """Rows of one part, sorted by the partition column; ``first`` and ``last`` are their lowest and highest value.
+    """Rows of one part, sorted by the partition column; ``first`` and ``last`` are its lowest and highest value.
 
-    ``order`` has their places in ``source``; null if they are all of it, and in order. So rows are copied only when
-    they are read.
+    ``order`` has the positions of the rows in ``source``; None if the rows are all of ``source``, in its order. So rows
+    are copied only when they are read.
     """
 
     part: Part
@@ -55,7 +55,7 @@ class PartRows:
 
 @dataclass(frozen=True)
 class Partitioning:
-    """A table of ``repo`` is cut by ``column`` into ``parts`` = 2^k parts; without a column its one part is global."""
+    """A table of ``repo`` is cut by ``column`` into ``parts`` = 2^k parts; without a column it is one global part."""
 
     column: str | None = None
     parts: int = 1
@@ -72,7 +72,7 @@ class Partitioning:
                 return part_of(key, self.parts)
 
     def key(self, path: str) -> str:
-        """The value that rows of this file have in the partition column."""
+        """The value of the partition column in the rows of this file."""
         return path if self.column == "path" else file_id(self.repo, path)
 
     def split(self, rows: pa.Table) -> Iterator[PartRows]:
@@ -101,7 +101,7 @@ class Partitioning:
                 yield PartRows(part, rows, pa.array(order[start:stop]), first, last)
 
     def order(self, rows: pa.Table) -> Numbers:
-        """The places of the rows in the order of the partition column, by a stable sort."""
+        """The positions of the rows in the order of the partition column, by a stable sort."""
         if self.column is None:
             return np.arange(rows.num_rows)
         codes, values = _encoded(rows, self.column)
@@ -119,7 +119,7 @@ def keys_of(rows: pa.Table, column: str) -> pa.ChunkedArray:
 
 
 def _ranks(codes: Numbers, ordered_codes: list[int]) -> Numbers:
-    """The rank of each code in the list, in few bits: numpy sorts 16 bits fastest."""
+    """The position of each code in the list, as small integers, because numpy sorts 16 bits fastest."""
     rank_of_code = np.empty(len(ordered_codes), np.min_scalar_type(len(ordered_codes)))
     rank_of_code[ordered_codes] = np.arange(len(ordered_codes))
     return rank_of_code[codes]

@@ -22,7 +22,7 @@ _NUMBER_DIGITS = 20
 
 
 def is_name(text: str) -> bool:
-    """Whether a repo or a table may have this name; such a name is always a single, visible path segment."""
+    """Whether a repo or a table may have this name. Such a name is always a single, visible path segment."""
     return _NAME.fullmatch(text) is not None
 
 
@@ -30,7 +30,7 @@ def checked_name(kind: str, text: str) -> str:
     """The name of a ``kind``, repo or table; raises InvalidNameError."""
     if not is_name(text):
         raise InvalidNameError(
-            f"{text[:120]!r} is no {kind} name; allowed: 1 to 100 of A-Z a-z 0-9 . _ - without a leading dot"
+            f"{text[:120]!r} is not a {kind} name; allowed: 1 to 100 of A-Z a-z 0-9 . _ - without a leading dot"
         )
     return text
 
@@ -85,15 +85,15 @@ class RepoPaths:
     def visible_numbers(self) -> list[int]:
         """The snapshots that are not retired, ascending; empty for a repo that does not exist.
 
-        Markers are listed first: retirement writes the marker and deletes it only after the manifest, so a manifest
-        that is listed here without its marker was visible when the listing began.
+        Markers are listed first. Retirement creates the marker, and pruning deletes it only after the manifest. So a
+        manifest that is listed here without a marker was visible when the listing began.
         """
         retired = self.retired_numbers()
         return sorted(self.numbers() - retired)
 
 
 def repos_of(store: Path) -> list[RepoPaths]:
-    """The repos of a store's folder, sorted by name; one without a visible snapshot is being made or dropped."""
+    """The repos of a store's folder, sorted by name. A repo without a visible snapshot is being created or dropped."""
     folders = (store / "repos").iterdir() if (store / "repos").is_dir() else ()
     return [RepoPaths(folder) for folder in sorted(folders) if is_name(folder.name) and folder.is_dir()]
 

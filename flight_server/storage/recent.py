@@ -1,4 +1,4 @@
-"""A bounded memory of the most recently used values; several threads may use it."""
+"""A cache that evicts the least recently used values; several threads may share it."""
 
 from collections import OrderedDict
 from collections.abc import Hashable
@@ -9,7 +9,7 @@ Value = TypeVar("Value")
 
 
 class Recent(Generic[Value]):
-    """Values by key; their sizes together are at most ``limit``."""
+    """Cached values by key; the sum of their sizes is at most ``limit``."""
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
@@ -19,11 +19,11 @@ class Recent(Generic[Value]):
 
     @property
     def size(self) -> int:
-        """The sizes of all values together."""
+        """The sum of the sizes of all values."""
         return self._size
 
     def get(self, key: Hashable) -> Value | None:
-        """The value, if it is still there."""
+        """The value, or None if it is not in the cache."""
         with self._lock:
             if key not in self._values:
                 return None
@@ -31,7 +31,7 @@ class Recent(Generic[Value]):
             return self._values[key][0]
 
     def put(self, key: Hashable, value: Value, size: int = 1) -> None:
-        """Remember a value, in place of the least recently used ones; a larger one than the limit is forgotten."""
+        """Add a value and evict the least recently used ones; a value larger than the limit is not added."""
         with self._lock:
             if key in self._values:
                 self._size -= self._values.pop(key)[1]

@@ -27,9 +27,9 @@ _FORMAT = ds.ParquetFileFormat(
 
 
 class FileCache:
-    """Files that this process has checked against their checksums, as Arrow fragments, which hold the footers.
+    """Cached Arrow fragments, with their footers, of files that this process has verified by their checksums.
 
-    Page checksums cover the pages but not their headers, so a whole file's CRC-32 is checked before its first use.
+    Page checksums cover the pages but not their headers, so a file's CRC-32 is verified before its first use.
     """
 
     def __init__(self, size: int = CACHED_FILES) -> None:
@@ -39,13 +39,13 @@ class FileCache:
         self._lock = Lock()
 
     def fragment(self, path: Path, entry: FileEntry) -> ds.ParquetFileFragment:
-        """The file; raises StoreCorruptError if it is not what was written."""
+        """The file's fragment; raises StoreCorruptError if the file differs from the one that was written."""
         with self._lock:
             fragment = self._fragments.get(path)
             if fragment is not None:
                 self._fragments.move_to_end(path)
                 return fragment
-        verify(path, entry)  # outside the lock: two threads may both check a file, and none waits for another's file
+        verify(path, entry)  # outside the lock: two threads may verify the same file, and none waits for another file
         fragment = _FORMAT.make_fragment(str(path), _LOCAL)
         with self._lock:
             self._fragments[path] = fragment
@@ -54,11 +54,11 @@ class FileCache:
         return fragment
 
     def column_hashes(self, path: Path, entry: FileEntry) -> Mapping[str, str]:
-        """A hash of the values of each column of the file; raises as ``fragment`` does."""
+        """A hash of each column's values in the file; raises the errors of ``fragment``."""
         with self._lock:
-            known = self._hashes.get(entry.content_hash)
-        if known is not None:
-            return known
+            cached = self._hashes.get(entry.content_hash)
+        if cached is not None:
+            return cached
         fragment = self.fragment(path, entry)
         with reading(f"stored file {path.name}"):
             found = column_hashes(path, fragment.metadata)
@@ -85,60 +85,61 @@ class Snapshot:
 
     @property
     def created(self) -> datetime:
-        """When it was committed, in UTC."""
+        """The time of the commit, in UTC."""
         return self.manifest.created
 
     @property
     def parts(self) -> int:
-        """The number of parts that files are distributed over, a power of two."""
+        """The number of parts that the repo's files are distributed over, a power of two."""
         return self.manifest.parts
 
     def tables(self) -> dict[str, int]:
-        """The tables that were put, by name, with their rows."""
+        """The number of rows of each table that was put, by name."""
         return {name: self.rows(name) for name in sorted(self.manifest.tables)}
 
     def rows(self, table: str) -> int:
-        """The table's rows; 0 for one that was never put."""
+        """The table's number of rows; 0 for a table that was never put."""
         return sum(entry.rows for entry in self._entry(table).files.values())
 
     def bytes(self, table: str) -> int:
-        """The table's bytes on disk; 0 for one that was never put."""
+        """The table's size on disk in bytes; 0 for a table that was never put."""
         return sum(entry.bytes for entry in self._entry(table).files.values())
 
     def part_names(self, table: str) -> tuple[Part, ...]:
-        """The parts that have rows of the table, ascending; ``("global",)`` for a table that is not cut."""
+        """The parts that have rows of the table, ascending; ``("global",)`` for a table that is not partitioned."""
         return tuple(sorted(self._entry(table).files, key=lambda part: (isinstance(part, str), part)))
 
     def part_rows(self, table: str, part: Part) -> int:
-        """The rows of one part of the table."""
+        """The number of rows in one part of the table."""
         entry = self._entry(table).files.get(part)
         return 0 if entry is None else entry.rows
 
     def part_bytes(self, table: str, part: Part) -> int:
-        """The bytes on disk of one part of the table."""
+        """The size on disk of one part of the table, in bytes."""
         entry = self._entry(table).files.get(part)
         return 0 if entry is None else entry.bytes
 
     def touched(
         self, spec: TableSpec, part: Part, columns: Collection[str], skipping: pc.Expression | None
     ) -> tuple[int, int]:
-        """Rows and stored bytes of these columns that a scan of one part reads, by the files' statistics.
+        """The rows, and the stored bytes of these columns, that a scan of one part would read.
 
-        Row groups whose lowest and highest values the filter rules out are not read. Raises as ``dataset`` does.
+        Row groups that the filter ``skipping`` rules out by their statistics are not counted. Raises the errors of
+        ``dataset``.
         """
         dataset = self.dataset(spec, part)
         rows = size = 0
         for fragment in () if dataset is None else dataset.get_fragments():
             for group in fragment.split_by_row_group(skipping, schema=spec.plain_schema):
-                for known in group.row_groups:
-                    rows += known.num_rows
-                    size += stored_bytes(group.metadata.row_group(known.id), columns)
+                for info in group.row_groups:
+                    rows += info.num_rows
+                    size += stored_bytes(group.metadata.row_group(info.id), columns)
         return rows, size
 
     def dataset(self, spec: TableSpec, part: Part) -> ds.Dataset | None:
-        """One part of a table, with ``spec.plain_schema``; None when it has no rows.
+        """One part of a table, with ``spec.plain_schema``; None if it has no rows.
 
-        Rows are sorted by the partition column. Scans check page checksums; run them within ``store_errors.reading``,
+        Rows are sorted by the partition column. Scans verify page checksums; run them within ``store_errors.reading``,
         which turns the errors of a damaged file into StoreCorruptError. Raises StoreCorruptError, SnapshotGoneError.
         """
         entry = self._entry(spec.name).files.get(part)
@@ -154,14 +155,15 @@ class Snapshot:
         return pa.concat_tables([spec.plain_schema.empty_table(), *tables])
 
     def content_hash(self, table: str, part: Part) -> str | None:
-        """The blake2b of the part's file, the same whenever the rows are the same; None when it has no rows."""
+        """The blake2b of the part's file, equal for equal rows; None if it has no rows."""
         entry = self._entry(table).files.get(part)
         return None if entry is None else entry.content_hash
 
     def columns_hash(self, table: str, part: Part, columns: Iterable[str]) -> str | None:
-        """A hash of these columns in one part, the same whenever their values are; None when it has no rows.
+        """A hash of these columns in one part, equal for equal values; None if it has no rows.
 
-        A column that the file lacks (one that the contract got later) is null in every row. Raises as ``dataset``.
+        A column that the file lacks, because it was added to the contract later, is null in every row. Raises the
+        errors of ``dataset``.
         """
         entry = self._entry(table).files.get(part)
         if entry is None:

@@ -1,8 +1,8 @@
 """Tables as a transaction leaves them, and the merge that makes one file of each part.
 
 A part has a list of sorted files. The first may be the part's file in the snapshot that the transaction began on. Every
-put adds files behind it, and the modes differ in the rows that they drop before: ``replace`` all, ``files`` the rows of
-the files that it brings, ``append`` none.
+put appends files. Before that, the mode ``replace`` drops all earlier rows, ``files`` drops those of the source files
+that the put contains, and ``append`` drops none.
 """
 
 from collections import defaultdict
@@ -28,13 +28,13 @@ from flight_server.storage.paths import Part
 from flight_server.storage.store_errors import reading
 from flight_server.storage.validation import BatchSource, encoded_schema
 
-MERGED_FILES = 32  # that are open at a time
+MERGED_FILES = 32  # open at a time
 Mode = Literal["replace", "append", "files"]
 
 
 @dataclass(frozen=True)
 class Layout:
-    """The way a table's rows are stored: their contract, its plain schema and encoding, and the partitioning."""
+    """How a table's rows are stored: the contract, its plain schema and encoding, and the partitioning."""
 
     contract: str
     schema: pa.Schema
@@ -48,7 +48,7 @@ def layout_of(spec: TableSpec, parts: int, repo: str) -> Layout:
 
 
 def stored_layout(entry: TableEntry, repo_folder: Path, parts: int, repo: str) -> Layout:
-    """The layout of a table that is not put, as its stored files have it; the table must have rows."""
+    """The layout of a stored table that the transaction does not put, read from a stored file; it must have rows."""
     file = next(iter(entry.files.values()))
     verify(repo_folder / file.file, file)
     with reading(entry.contract):
@@ -61,7 +61,7 @@ def stored_layout(entry: TableEntry, repo_folder: Path, parts: int, repo: str) -
 class StagedTable:
     """A table as a transaction would leave it: the files of each part, oldest first.
 
-    ``whole`` says that no part stays as it was: the table was replaced, or cut into more parts. ``rows`` is the number
+    ``whole`` is true if all parts change, because the table was replaced or cut into more parts. ``rows`` is the number
     of rows put since the last ``replace``.
     """
 
@@ -82,14 +82,14 @@ class StagedTable:
         return replace(self, parts=parts)
 
     def with_files(self, written: Collection[PartFile]) -> "StagedTable":
-        """The table with more rows behind its own."""
+        """The table with these files appended to its parts."""
         parts = dict(self.parts)
         for file in written:
             parts[file.part] = (*parts.get(file.part, ()), file)
         return replace(self, parts=parts, rows=self.rows + sum(file.rows for file in written))
 
     def keys(self, written: Iterable[PartFile]) -> set[str]:
-        """The values that written rows have in the partition column."""
+        """The distinct values of the partition column in written files."""
         column = self.layout.partitioning.column
         return set() if column is None else set().union(*(distinct_values(file.path, column) for file in written))
 
@@ -97,7 +97,7 @@ class StagedTable:
 def carried(
     entry: TableEntry, repo_folder: Path, old_parts: int, layout: Layout, staging: Path, check: Callable[[], None]
 ) -> StagedTable:
-    """A table as the snapshot has it; if the number of parts has grown, it is partitioned anew."""
+    """A table as the snapshot has it; if the number of parts has grown, its rows are partitioned again."""
     files = [PartFile(repo_folder / file.file, part, file.rows, stored=file) for part, file in entry.files.items()]
     if entry.column is None or layout.partitioning.parts == old_parts:
         table = StagedTable(layout, entry.extractor, whole=False).with_files(files)
@@ -121,9 +121,9 @@ def write(data: BatchSource, layout: Layout, staging: Path, check: Callable[[], 
 
 
 def one_file(files: Sequence[PartFile], layout: Layout, staging: Path, check: Callable[[], None]) -> PartFile:
-    """The files of a part as one file of which no rows are dropped; it may have no rows.
+    """The files of a part merged into one file without dropped rows; the file may be empty.
 
-    Raises SchemaMismatchError if a file was written under another contract and does not fit, StoreCorruptError.
+    Raises SchemaMismatchError if a file was written under an incompatible contract, StoreCorruptError.
     """
     if len(files) == 1 and not files[0].dropped:
         return files[0]
@@ -149,7 +149,7 @@ def _merged(files: Sequence[PartFile], layout: Layout, staging: Path, check: Cal
 
 
 def _settled(file: PartFile, layout: Layout) -> PartFile:
-    """The file, checked if it is a committed one, with only those dropped keys that it has."""
+    """The file, verified if it is a committed one; ``dropped`` is reduced to the keys that the file has."""
     if file.stored is not None:
         verify(file.path, file.stored)
     column = layout.partitioning.column
@@ -159,7 +159,7 @@ def _settled(file: PartFile, layout: Layout) -> PartFile:
 
 
 def _batches(file: PartFile, layout: Layout) -> Iterator[pa.RecordBatch]:
-    """The file's rows without those that are dropped, with the layout's plain schema."""
+    """The file's rows without the dropped ones, in the layout's plain schema."""
     transform, dropped = SchemaTransform(schema=layout.schema), pa.array(sorted(file.dropped), pa.string())
     for batch in read_batches(file.path):
         rows = pa.Table.from_batches([batch])

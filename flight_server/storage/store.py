@@ -28,9 +28,9 @@ HOUR = 3600.0
 class Store:
     """A folder of repos.
 
-    The newest ``keep`` snapshots of each are listed. Older ones are retired: a reader that has the number may open one
-    for half of ``grace`` seconds, and after all of it the files are deleted. A transaction that is idle for ``idle``
-    seconds is aborted; the files of one whose process died are deleted after twice that.
+    The newest ``keep`` snapshots of each repo are listed; older ones are retired. A reader that has the number of a
+    retired snapshot may open it for ``grace / 2`` seconds; after ``grace`` seconds its files are deleted. A transaction
+    that is idle for ``idle`` seconds is aborted. If its process died, its files are deleted after ``2 * idle`` seconds.
     """
 
     def __init__(self, root: Path | str, *, keep: int = 5, grace: float = 2 * HOUR, idle: float = HOUR) -> None:
@@ -58,12 +58,12 @@ class Store:
         paths = self._paths(repo)
         found = []
         for number in self._numbers(paths):
-            with suppress(UnknownSnapshotError):  # retired and deleted since it was listed
+            with suppress(UnknownSnapshotError):  # deleted after it was listed
                 found.append(self._opened(paths, load(paths, number)))
         return found
 
     def snapshot(self, repo: str, number: int | None = None) -> Snapshot:
-        """A snapshot, by default the newest. Raises InvalidNameError, UnknownRepoError, UnknownSnapshotError."""
+        """A snapshot; None is the newest. Raises InvalidNameError, UnknownRepoError, UnknownSnapshotError."""
         paths = self._paths(repo)
         numbers = self._numbers(paths)
         if number is None:
@@ -73,7 +73,7 @@ class Store:
         return self._opened(paths, load(paths, number))
 
     def begin(self, repo: str, *, files: int | None = None) -> Transaction:
-        """A transaction on the newest snapshot; the repo's number of parts follows from ``files``, roughly its files.
+        """A transaction on the newest snapshot. ``files``, roughly the repo's number of files, gives its parts.
 
         The number of parts grows when there are more files than before, and never shrinks.
         """
@@ -100,12 +100,12 @@ class Store:
             transaction = self._transactions.get(txn_id)
         if transaction is None:
             raise UnknownTransactionError(
-                f"there is no transaction {txn_id[:40]!r}: it has ended, expired, or never was"
+                f"there is no transaction {txn_id[:40]!r}: it has ended, has expired, or never existed"
             )
         return transaction
 
     def drop(self, repo: str) -> None:
-        """Delete a repo; it is invisible at once. Readers of it may fail with SnapshotGoneError."""
+        """Delete a repo, which becomes invisible at once. Its readers may fail with SnapshotGoneError."""
         paths = self._paths(repo)
         self._numbers(paths)  # raises if there is none
         with self._lock:
@@ -115,11 +115,11 @@ class Store:
         with writing(f"dropping {repo}"):
             try:
                 retention.drop(paths)
-            except FileNotFoundError as error:  # another process was faster
+            except FileNotFoundError as error:  # another process dropped it first
                 raise self._unknown(repo) from error
 
     def prune(self, repo: str) -> None:
-        """Delete files that only retired snapshots have, after their grace. Commits do this once in a grace."""
+        """Delete files that only retired snapshots have, after the grace period. Commits call this once per period."""
         paths = self._paths(repo)
         self._numbers(paths)
         with self._lock:
@@ -165,7 +165,7 @@ class Store:
             transaction.abort()
 
     def _retain(self, paths: RepoPaths) -> None:
-        """Retire old snapshots after a commit, and prune once in a grace. The commit stands if that fails."""
+        """Retire old snapshots after a commit, and prune once per grace period. Errors don't undo the commit."""
         with suppress(OSError, DataError):
             retention.retire(paths, self._keep)
             now = time.monotonic()

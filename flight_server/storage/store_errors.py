@@ -34,7 +34,7 @@ class UnknownSnapshotError(DataError):
 
 
 class SnapshotGoneError(DataError):
-    """A snapshot whose files were deleted while it was read: its repo was dropped, or its grace is over."""
+    """A snapshot whose files were deleted while it was read: its repo was dropped, or its grace period is over."""
 
     code = "snapshot_gone"
 
@@ -52,7 +52,7 @@ class ConflictError(DataError):
 
 
 class RowCountError(DataError):
-    """A commit that expects another number of rows than were put: a put broke off, or is missing."""
+    """A commit whose expected row counts differ from the rows put: a put was interrupted, or is missing."""
 
     code = "row_count_mismatch"
 
@@ -70,32 +70,33 @@ class StoreCorruptError(DataError):
 
 
 class StorageError(DataError):
-    """The disk refused: it is full or read-only, or permission is missing."""
+    """The disk refused an access: it is full or read-only, or permission is missing."""
 
     code = "storage_error"
 
 
 @contextmanager
-def writing(what: str) -> Iterator[None]:
-    """Raise StorageError for an OSError of writing; pyarrow raises some without ``errno``."""
+def writing(subject: str) -> Iterator[None]:
+    """Turn an OSError in code that writes ``subject`` into StorageError; pyarrow raises some without ``errno``."""
     try:
         yield
     except OSError as error:
         reason = os.strerror(error.errno) if error.errno else "the disk refused the write"
-        raise StorageError(f"{what} could not be written: {reason}") from error
+        raise StorageError(f"{subject} could not be written: {reason}") from error
 
 
 @contextmanager
-def reading(what: str) -> Iterator[None]:
-    """Raise StoreCorruptError for damaged files and SnapshotGoneError for deleted ones, in code that scans a snapshot.
+def reading(subject: str) -> Iterator[None]:
+    """In code that scans a snapshot, raise StoreCorruptError for damaged files and SnapshotGoneError for deleted ones.
 
     Pyarrow reports damage as OSError (a failed page checksum, a compressed page that does not decode) or ArrowInvalid.
     """
     try:
         yield
     except FileNotFoundError as error:
-        raise SnapshotGoneError(f"{what}: its files are gone; the repo was dropped or the snapshot retired") from error
+        message = f"{subject}: its files are gone; the repo was dropped or the snapshot retired"
+        raise SnapshotGoneError(message) from error
     except PermissionError as error:
-        raise StorageError(f"{what} could not be read: {error.strerror}") from error
+        raise StorageError(f"{subject} could not be read: {error.strerror}") from error
     except (OSError, pa.ArrowInvalid) as error:
-        raise StoreCorruptError(f"{what} is damaged: its stored bytes don't match their checksums") from error
+        raise StoreCorruptError(f"{subject} is damaged: its stored bytes don't match their checksums") from error

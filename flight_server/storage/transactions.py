@@ -42,8 +42,8 @@ _HEARTBEAT_SECONDS = 60.0
 class Transaction:
     """Puts into one repo, based on the snapshot that was newest when it began.
 
-    Puts of different tables may run side by side, in threads; of one table, one after another. Nothing is visible
-    before ``commit``. After ``commit`` or ``abort`` everything raises UnknownTransactionError.
+    Puts of different tables may run in parallel threads; puts of one table run one after another. Nothing is visible
+    before ``commit``. After ``commit`` or ``abort`` every method raises UnknownTransactionError.
     """
 
     def __init__(
@@ -72,12 +72,12 @@ class Transaction:
 
     @property
     def snapshot(self) -> int | None:
-        """The number of the snapshot that the transaction is based on; null for a new repo."""
+        """The number of the snapshot that the transaction is based on; None for a new repo."""
         return None if self._base is None else self._base.number
 
     @property
     def idle_seconds(self) -> float:
-        """The seconds since the last put; 0 while one runs."""
+        """The seconds since the last put ended; 0 while a put runs."""
         with self._lock:
             return 0.0 if self._busy else time.monotonic() - self._used
 
@@ -92,10 +92,10 @@ class Transaction:
     ) -> int:
         """Stream rows into a table, and return their number. A put that raises has no effect.
 
-        ``replace`` replaces the table, ``append`` adds to it, ``files`` replaces the rows of the files that the put
-        contains; the last two also remove the rows of the paths in ``removed``. ``check`` is called between batches
-        and ends the put by raising. Raises InvalidNameError, ConflictError while another put of the table runs,
-        UnknownTransactionError, and the errors of ``write_parts``.
+        The mode ``replace`` replaces the table, ``append`` adds rows, ``files`` replaces the rows of the files that the
+        put contains; ``append`` and ``files`` also remove the rows of the paths in ``removed``. ``check`` is called
+        between batches and ends the put by raising. Raises InvalidNameError, ConflictError while another put of the
+        table runs, UnknownTransactionError, and the errors of ``write_parts``.
         """
         layout = layout_of(spec, self.parts, self.repo)
         if mode not in get_args(Mode):
@@ -118,7 +118,7 @@ class Transaction:
         return sum(file.rows for file in written)
 
     def remove(self, paths: Sequence[str]) -> None:
-        """Remove the rows of files from every table that has rows by file, stored or put so far."""
+        """Remove the rows of files from every partitioned table, stored or put so far."""
         for name in sorted({*self._stored, *self._tables}):
             with self._claimed(name):
                 table = self._tables.get(name)
@@ -130,9 +130,9 @@ class Transaction:
     def commit(self, expected: Mapping[str, int] | None = None) -> Snapshot:
         """Make the puts visible as the next snapshot; a commit that changes nothing returns the newest one.
 
-        ``expected`` has the number of rows put into each table since its last ``replace``. The transaction stays open
-        after RowCountError, if the numbers differ, and ConflictError while a put runs. It ends with ConflictError if
-        another commit changed the same part of a table, StorageError, StoreCorruptError.
+        ``expected`` has the number of rows put into each table since its last ``replace``. Raises RowCountError if the
+        numbers differ, and ConflictError while a put runs; the transaction then stays open. It ends after a
+        ConflictError because another commit changed the same part of a table, StorageError and StoreCorruptError.
         """
         with self._lock:
             self._require_open()
@@ -148,7 +148,7 @@ class Transaction:
         return self._opened(manifest)
 
     def abort(self) -> None:
-        """Discard the puts; a running one stops at its next batch. After the end this does nothing."""
+        """Discard the puts; a running put stops at its next batch. Does nothing after the transaction has ended."""
         with self._lock:
             if not self._is_open:
                 return
@@ -178,7 +178,7 @@ class Transaction:
             raise ConflictError("the snapshot that the transaction began on is retired; begin again") from error
 
     def _repartition(self) -> None:
-        """If the number of parts has grown, stage all other tables too: their rows change parts."""
+        """If the number of parts has grown, stage all other tables too, because their rows change parts."""
         if self._base is None or self._base.parts == self.parts:
             return
         for name, entry in self._stored.items():
@@ -186,7 +186,7 @@ class Transaction:
                 self._tables[name] = self._carried(entry)
 
     def _change(self, name: str, table: StagedTable, staged: dict[str, Path]) -> TableChange:
-        """The change of a table, by the part; adds new files to ``staged`` under their places in the repo."""
+        """The change of a table; adds its new files to ``staged``, by their paths in the repo."""
         stored = self._stored.get(name)
         files: dict[Part, FileEntry | None] = {}
         for part, written in table.parts.items():
@@ -206,7 +206,7 @@ class Transaction:
         return TableChange(layout.contract, layout.partitioning.column, table.extractor, table.whole, files)
 
     def _staged(self, name: str, layout: Layout) -> StagedTable:
-        """A table that is being put, as it is in this transaction before the put."""
+        """The state of a table in this transaction before a put."""
         entry, column = self._stored.get(name), layout.partitioning.column
         if name in self._tables:
             return self._tables[name]
@@ -217,14 +217,14 @@ class Transaction:
         return self._carried(entry, layout)
 
     def _carried(self, entry: TableEntry, layout: Layout | None = None) -> StagedTable:
-        """A stored table with rows; without a layout it has that of its files."""
+        """A stored table that has rows; the default layout is that of its files."""
         folder, old_parts = self._paths.folder, self.parts if self._base is None else self._base.parts
         layout = layout or stored_layout(entry, folder, self.parts, self.repo)
         return carried(entry, folder, old_parts, layout, self._folder, self._watched(unchecked))
 
     @contextmanager
     def _claimed(self, table: str) -> Iterator[None]:
-        """Reserve a table for one piece of work at a time."""
+        """Reserve a table for one put or removal at a time."""
         with self._lock:
             self._require_open()
             if table in self._busy:
@@ -239,8 +239,8 @@ class Transaction:
             with self._lock:
                 self._busy.discard(table)
                 self._used = time.monotonic()
-                aborted = not self._is_open  # read under the lock: a commit may begin now, and needs the folder
-            if aborted:  # the abort deleted the folder; files may have been written since
+                aborted = not self._is_open  # read under the lock: after it, a commit may begin that needs the folder
+            if aborted:  # the abort deleted the folder; files may have been written to it since
                 shutil.rmtree(self._folder, ignore_errors=True)
 
     def _stage(self, name: str, table: StagedTable) -> None:
@@ -249,9 +249,9 @@ class Transaction:
             self._tables[name] = table
 
     def _watched(self, check: Callable[[], None]) -> Callable[[], None]:
-        """The check, a check that the transaction is not aborted, and a sign of life for other processes.
+        """A function that calls ``check``, raises after an abort, and touches the folder as a heartbeat.
 
-        A commit calls it too: then the transaction is closed and nothing is busy, which is not an abort.
+        During a commit the transaction is closed too, but no table is busy, so that does not count as an abort.
         """
         beaten = time.monotonic()
 

@@ -14,7 +14,7 @@ BATCH_ROWS = 64 * 1024
 
 
 class BatchSource(Protocol):
-    """Record batches of one schema that are read once, such as a RecordBatchReader."""
+    """Record batches of one schema that can be read once, such as a RecordBatchReader."""
 
     @property
     def schema(self) -> pa.Schema:
@@ -25,7 +25,7 @@ class BatchSource(Protocol):
 
 
 def unchecked() -> None:
-    """The default for ``check`` arguments: never stops the work."""
+    """The default for ``check`` arguments, which never stops the work."""
 
 
 def batches_of(data: pa.Table | BatchSource) -> BatchSource:
@@ -36,11 +36,11 @@ def batches_of(data: pa.Table | BatchSource) -> BatchSource:
 def aligned(
     data: BatchSource, schema: pa.Schema, encoding: EncodingPolicy, *, check: Callable[[], None] = unchecked
 ) -> Iterator[pa.Table]:
-    """The batches, cut to 64 Ki rows, with the columns and types of the schema and encoded.
+    """The batches, cut to 64 Ki rows, aligned to the schema's columns and types, and encoded.
 
-    ``check`` is called before each cut and stops the stream by raising. Each batch is validated before anything else
-    reads it: wrong offsets crash the process. Raises MalformedDataError for a batch that is not valid Arrow data, and
-    the errors of SchemaTransform and EncodingPolicy.
+    ``check`` is called before each cut and stops the stream by raising. Each batch is validated before it is read,
+    since wrong offsets crash the process. Raises MalformedDataError for a batch that is not valid Arrow data, and the
+    errors of SchemaTransform and EncodingPolicy.
     """
     transform = SchemaTransform(schema=schema)
     _check_schema(transform, data.schema)
@@ -69,11 +69,14 @@ def _check_schema(transform: SchemaTransform, schema: pa.Schema) -> None:
     try:
         transform.check(_castable(schema.empty_table()).schema)
     except pa.ArrowNotImplementedError as error:
-        raise SchemaMismatchError(f"a type that can't be read: {error}") from error
+        raise SchemaMismatchError(f"a column has a type that can't be read: {error}") from error
 
 
 def _castable(rows: pa.Table) -> pa.Table:
-    """The rows in encodings that pyarrow can cast: no run ends, no dictionaries of string views (Polars sends them)."""
+    """The rows without run-end encoding and without dictionaries of string views, which pyarrow can't cast.
+
+    Polars sends such dictionaries.
+    """
     for index, column in enumerate(rows.schema):
         if pa.types.is_run_end_encoded(column.type):
             decode = pc.run_end_decode
