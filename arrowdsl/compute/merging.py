@@ -1,7 +1,7 @@
-"""Merging sorted runs of rows, a piece of each at a time, with Arrow's sort in place of a comparison per row.
+"""Merging sorted runs of rows, a piece of each run at a time, without comparing row by row.
 
-Of the rows that are at hand of each run, those that sort before the last one of any run can have no missing row in
-front of them, so they go out.
+A step sorts the pieces in memory together. Rows that sort before the last row of every piece precede all rows that have
+not been read yet, so they are returned.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -17,9 +17,10 @@ Order = Callable[[pa.Table], npt.NDArray[np.integer]]
 
 
 def merge_sorted(runs: Sequence[Iterator[pa.RecordBatch]], order: Order) -> Iterator[pa.RecordBatch]:
-    """The rows of sorted runs in order; of equal ones those of the earlier run first.
+    """The rows of sorted runs in order; equal rows come in the order of their runs.
 
-    ``order`` gives the places of a table's rows in that order, by a stable sort. About 256 Ki rows are in memory.
+    ``order`` returns the indices that sort a table stably; it may raise to end the merge. About 256 Ki rows are
+    in memory.
     """
     wanted = max(LEAST_ROWS, MERGED_ROWS // max(len(runs), 1))
     at_hand: list[tuple[pa.Table | None, Iterator[pa.RecordBatch]]] = [(None, run) for run in runs]
@@ -44,7 +45,7 @@ def merge_sorted(runs: Sequence[Iterator[pa.RecordBatch]], order: Order) -> Iter
 
 
 def _filled(table: pa.Table | None, run: Iterator[pa.RecordBatch], rows: int) -> pa.Table | None:
-    """The rest of a piece with more of its run behind it, so many rows if there are; null at the end of the run."""
+    """The rest of a piece, filled up from its run to ``rows`` rows; None at the end of the run."""
     pieces = [] if table is None else [table]
     count = 0 if table is None else table.num_rows
     while count < rows and (batch := next(run, None)) is not None:
