@@ -1,1 +1,1 @@
-"""Points-to: the objects that variables, attributes and items may hold, and so the callees of calls, in a repo."""
+"""Points-to analysis: the objects that variables, attributes and items of a repo may hold, and the callees of calls."""

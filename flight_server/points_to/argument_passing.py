@@ -1,7 +1,7 @@
-"""The way of arguments to parameters: by position, by name, and out of containers.
+"""Arguments flow to parameters: by position, by name, and out of containers.
 
-Arguments without a parameter go into ``*args`` and ``**kwargs``. A parameter that its function gives back brings its
-argument to the result of the call too.
+Arguments without a parameter go into ``*args`` and ``**kwargs``. If a function returns a parameter unchanged, the
+argument also flows to the result of the call.
 """
 
 import numpy as np
@@ -13,15 +13,15 @@ from flight_server.points_to.integer_columns import Ints, constant, pack
 from flight_server.points_to.state import State
 
 
-def give(state: State, parameters: Ints, objects: Ints, results: Ints) -> None:
-    """Objects arrive at parameters, and at the results of the calls where these are given back."""
+def pass_objects(state: State, parameters: Ints, objects: Ints, results: Ints) -> None:
+    """Put objects at parameters, and at the calls' results if their functions return these parameters."""
     state.put(parameters, objects)
-    back = state.returned.gives(parameters)
+    back = state.returned.is_returned(parameters)
     state.put(results[back], objects[back])
 
 
 def pass_arguments(state: State, sites: Ints, definitions: Ints, shift: Ints, results: Ints) -> None:
-    """The arguments of sites flow to functions' parameters, ``shift`` positions further on."""
+    """Pass the arguments of sites to functions' parameters, ``shift`` positions further on."""
     of_source = sites < len(state.facts.sites.caller)
     state.bound_calls.add(pack(sites, definitions * 2 + shift)[of_source])
     which, positions, places = state.arguments.positional.under(sites)
@@ -35,9 +35,9 @@ def pass_arguments(state: State, sites: Ints, definitions: Ints, shift: Ints, re
 
 
 def _copy(state: State, parameters: Ints, places: Ints, results: Ints) -> None:
-    """The objects at places come to parameters, and to the results of the calls where these are given back."""
+    """Copy objects at places to parameters, and to the calls' results if their functions return these parameters."""
     state.copy(parameters, places)
-    back = state.returned.gives(parameters)
+    back = state.returned.is_returned(parameters)
     state.copy(results[back], places[back])
 
 
@@ -48,7 +48,7 @@ def _pass_positional(state: State, definitions: Ints, positions: Ints, places: I
     surplus = (found == 0) & (parameters.rest[definitions] > 0) & (positions >= parameters.rest_from[definitions])
     definitions, places, results = definitions[surplus], places[surplus], results[surplus]
     position = positions[surplus] - parameters.rest_from[definitions]
-    back = state.returned.gives_rest(definitions, position)
+    back = state.returned.is_rest_returned(definitions, position)
     state.copy(results[back], places[back])
     at = np.where(position < len(keys.at), keys.at[np.minimum(position, len(keys.at) - 1)], keys[SOME])
     _hold(state, parameters.rest[definitions], at, places)
@@ -71,14 +71,14 @@ def _hold(state: State, containers: Ints, keys: Ints, places: Ints) -> None:
 
 
 def _load_items(state: State, places: Ints, keys: Ints, parameters: Ints, results: Ints) -> None:
-    """Items of the objects at places come to parameters, and to the results where these are given back."""
+    """Load items of the objects at places into parameters, and into results if these parameters are returned."""
     state.add(Family.ITEM_LOAD, places, keys, parameters)
-    back = state.returned.gives(parameters) & (results > 0)
+    back = state.returned.is_returned(parameters) & (results > 0)
     state.add(Family.ITEM_LOAD, places[back], keys[back], results[back])
 
 
 def _pass_star(state: State, definitions: Ints, positions: Ints, places: Ints, results: Ints) -> None:
-    """The items of ``*x`` come to the parameters from its position on."""
+    """Pass the items of ``*x`` to the parameters from its position on."""
     parameters, keys = state.parameters, state.keys
     which, position, targets = parameters.positional.under(definitions)
     item = position - positions[which]
@@ -92,7 +92,7 @@ def _pass_star(state: State, definitions: Ints, positions: Ints, places: Ints, r
 
 
 def _pass_double_star(state: State, definitions: Ints, places: Ints, results: Ints) -> None:
-    """The items of ``**x`` come to the parameters of their names, and to a ``**kwargs``."""
+    """Pass the items of ``**x`` to the parameters of their names, and to ``**kwargs``."""
     which, names, targets = state.parameters.named.under(definitions)
     _load_items(state, places[which], state.keys.item_of[names], targets, results[which])
     extra = state.parameters.extra[definitions]

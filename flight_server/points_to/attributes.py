@@ -1,8 +1,9 @@
 """Attributes: the places that a load reads and a store writes, for each kind of object.
 
-An instance has its own attributes and, through views that bind, those of its classes up to the first that has the name.
-A class has those of its classes and of its metaclass; ``super`` starts behind a class of the order. Attributes of
-externals are externals, and attributes that the repo sets there.
+An instance has its own attributes. From the classes of its method resolution order it has, through views that bind, the
+attributes up to the first class that has the name. A class has the attributes of the classes in its order and of its
+metaclass; ``super`` starts after a class of the order. An external has externals as attributes, and those that the repo
+sets on it.
 """
 
 import numpy as np
@@ -20,7 +21,7 @@ _HOLDERS = (Kind.INSTANCE, Kind.CLASS, *_WITHOUT_CLASS)
 
 
 def lookup(state: State, objects: Ints, keys: Ints | int, targets: Ints, implicit: Ints | int) -> None:
-    """Bring the attributes ``keys`` of objects to ``targets``; implicit ones (special methods) come from the type."""
+    """Load the attributes ``keys`` of objects into ``targets``; an implicit load (special method) asks the type."""
     heap, keys = state.heap, column(keys, len(objects))
     is_implicit = column(implicit, len(objects)) > 0
     explicit = ~is_implicit
@@ -31,24 +32,24 @@ def lookup(state: State, objects: Ints, keys: Ints | int, targets: Ints, implici
     state.put(targets[namespace], heap.object(Kind.NAMESPACE, objects[namespace]))
     if state.follows_names_only:
         return
-    assigned = _takes(state, objects) & explicit & is_in(keys, state.stored)
+    assigned = _is_settable_external(state, objects) & explicit & is_in(keys, state.stored)
     state.copy(targets[assigned], heap.field(objects[assigned], keys[assigned]))
     literal = heap.is_of(objects, Kind.CONTAINER) & (explicit | is_in(keys, state.library.operators))
     literal |= heap.is_of(objects, Kind.CONSTANT, Kind.GENERATOR, Kind.NAMESPACE) & explicit
     _literal(state, *where(literal, objects, keys, targets))
     modelled = heap.is_of(objects, Kind.EXTERNAL) & is_implicit
     modelled[modelled] = state.library.models_of(objects[modelled], heap) > 0
-    _enter(state, *where(modelled, keys, targets))
+    _enter_as_itself(state, *where(modelled, keys, targets))
     _property(state, *where(heap.is_of(objects, Kind.PROPERTY, Kind.DISPATCH) & explicit, objects, keys, targets))
     seen = heap.is_of(objects, Kind.INSTANCE, Kind.CLASS) | (heap.is_of(objects, Kind.SUPER) & explicit)
     _through_classes(state, *where(seen, objects, keys, targets), implicit=is_implicit[seen])
 
 
 def load_missing(state: State) -> None:
-    """Attributes that were found nowhere.
+    """Load attributes that have no value so far.
 
-    A framework may make the instance, so that no ``__init__`` of a base ran on it: then it has what the base's own
-    instances have. Or its class, or the module, has a ``__getattr__``.
+    A framework may create an instance without running a base's ``__init__``. Such an instance is assumed to have the
+    attributes that the base's own instances have. Otherwise its class, or a module, may have a ``__getattr__``.
     """
     heap = state.heap
     bases, keys, targets, implicit = state.families.rows[Family.ATTRIBUTE_LOAD].all()
@@ -67,7 +68,7 @@ def _from_instances_of_bases(state: State, objects: Ints, keys: Ints, targets: I
     heap = state.heap
     number, rank, member = state.classes.order(heap.first[objects])
     number, member = where((rank > 0) & heap.is_of(member, Kind.CLASS), number, member)
-    instances = heap.known(Kind.INSTANCE, member)
+    instances = heap.existing(Kind.INSTANCE, member)
     state.copy(targets[number], heap.fields.find(pack(instances, keys[number])))
 
 
@@ -76,10 +77,10 @@ def _from_getattr(state: State, objects: Ints, keys: Ints, targets: Ints) -> Non
     classes = heap.first[objects]
     number, member, found = state.classes.bearers(classes, name)
     number, member = where(heap.is_of(member, Kind.CLASS), number, member)
-    _ask_others(state, heap.field(member, name), keys[number], targets[number], 1)
+    _load_delegated(state, heap.field(member, name), keys[number], targets[number], 1)
     objects, classes, targets = where(found, objects, classes, targets)
     fields = heap.field(objects, state.keys[GET_ATTRIBUTE])
-    own(state, classes, name, fields, objects, binds=True)
+    inherited_from_repo(state, classes, name, fields, objects, binds=True)
     state.add(Family.CALL, fields, state.access_sites(targets, 0), targets)
 
 
@@ -87,12 +88,12 @@ def _from_getattr_of_modules(state: State, modules: Ints, keys: Ints, targets: I
     name = state.keys["__getattr__"]
     has = is_in(pack(modules, name), state.classes.binds)
     fields, targets = state.heap.field(modules[has], name), targets[has]
-    _ask_others(state, fields, keys[has], targets, 0)
+    _load_delegated(state, fields, keys[has], targets, 0)
     state.add(Family.CALL, fields, state.access_sites(targets, 0), targets)
 
 
-def _ask_others(state: State, fields: Ints, keys: Ints, targets: Ints, position: int) -> None:
-    """A ``__getattr__`` may ask another object for the same name: each reader gets the answer."""
+def _load_delegated(state: State, fields: Ints, keys: Ints, targets: Ints, position: int) -> None:
+    """A ``__getattr__`` may read the same name from another object: load that object's attribute for each reader."""
     which, objects = state.points.under(fields)
     which, objects = where(state.heap.is_of(objects, Kind.FUNCTION), which, objects)
     parameters = state.parameters.at(state.heap.first[objects], position)
@@ -103,10 +104,10 @@ def _ask_others(state: State, fields: Ints, keys: Ints, targets: Ints, position:
 
 
 def store_attributes(state: State, objects: Ints, keys: Ints, sources: Ints) -> None:
-    """Keep the objects at ``sources`` as attributes."""
+    """Store the objects at ``sources`` as attributes."""
     holds = state.heap.is_of(objects, *_HOLDERS)
     if not state.follows_names_only:
-        holds |= _takes(state, objects)
+        holds |= _is_settable_external(state, objects)
     objects, keys, sources = where(holds, objects, keys, sources)
     state.copy(state.heap.field(objects, keys), sources)
     if not state.follows_names_only:
@@ -114,30 +115,30 @@ def store_attributes(state: State, objects: Ints, keys: Ints, sources: Ints) -> 
         _through_setattr(state, objects, sources)
 
 
-def _takes(state: State, objects: Ints) -> Mask:
-    """Which are externals that the repo may set attributes of: not modules, which stand for all their users."""
+def _is_settable_external(state: State, objects: Ints) -> Mask:
+    """Which objects are externals whose attributes the repo may set: not modules, which all code shares."""
     return state.heap.is_of(objects, Kind.EXTERNAL) & (state.heap.depth[objects] > 1)
 
 
 def _through_classes(state: State, objects: Ints, keys: Ints, targets: Ints, *, implicit: Mask) -> None:
-    """Look each attribute of each object up once, into a place of its own that is copied to the targets."""
+    """Look up each attribute of each object once, into its own place, which is copied to the targets."""
     heap = state.heap
     reads = heap.read(objects, keys, implicit=implicit)
     state.copy(targets, reads)
-    _mark_cut(state, objects, keys, targets)
+    _saturate_cut_orders(state, objects, keys, targets)
     reads, first = np.unique(reads, return_index=True)
     objects, keys, implicit = objects[first], keys[first], implicit[first]
     is_instance, is_class = heap.is_of(objects, Kind.INSTANCE), heap.is_of(objects, Kind.CLASS)
     _instance(state, *where(is_instance & ~implicit, objects, keys, reads))
     instances, names, to = where(is_instance & implicit, objects, keys, reads)
-    found = own(state, heap.first[instances], names, to, instances, binds=True)[2]
-    _enter(state, names[~found], to[~found])
+    found = inherited_from_repo(state, heap.first[instances], names, to, instances, binds=True)[2]
+    _enter_as_itself(state, names[~found], to[~found])
     _class(state, *where(is_class, objects, keys, reads), implicit=implicit[is_class])
     _super(state, *where(heap.is_of(objects, Kind.SUPER), objects, keys, reads))
 
 
-def _mark_cut(state: State, objects: Ints, keys: Ints, targets: Ints) -> None:
-    """Where a class's order lacks a base, a name that it does not bind may still be that base's."""
+def _saturate_cut_orders(state: State, objects: Ints, keys: Ints, targets: Ints) -> None:
+    """Saturate reads through orders that lack a base: a name that the order does not bind may come from that base."""
     if len(state.classes.cut):
         selves = np.where(state.heap.is_of(objects, Kind.SUPER), state.heap.second[objects], objects)
         classes = class_of(state, selves)
@@ -146,12 +147,12 @@ def _mark_cut(state: State, objects: Ints, keys: Ints, targets: Ints) -> None:
 
 
 def class_of(state: State, selves: Ints) -> Ints:
-    """The classes of instances, and classes themselves."""
+    """The class of each instance; any other object is itself."""
     return np.where(state.heap.is_of(selves, Kind.INSTANCE), state.heap.first[selves], selves)
 
 
-def _enter(state: State, keys: Ints, targets: Ints) -> None:
-    """An object without a known ``__enter__`` is entered as itself: an external base or ``closing`` does it."""
+def _enter_as_itself(state: State, keys: Ints, targets: Ints) -> None:
+    """An object without a known ``__enter__`` enters as itself, as with an external base or ``closing``."""
     enters = (keys == state.keys["__enter__"]) | (keys == state.keys["__aenter__"])
     state.put(targets[enters], constant(state.library.enters, targets[enters]))
 
@@ -159,18 +160,18 @@ def _enter(state: State, keys: Ints, targets: Ints) -> None:
 def inherited(
     state: State, classes: Ints, keys: Ints, targets: Ints, selves: Ints, *, binds: bool, after: Ints | None = None
 ) -> None:
-    """Bring classes' attributes, as ``selves`` see them, to ``targets``, and externals for classes outside the repo.
+    """Load classes' attributes, read through ``selves``, into ``targets``; an external class gives an external.
 
-    There are no externals for an attribute that methods of the repo's classes set, nor for bases without attributes.
+    There is no external for an attribute that methods of the repo's classes set, nor for a base without attributes.
     """
-    number, member, found = own(state, classes, keys, targets, selves, binds=binds, after=after)
+    number, member, found = inherited_from_repo(state, classes, keys, targets, selves, binds=binds, after=after)
     found[number[is_in(pack(member, keys[number]), state.assigned)]] = True
     outside = state.heap.is_of(member, Kind.EXTERNAL) & ~found[number] & ~is_in(member, state.library.bare_types)
     which, first = np.unique(number[outside], return_index=True)
     _external(state, member[outside][first], keys[which], targets[which])
 
 
-def own(
+def inherited_from_repo(
     state: State,
     classes: Ints,
     keys: Ints | int,
@@ -180,7 +181,7 @@ def own(
     binds: bool,
     after: Ints | None = None,
 ) -> tuple[Ints, Ints, Mask]:
-    """The same for the repo's classes alone; gives the classes that were looked through (``ClassOrders.bearers``)."""
+    """Like ``inherited``, for the repo's classes alone; returns the result of ``ClassOrders.bearers``."""
     heap, keys = state.heap, column(keys, len(classes))
     number, member, found = state.classes.bearers(classes, keys, after)
     is_own = heap.is_of(member, Kind.CLASS)
@@ -190,35 +191,35 @@ def own(
     return number, member, found
 
 
-def own_bearers(state: State, classes: Ints, keys: Ints | int) -> tuple[Ints, Ints, Mask]:
-    """The repo's classes that an attribute comes from, by position, and which of ``classes`` have it."""
+def repo_bearers(state: State, classes: Ints, keys: Ints | int) -> tuple[Ints, Ints, Mask]:
+    """The repo's classes that an attribute comes from, by position in ``classes``, and which of ``classes`` have it."""
     number, member, found = state.classes.bearers(classes, keys)
     number, member = where(found[number] & state.heap.is_of(member, Kind.CLASS), number, member)
     return number, member, found
 
 
 def _through_setters(state: State, objects: Ints, keys: Ints, sources: Ints) -> None:
-    """A class may have a property or another descriptor under the name, which takes the value."""
+    """Pass the value to a property or another descriptor that the class has under the name."""
     heap = state.heap
     objects, keys, sources = where(heap.is_of(objects, Kind.INSTANCE), objects, keys, sources)
-    number, member, _ = own_bearers(state, heap.first[objects], keys)
+    number, member, _ = repo_bearers(state, heap.first[objects], keys)
     state.add(Family.DESCRIPTOR_STORE, heap.field(member, keys[number]), objects[number], sources[number])
 
 
 def _through_setattr(state: State, objects: Ints, sources: Ints) -> None:
-    """Writes to instances whose class has a ``__setattr__``."""
+    """Call ``__setattr__`` for writes to instances whose class has one."""
     heap = state.heap
     writes = heap.is_of(objects, Kind.INSTANCE) & is_in(heap.first[objects], state.classes.writers)
     objects, sources = where(writes, objects, sources)
     if len(objects):
         fields = heap.field(objects, state.keys[SET_ATTRIBUTE])
-        own(state, heap.first[objects], state.keys["__setattr__"], fields, objects, binds=True)
+        inherited_from_repo(state, heap.first[objects], state.keys["__setattr__"], fields, objects, binds=True)
         sites = state.access_sites(sources, 1)
         state.add(Family.CALL, fields, sites, np.zeros_like(sites))
 
 
 def _external(state: State, objects: Ints, keys: Ints, targets: Ints) -> None:
-    """Chains of externals end at a depth, and where a name repeats (``node.parent.parent``)."""
+    """Load attributes of externals, up to a depth, and not where a name repeats (``node.parent.parent``)."""
     heap = state.heap
     depth = heap.depth[objects]
     goes_on = (depth < DEEPEST_EXTERNAL) & ((heap.second[objects] != keys) | (depth == 1))
@@ -226,7 +227,7 @@ def _external(state: State, objects: Ints, keys: Ints, targets: Ints) -> None:
 
 
 def _literal(state: State, objects: Ints, keys: Ints, targets: Ints) -> None:
-    """A method of a literal is one object for each type, whichever literal it is read from."""
+    """Load attributes of literals: one external for each type, whichever literal it is read from."""
     heap, library = state.heap, state.library
     shape = np.where(heap.is_of(objects, Kind.CONTAINER), heap.second[objects], heap.first[objects])
     for kind, shape_of_kind in ((Kind.GENERATOR, Shape.GENERATOR), (Kind.NAMESPACE, Shape.DICT)):
@@ -251,13 +252,13 @@ def _class(state: State, objects: Ints, keys: Ints, targets: Ints, *, implicit: 
     inherited(state, *where(~implicit, objects, keys, targets, objects), binds=False)
     metaclasses = state.classes.metaclass_of(objects)
     has = metaclasses > 0
-    own(state, *where(has, metaclasses, keys, targets, objects), binds=True)
+    inherited_from_repo(state, *where(has, metaclasses, keys, targets, objects), binds=True)
     type_of = has & (keys == state.keys["__class__"])
     state.put(targets[type_of], metaclasses[type_of])
 
 
 def _super(state: State, objects: Ints, keys: Ints, targets: Ints) -> None:
-    """``super()`` in a method looks in the order of the object's class, in a metaclass in that of the metaclass."""
+    """``super()`` in a method searches the order of the object's class; in a metaclass, the metaclass's order."""
     if not len(objects):
         return
     heap = state.heap
@@ -272,7 +273,7 @@ def _super(state: State, objects: Ints, keys: Ints, targets: Ints) -> None:
 
 
 def _of_object(state: State, classes: Ints, keys: Ints, targets: Ints, after: Ints) -> None:
-    """At the end of each order stands ``object``, whose few methods ``super`` may reach."""
+    """Load the methods of ``object``, the end of each order, that ``super`` may reach."""
     number, member, found = state.classes.bearers(classes, keys, after)
     bare = ~found & is_in(keys, state.library.object_methods)
     bare[number[state.heap.is_of(member, Kind.EXTERNAL)]] = False

@@ -1,15 +1,15 @@
-"""The behaviour of builtins as data, and the language of such models.
+"""Models: the behaviour of builtins as data, and the language that models are written in.
 
 A model is a program of statements separated by ``;``. Its operands are places: ``0``, ``1`` … are positional arguments,
 ``key=`` is a keyword argument, ``self`` the receiver of a method, ``result`` the result of the call, ``a`` … ``h`` are
-temporaries. A statement that ends in ``if 1`` counts where the call has that argument.
+temporaries. A statement that ends in ``if 1`` applies only to calls that have argument 1.
 
-    r = x                  objects of x are at r
+    r = x                  r holds the objects at x
     r = each x             elements of x, by iteration (``__iter__`` and ``__next__`` included)
     r = call f x y         f is called with x and y
-    r = new list           a list (tuple, set, dict, generator, deque, queue, future) of this call site's own
-    r = new list of x      one with the elements of x; ``from 1 x``: from position 1 on; ``values x``; ``same x``
-    r = text               a str (also number, real, boolean, bytes) of no known value
+    r = new list           a list (tuple, set, dict, generator, deque, queue, future), one for each call site
+    r = new list of x      the same with the elements of x; ``from 1 x``: from position 1 on; ``values x``; ``same x``
+    r = text               a str (also number, real, boolean, bytes) of unknown value
     r holds x              the container r has x among its items
     r has 0 x              the container r has x at position 0
     r = item x k           the item of x under the key k
@@ -23,12 +23,12 @@ temporaries. A statement that ends in ``if 1`` counts where the call has that ar
     r = read x name        the attribute of that name
     r attribute k x        setattr
     r sent x               x is sent to the generator r
-    r maybe x              r may be an instance of x, if nothing else is known of it
-    r update x             the items of x come into r
+    r maybe x              r may be an instance of x, if nothing else is known about r
+    r update x             the items of x become items of r
     r keywords             the keyword arguments are items of r
     r attributes           the keyword arguments are attributes of r
-    r = arguments          the namespace that an argument parser gives
-    r = module             the module around the call; its names are its items
+    r = arguments          the namespace that an argument parser returns
+    r = module             the module that contains the call; its names are its items
     r = imported x         the modules that the texts x name
     r = type x             the classes of the instances x
     r = instance x         instances of the classes x
@@ -36,13 +36,14 @@ temporaries. A statement that ends in ``if 1`` counts where the call has that ar
     r = wrap property x    a wrapper of x: property, setter, static, class, factory, dispatch
     r = partial x          functools.partial; ``method x``: functools.partialmethod
     r = curried            a callable whose model has this model's name and ``()``
-    r = deferred           the same; it gets the arguments of this call after its own
+    r = deferred           the same, but it gets the arguments of this call after its own
     r = itself             the callee: an object of a class of the library
     r = bind f x           the method f of x
     r = classes x          the classes whose metaclass is x
-    r = construct self     the class that super() is bound to makes an instance
+    r = construct self     an instance of the class that super() is bound to
 
-Models stand below their owners. Several owners or names share what follows; lines go on at eight spaces.
+Models are indented below their owners. A line may name several owners, or several models with the same program. A line
+that is indented by eight spaces continues the one before.
 """
 
 import re
@@ -179,7 +180,7 @@ NEW_OF_ANY_TYPE = "result = instance 0"
 
 
 def programs(text: str) -> Mapping[str, str]:
-    """The programs of models by dotted name."""
+    """The programs of models in a text, by dotted name."""
     found: dict[str, str] = {}
     owners: list[str] = []
     for line in re.sub(r"\n {8}", " ", text).strip().splitlines():

@@ -1,4 +1,4 @@
-"""The tables that a call joins: arguments of sites, parameters of functions, arguments that functions return."""
+"""The tables that calls are joined with: arguments of sites, parameters of functions, parameters that are returned."""
 
 from dataclasses import dataclass, field
 
@@ -22,15 +22,15 @@ class SiteArguments:
     double_star: FactRows = field(default_factory=lambda: FactRows(2))
 
     def at(self, sites: Ints, positions: Ints | int) -> Ints:
-        """The places of positional arguments, 0 where a site has none there."""
+        """The places of positional arguments; 0 if a site has no argument at the position."""
         return _found(self.positional, sites, positions)
 
     def named(self, sites: Ints, keys: Ints) -> Ints:
-        """The places of keyword arguments, 0 where a site has none of that name."""
+        """The places of keyword arguments; 0 if a site has none of that name."""
         return _found(self.keyword, sites, keys)
 
     def join(self, made: Ints, first: Ints, then: Ints, *, taken: int) -> None:
-        """Give new sites the arguments of ``first`` without so many, followed by those of ``then``."""
+        """Give new sites the arguments of ``first`` without the first ``taken`` ones, then those of ``then``."""
         which, positions, places = self.positional.under(first)
         counts = np.bincount(which, minlength=len(made))
         later, more, places_then = self.positional.under(then)
@@ -47,9 +47,9 @@ class SiteArguments:
 class ParameterPlaces:
     """The parameters of functions, by definition.
 
-    ``positional`` gives the place of (definition, position), ``named`` that of (definition, key). ``rest`` is the tuple
-    of a ``*args`` and ``rest_from`` the position where it starts, ``extra`` the dictionary of a ``**kwargs``: objects,
-    0 for none.
+    ``positional`` gives the place of (definition, position), ``named`` that of (definition, key). ``rest`` has the
+    tuple object of ``*args``, ``rest_from`` the position where it starts, ``extra`` the dictionary object of
+    ``**kwargs``; 0 for none.
     """
 
     positional: PairNumbers
@@ -59,18 +59,18 @@ class ParameterPlaces:
     extra: Ints
 
     def at(self, definitions: Ints, positions: Ints | int) -> Ints:
-        """The places of functions' parameters at positions, 0 where there is none."""
+        """The places of functions' parameters at positions; 0 if there is none."""
         return self.positional.find(pack(definitions, positions))
 
 
 @dataclass(frozen=True)
 class ReturnedArguments:
-    """Parameters that functions give back as they are (see ``returned_arguments``).
+    """Parameters that functions return unchanged (see ``returned_arguments``).
 
-    ``others`` is, by definition, the place of everything else that calls get from the function. ``others_at`` is the
-    same place by the place of a parameter that is given back, 0 for other places. ``rest``, sorted, has the packed
-    (definition, position in its ``*args``) of arguments that are given back. ``origins`` are the packed (place in
-    ``others``, return value) where the two differ, sorted.
+    ``others`` has, by definition, the place of all other values that the function returns. ``others_at`` has the same
+    place by the place of a parameter that is returned, 0 for other places. ``rest``, sorted, has the packed
+    (definition, position in its ``*args``) of arguments that are returned. ``origins`` are the packed (place in
+    ``others``, place of the return value) where the two differ, sorted.
     """
 
     others: Ints
@@ -78,13 +78,13 @@ class ReturnedArguments:
     rest: Ints
     origins: Ints
 
-    def gives(self, parameters: Ints) -> Mask:
-        """Which parameters, by place, are given back."""
+    def is_returned(self, parameters: Ints) -> Mask:
+        """Which parameters, by place, are returned unchanged."""
         mask: Mask = self.others_at[parameters] > 0
         return mask
 
-    def gives_rest(self, definitions: Ints, positions: Ints) -> Mask:
-        """Which positions in functions' ``*args`` are given back."""
+    def is_rest_returned(self, definitions: Ints, positions: Ints) -> Mask:
+        """Which positions in functions' ``*args`` are returned unchanged."""
         return is_in(pack(definitions, positions), self.rest)
 
 

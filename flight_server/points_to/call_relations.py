@@ -1,7 +1,7 @@
 """Calls as rows: callers and callees with a confidence, the parameters of arguments, and the flows of calls.
 
-The confidence of an edge goes by the number of callees at its site, and by what had to be assumed. The figures are
-estimates. On the programs of ``tests/calls``, edges of 0.9 and more are right at least 97 times in 100.
+The confidence of an edge depends on the number of callees at its site, and on the assumptions that led to it. The
+figures are estimates. On the programs of ``tests/calls``, at least 97 of 100 edges with 0.9 or more are right.
 """
 
 from collections.abc import Mapping
@@ -57,9 +57,9 @@ def calls(named: NamedSolution) -> pa.Table:
 
 
 def _accesses(named: NamedSolution) -> tuple[pa.Array, Ints]:
-    """The ids of the sites behind those of the source, and their files: of attribute reads and writes.
+    """The ids and files of the sites that are numbered after those of the source: attribute reads and writes.
 
-    Null and 0 inside of models, and for places that no source spells.
+    Null and 0 for sites inside models, and for places that the source does not spell.
     """
     state, facts = named.state, named.facts
     kinds, places = state.access_of(np.arange(len(facts.sites.caller), state.sites))
@@ -73,16 +73,16 @@ def _accesses(named: NamedSolution) -> tuple[pa.Array, Ints]:
 
 
 def _definitions_of(facts: Facts, accesses: pa.Array) -> Ints:
-    """The definitions whose code reads or writes: those in the places that the sites are named after."""
-    known = facts.definitions
+    """The definitions whose code makes the accesses, taken from the places in the sites' ids."""
+    defs = facts.definitions
     classes = pc.if_else(pc.starts_with(accesses, "class:"), pc.utf8_slice_codeunits(accesses, len("class:")), None)
-    of_class = known.ids.find(classes)
+    of_class = defs.ids.find(classes)
     inside = pc.replace_substring_regex(accesses, r"^(get|set):(var|x|ret):(.*?)(/scope)?(:[^:]*)?$", r"\3")
-    return np.where(of_class > 0, known.executing(known.container[of_class]), known.ids.find(inside))
+    return np.where(of_class > 0, defs.executing(defs.container[of_class]), defs.ids.find(inside))
 
 
 def arguments(named: NamedSolution) -> pa.Table:
-    """Rows of ``argument``: those of calls that the source spells or implies."""
+    """Rows of ``argument``, for calls that the source spells or implies."""
     state, facts = named.state, named.facts
     codes = state.bound_calls.all()
     sites, bound = codes >> HALF, codes & LOWER
@@ -97,23 +97,23 @@ def arguments(named: NamedSolution) -> pa.Table:
             _parameter_rows(facts, keyword, definitions[by_name], "kwarg"),
         ]
     )
-    known = parameter > 0
-    at, parameter = np.concatenate([which, by_name])[known], parameter[known]
-    spelled = np.concatenate([np.zeros_like(position), keys])[known]
+    has_parameter = parameter > 0
+    at, parameter = np.concatenate([which, by_name])[has_parameter], parameter[has_parameter]
+    spelled = np.concatenate([np.zeros_like(position), keys])[has_parameter]
     texts, at_site = pa.concat_arrays([pa.nulls(1, pa.string()), facts.sites.ids.values]), sites[at]
     functions = state.heap.object(Kind.FUNCTION, definitions[at])
     columns = {
         "src": coded(texts, at_site),
         "dst": Interned(facts.tables["cst_params"]["param_id"].combine_chunks()).coded(parameter),
         "name": state.keys.all.coded(spelled),
-        "position": pa.array(np.concatenate([position, np.zeros_like(by_name)])[known], mask=spelled > 0),
+        "position": pa.array(np.concatenate([position, np.zeros_like(by_name)])[has_parameter], mask=spelled > 0),
         **_judged(named.solution, pack(at_site, functions), texts),
     }
     return rows_of("argument", facts.files.ids.coded(facts.sites.ids.files[at_site]), columns)
 
 
 def _parameter_rows(facts: Facts, places: Ints, definitions: Ints, surplus: str) -> Ints:
-    """The rows of ``cst_params``, from 1: of the parameters at places, else those that take a surplus of arguments."""
+    """Row numbers in ``cst_params``, from 1: the parameters at places, else the ``*args`` or ``**kwargs``."""
     table = facts.tables["cst_params"]
     row = np.arange(1, len(table) + 1)
     takes = where_equal(table, "kind", surplus)
@@ -123,10 +123,9 @@ def _parameter_rows(facts: Facts, places: Ints, definitions: Ints, surplus: str)
 
 
 def flows(named: NamedSolution) -> pa.Table:
-    """Rows of ``flow``: copies between places of the source that the source's own copies do not say.
+    """Rows of ``flow``: copies between places of the source that are not among the source's own copies.
 
-    They are in the file of the call or access: of the place that takes the value there, else of that which gives it to
-    a parameter.
+    A row's file is that of the call or access: the file of the target, or, if the target is a parameter, of the origin.
     """
     facts, places = named.facts, named.facts.places
     codes = _from_returns(named.state.copies.all(), named.state.returned.origins)
@@ -142,7 +141,7 @@ def flows(named: NamedSolution) -> pa.Table:
 
 
 def _from_returns(copies: Ints, origins: Ints) -> Ints:
-    """Copies from the places of other values than arguments that functions return are copies of return values."""
+    """The copies, with each place of a function's other return values replaced by the place of its return value."""
     sources, others = copies >> HALF, origins >> HALF
     at = np.minimum(others.searchsorted(sources), max(len(others) - 1, 0))
     found = is_in(sources, others)
@@ -151,11 +150,11 @@ def _from_returns(copies: Ints, origins: Ints) -> Ints:
 
 
 def _judged(solution: Solution, edges: Ints, texts: pa.Array) -> Mapping[str, pa.Array]:
-    """How sure packed (site, callee) edges are; a class and its ``__init__`` are one call."""
+    """The confidence of packed (site, callee) edges; a class and its ``__init__`` count as one callee."""
     state = solution.state
     sites, callees = edges >> HALF, edges & LOWER
-    known = state.edges.all()
-    counted = (known >> HALF)[~state.heap.is_of(known & LOWER, Kind.CLASS)]
+    found = state.edges.all()
+    counted = (found >> HALF)[~state.heap.is_of(found & LOWER, Kind.CLASS)]
     counts = np.bincount(counted, minlength=state.sites)[sites]
     rule = np.select([counts <= 1, counts <= _FEW, counts <= _SEVERAL], [0, 1, 2], 3)
     early = [codes for stratum, codes in solution.edge_strata if stratum <= _EVIDENCE]

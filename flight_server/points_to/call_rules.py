@@ -1,8 +1,8 @@
 """Calls: the effect of calling an object, by its kind.
 
-Arguments flow to parameters, return values to the site. A class makes an instance and runs ``__new__`` and
-``__init__``, an instance its class's ``__call__``: these are looked up like attributes into a field of the object, and
-the call goes on with the objects that arrive there.
+Arguments flow to parameters, return values to the site. Calling a class creates an instance and runs ``__new__`` and
+``__init__``; calling an instance runs its class's ``__call__``. These methods are looked up like attributes into a
+field of the object, and the objects that arrive at that field are called.
 """
 
 from collections.abc import Callable, Mapping
@@ -10,8 +10,8 @@ from types import MappingProxyType
 
 import numpy as np
 
-from flight_server.points_to.argument_passing import give, pass_arguments
-from flight_server.points_to.attributes import lookup, own
+from flight_server.points_to.argument_passing import pass_arguments, pass_objects
+from flight_server.points_to.attributes import inherited_from_repo, lookup
 from flight_server.points_to.fact_families import Family
 from flight_server.points_to.field_keys import CALL, EVERY, INIT, NEW, POST_INIT, REGISTERED
 from flight_server.points_to.heap import Kind
@@ -23,7 +23,7 @@ Targets = Callable[[State, Ints, Ints, Ints], None]
 
 
 def call(state: State, objects: Ints, sites: Ints, results: Ints) -> None:
-    """Sites call objects, each pair once."""
+    """Call objects at sites, each pair once."""
     codes, first = np.unique(pack(sites, objects), return_index=True)
     first = first[~state.dispatched.contains(codes)]
     state.dispatched.add(pack(sites[first], objects[first]))
@@ -31,15 +31,15 @@ def call(state: State, objects: Ints, sites: Ints, results: Ints) -> None:
 
 
 def decorate_classes(state: State, objects: Ints, sites: Ints, results: Ints) -> None:
-    """While only names are followed: calls of the library's decorators of classes, which bases may have."""
+    """Call external decorators of classes while only names are followed, because bases may have such decorators."""
     decorated = state.facts.sites.decorated
     definitions = decorated[np.where(sites < len(decorated), sites, 0)]
     is_class = state.facts.definitions.is_class[definitions] & state.heap.is_of(objects, Kind.EXTERNAL)
     call(state, *where(is_class, objects, sites, results))
 
 
-def keep_decorated(state: State) -> None:
-    """A class behind decorators of which nothing is known is still itself."""
+def assume_class_is_returned(state: State) -> None:
+    """Assume that an unknown decorator returns the class that it decorates."""
     sites = state.facts.sites
     at = np.flatnonzero(state.facts.definitions.is_class[sites.decorated] & (sites.result > 0))
     at = at[~state.points.has_any(sites.result[at])]
@@ -47,7 +47,7 @@ def keep_decorated(state: State) -> None:
 
 
 def dispatch(state: State, sites: Ints, objects: Ints, results: Ints) -> None:
-    """Sites call objects; ``results`` are the places of the return values, 0 where these are not used."""
+    """Call objects at sites; ``results`` are the places of the return values, 0 where these are not used."""
     kinds = state.heap.kinds(objects)
     for kind, rule in _RULES.items():
         chosen = kinds == kind
@@ -56,13 +56,13 @@ def dispatch(state: State, sites: Ints, objects: Ints, results: Ints) -> None:
 
 
 def call_function(state: State, sites: Ints, functions: Ints, selves: Ints, results: Ints) -> None:
-    """Sites call functions; ``selves`` are the objects that they are bound to, 0 for none."""
+    """Call functions at sites; ``selves`` are the objects that the functions are bound to, 0 for none."""
     if not len(sites):
         return
     heap, definitions = state.heap, state.heap.first[functions]
     state.edge(sites, functions)
     bound = selves > 0
-    give(state, state.parameters.at(definitions[bound], 0), selves[bound], results[bound])
+    pass_objects(state, state.parameters.at(definitions[bound], 0), selves[bound], results[bound])
     generates = state.facts.definitions.is_generator[definitions]
     state.copy(results[~generates], state.returned.others[definitions[~generates]])
     used = generates & (results > 0)
@@ -91,20 +91,20 @@ def _call_method(state: State, sites: Ints, methods: Ints, results: Ints) -> Non
 
 
 def _call_class(state: State, sites: Ints, classes: Ints, results: Ints) -> None:
-    """An instance, unless the metaclass has a ``__call__`` of its own."""
+    """Create an instance, unless the metaclass has its own ``__call__``."""
     heap, name = state.heap, state.keys["__call__"]
     metaclasses = state.classes.metaclass_of(classes)
     found = state.classes.bearers(metaclasses, name)[2] & (metaclasses > 0)
     types, called, at, targets = where(found, metaclasses, classes, sites, results)
     fields = heap.field(called, state.keys[CALL])
-    own(state, types, name, fields, called, binds=True)
+    inherited_from_repo(state, types, name, fields, called, binds=True)
     state.add(Family.CALL, fields, at, targets)
     state.put(targets, heap.object(Kind.INSTANCE, called))
     construct(state, *where(~found, sites, classes, results))
 
 
 def construct(state: State, sites: Ints, classes: Ints, results: Ints) -> None:
-    """Make instances: ``__new__``, then ``__init__``."""
+    """Create instances: ``__new__``, then ``__init__``."""
     heap, keys = state.heap, state.keys
     instances = heap.object(Kind.INSTANCE, classes)
     state.put(results, instances)
@@ -114,19 +114,19 @@ def construct(state: State, sites: Ints, classes: Ints, results: Ints) -> None:
         lookup(state, instances, keys[name], fields, implicit=1)
         state.add(Family.CALL, fields, sites, np.zeros_like(sites))
     fields = heap.field(classes, keys[NEW])
-    own(state, classes, keys["__new__"], fields, classes, binds=False)
+    inherited_from_repo(state, classes, keys["__new__"], fields, classes, binds=False)
     state.add(Family.NEW, fields, classes, sites, results)
     _fill_dataclass(state, *where(is_in(classes, state.classes.made), sites, classes, instances))
 
 
 def make_new(state: State, objects: Ints, classes: Ints, sites: Ints, results: Ints) -> None:
-    """Functions that are the ``__new__`` of a class, which is their first argument."""
+    """Call functions that are the ``__new__`` of a class, with the class as their first argument."""
     is_function = state.heap.is_of(objects, Kind.FUNCTION)
     call_function(state, *where(is_function, sites, objects, classes, results))
 
 
 def make_through_super(state: State, objects: Ints, sites: Ints, results: Ints) -> None:
-    """``super().__call__()`` in a metaclass makes an instance of the class that it is bound to."""
+    """``super().__call__()`` in a metaclass creates an instance of the class that ``super`` is bound to."""
     heap = state.heap
     selves = heap.second[objects]
     bound = heap.is_of(objects, Kind.SUPER) & heap.is_of(selves, Kind.CLASS)
@@ -134,9 +134,9 @@ def make_through_super(state: State, objects: Ints, sites: Ints, results: Ints) 
 
 
 def _fill_dataclass(state: State, sites: Ints, classes: Ints, instances: Ints) -> None:
-    """The arguments of a class whose ``__init__`` is made from its annotations are the instance's attributes.
+    """Store arguments as attributes, if the class's ``__init__`` is generated from its annotations.
 
-    Those of a typed tuple are its items too.
+    The arguments of a typed named tuple become its items too.
     """
     if not len(sites):
         return
@@ -160,7 +160,7 @@ def _fill_dataclass(state: State, sites: Ints, classes: Ints, instances: Ints) -
 
 
 def make_defaults(state: State, objects: Ints, sites: Ints, results: Ints) -> None:
-    """A site that makes an instance calls the factories of its defaults; those of the library have no edge."""
+    """A site that creates an instance calls the factories of its defaults; calls of external factories have no edge."""
     heap = state.heap
     factories, sites, results = where(heap.is_of(objects, Kind.FACTORY), objects, sites, results)
     callees = heap.first[factories]
@@ -180,9 +180,9 @@ def _call_instance(state: State, sites: Ints, instances: Ints, results: Ints) ->
 
 
 def _call_partial(state: State, sites: Ints, partials: Ints, results: Ints) -> None:
-    """The callee gets the arguments that the partial was made with, then those of this site.
+    """Pass the arguments that the partial was created with, then those of this site.
 
-    A deferred model gets them the other way round.
+    A deferred model gets them in the opposite order.
     """
     heap = state.heap
     callees, makers = heap.first[partials], heap.second[partials]
@@ -198,13 +198,13 @@ def _call_wrapped(state: State, sites: Ints, wrappers: Ints, results: Ints) -> N
 
 
 def _call_dispatching(state: State, sites: Ints, dispatching: Ints, results: Ints) -> None:
-    """The function, and all that are registered with it: the type of an argument decides which of them."""
+    """Call the function and all functions registered with it; at run time the type of an argument chooses one."""
     _call_wrapped(state, sites, dispatching, results)
     state.add(Family.CALL, state.heap.field(dispatching, state.keys[REGISTERED]), sites, results)
 
 
 def _call_dispatching_method(state: State, sites: Ints, methods: Ints, results: Ints) -> None:
-    """The same, of the object that it is bound to."""
+    """Like ``_call_dispatching``, for functions bound to an object."""
     heap = state.heap
     dispatching, selves = heap.first[methods], heap.second[methods]
     functions = heap.first[dispatching]
@@ -215,7 +215,7 @@ def _call_dispatching_method(state: State, sites: Ints, methods: Ints, results: 
 
 
 def register(state: State, objects: Ints, steps: Ints, results: Ints) -> None:
-    """``f.register``: a function is given back; after a class, the function comes next."""
+    """``f.register(x)`` returns a function ``x``; for a class ``x`` it returns a step that takes the function."""
     heap = state.heap
     functions = heap.is_of(objects, Kind.FUNCTION)
     state.put(heap.field(heap.first[steps[functions]], state.keys[REGISTERED]), objects[functions])
@@ -223,7 +223,7 @@ def register(state: State, objects: Ints, steps: Ints, results: Ints) -> None:
 
 
 def _call_property_step(state: State, sites: Ints, steps: Ints, results: Ints) -> None:
-    """``p.setter(f)`` is p, with f called on a store; ``d.register(f)`` is f."""
+    """``p.setter(f)`` returns ``p``, and ``f`` is called on a store; ``d.register(f)`` returns ``f``."""
     heap = state.heap
     registers = heap.second[steps] == state.keys["register"]
     at, registering, targets = where(registers, sites, steps, results)

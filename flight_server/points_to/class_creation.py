@@ -1,22 +1,22 @@
-"""The calls that make a class.
+"""The calls that create a class.
 
-These are ``__prepare__``, ``__new__`` and ``__init__`` of its metaclass, ``__init_subclass__`` of its bases, and
+They are ``__prepare__``, ``__new__`` and ``__init__`` of its metaclass, ``__init_subclass__`` of its bases, and
 ``__set_name__`` of the objects in its body.
 """
 
 import numpy as np
 
-from flight_server.points_to.attributes import own
+from flight_server.points_to.attributes import inherited_from_repo
 from flight_server.points_to.fact_families import Family
 from flight_server.points_to.field_keys import CREATED, INITIALISED, PREPARED, SUBCLASSED
 from flight_server.points_to.integer_columns import Ints, where
 from flight_server.points_to.state import State
 
-SITE_KIND = 2  # among the sites of ``State.access_sites``
+SITE_KIND = 2  # of these calls among the sites of ``State.access_sites``
 
 
 def create_classes(state: State) -> None:
-    """Record the calls that make the repo's classes."""
+    """Add the calls that create the repo's classes."""
     facts, heap, keys = state.facts, state.heap, state.keys
     definitions = np.flatnonzero(facts.definitions.is_class)
     classes = state.definition(definitions)
@@ -24,14 +24,14 @@ def create_classes(state: State) -> None:
     metaclasses = state.classes.metaclass_of(classes)
     types, made, at = where(metaclasses > 0, metaclasses, classes, sites)
     fields = heap.field(made, keys[PREPARED])
-    own(state, types, keys["__prepare__"], fields, types, binds=False)
+    inherited_from_repo(state, types, keys["__prepare__"], fields, types, binds=False)
     state.add(Family.CALL, fields, at, np.zeros_like(at))
     for name, held, firsts in (("__new__", CREATED, types), ("__init__", INITIALISED, made)):
         fields = heap.field(made, keys[held])
-        own(state, types, keys[name], fields, firsts, binds=False)
+        inherited_from_repo(state, types, keys[name], fields, firsts, binds=False)
         state.add(Family.NEW, fields, firsts, at, np.zeros_like(at))
     fields = heap.field(classes, keys[SUBCLASSED])
-    own(state, classes, keys["__init_subclass__"], fields, classes, binds=False, after=classes)
+    inherited_from_repo(state, classes, keys["__init_subclass__"], fields, classes, binds=False, after=classes)
     state.add(Family.CALL, fields, sites, np.zeros_like(sites))
     site_of: Ints = np.zeros(len(facts.definitions.is_class), np.int64)
     site_of[definitions] = sites
@@ -40,7 +40,7 @@ def create_classes(state: State) -> None:
 
 
 def pass_keywords(state: State) -> None:
-    """The keywords of class statements are arguments of the calls that make the classes."""
+    """Pass the keywords of class statements as arguments to the calls that create the classes."""
     facts = state.facts
     table = facts.tables["cst_bases"]
     names = state.keys.find(table["keyword"])

@@ -15,8 +15,8 @@ from flight_server.points_to.state import State
 
 
 def order_classes(state: State, bound: PairSet) -> Ints:
-    """Find the orders of all classes from the bases that are known now; gives the classes whose order has changed."""
-    before, heap, known = state.classes, state.heap, state.facts.definitions
+    """Compute the orders of all classes from the bases found so far; returns the classes whose order has changed."""
+    before, heap, defs = state.classes, state.heap, state.facts.definitions
     table = state.facts.tables["cst_bases"]
     found = (
         *_bases(state, flags(pc.is_null(table["keyword"]))),
@@ -26,7 +26,7 @@ def order_classes(state: State, bound: PairSet) -> Ints:
     if len(before.low) and all(map(np.array_equal, found, same)):
         return NONE
     owners, bases, metaclass_owners, metaclass_bases = found
-    classes = np.sort(state.definition(np.flatnonzero(known.is_class)))
+    classes = np.sort(state.definition(np.flatnonzero(defs.is_class)))
     low, high, members = linearise(classes, owners, bases, heap.objects)
     orders = ClassOrders.of(
         owners=owners,
@@ -87,7 +87,7 @@ def _bases(state: State, chosen: Mask) -> tuple[Ints, Ints]:
 
 
 def _metaclasses(state: State, found: ClassOrders, classes: Ints) -> Ints:
-    """A class's metaclass is the first that a class of its order names."""
+    """The metaclass of each class: the first one that a class of its order names."""
     named, metaclass = np.zeros((2, state.heap.objects), np.int64)
     own = state.heap.is_of(found.metaclass_bases, Kind.CLASS)
     named[found.metaclass_owners[own][::-1]] = found.metaclass_bases[own][::-1]
@@ -99,7 +99,7 @@ def _metaclasses(state: State, found: ClassOrders, classes: Ints) -> Ints:
 
 
 def _slots(state: State, found: ClassOrders, classes: Ints) -> tuple[Ints, Ints]:
-    """The attributes that dataclasses and typed named tuples set from arguments: annotated names, bases' first."""
+    """The attributes that dataclasses and typed named tuples set from arguments: annotated names, bases first."""
     marked = np.zeros(state.heap.objects, bool)
     marked[classes[state.facts.definitions.dataclass[state.heap.first[classes]]]] = True
     marked[found.owners[np.isin(found.bases, state.library.tuple_types)]] = True
@@ -132,15 +132,15 @@ def _annotated(state: State) -> tuple[Ints, Ints]:
 
 
 def overridden(state: State) -> tuple[Ints, Ints]:
-    """Methods and the methods that they override: the next of the name in their class's order. Definitions."""
-    known, heap = state.facts.definitions, state.heap
-    methods = np.flatnonzero(known.is_function & known.is_class[known.container])
-    classes = state.definition(known.container[methods])
-    number, member, found = state.classes.bearers(classes, known.name[methods], classes)
+    """The definitions of methods, and of the methods that they override: the next of the name in the class order."""
+    defs, heap = state.facts.definitions, state.heap
+    methods = np.flatnonzero(defs.is_function & defs.is_class[defs.container])
+    classes = state.definition(defs.container[methods])
+    number, member, found = state.classes.bearers(classes, defs.name[methods], classes)
     number, member = where(found[number] & heap.is_of(member, Kind.CLASS), number, member)
-    which, objects = state.points.under(heap.fields.find(pack(member, known.name[methods[number]])))
+    which, objects = state.points.under(heap.fields.find(pack(member, defs.name[methods[number]])))
     which, objects = where(heap.is_of(objects, Kind.FUNCTION), which, objects)
     other = heap.first[objects]
-    own = known.container[other] == heap.first[member[which]]
+    own = defs.container[other] == heap.first[member[which]]
     pairs = np.unique(pack(methods[number[which[own]]], other[own]))
     return pairs >> HALF, pairs & LOWER

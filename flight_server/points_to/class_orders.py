@@ -1,8 +1,8 @@
 """Method resolution orders by C3, for all classes of a repo at once.
 
 C3 is from Barrett et al., *A Monotonic Superclass Linearization for Dylan*, 1996. Classes whose bases are done are
-merged in lockstep: a step gives each of them its next class. Code that would not run has orders too: where C3 finds no
-next class, the first that is left is taken, and in a cycle of bases the rest is merged without the missing orders.
+merged in lockstep: each step finds the next class of all of them. Code that Python would refuse gets orders too: if C3
+finds no next class, the first remaining one is used, and a cycle of bases is merged without the missing orders.
 """
 
 from dataclasses import dataclass, fields
@@ -16,14 +16,14 @@ MOST_BASES = 32
 
 @dataclass(frozen=True)
 class ClassOrders:
-    """The orders: those of class c are ``members[low[c]:high[c]]``, itself first.
+    """The orders: that of class c is ``members[low[c]:high[c]]``, c itself first.
 
     Class ``owners[i]`` names ``bases[i]`` as a base, ``metaclass_owners[i]`` names ``metaclass_bases[i]`` as metaclass.
-    By object number: ``low``, ``high`` and ``metaclass``, 0 for the usual one. ``binds`` are the packed (class, key) of
-    all attributes that class bodies bind, sorted. ``slots`` are the packed (class, position) of the fields of
-    dataclasses, sorted, ``slot_keys`` their keys, ``made`` the dataclasses. ``enums`` and ``tuples`` are the classes
-    whose variables are members, and those whose fields are items too; ``writers`` have a ``__setattr__``. ``cut`` are
-    the classes whose orders lack a base, because they or a class in their order name more than MOST_BASES.
+    ``low``, ``high`` and ``metaclass`` (0 for ``type``) are by object number. ``binds`` has the packed (class, key) of
+    all attributes that class bodies bind, sorted. ``slots`` has the packed (class, position) of the fields of
+    dataclasses, sorted, ``slot_keys`` their keys, ``made`` the dataclasses. ``enums`` are enumerations, ``tuples``
+    typed named tuples, and ``writers`` the classes with a ``__setattr__``. ``cut`` are the classes whose orders lack a
+    base, because they or a class in their order name more than MOST_BASES.
     """
 
     owners: Ints
@@ -44,12 +44,12 @@ class ClassOrders:
     cut: Ints
 
     @classmethod
-    def of(cls, **known: Ints) -> "ClassOrders":
-        """Orders of which only so much is known."""
-        return cls(**{each.name: known.get(each.name, NONE) for each in fields(cls)})
+    def of(cls, **columns: Ints) -> "ClassOrders":
+        """Orders with these columns; the others are empty."""
+        return cls(**{each.name: columns.get(each.name, NONE) for each in fields(cls)})
 
     def order(self, classes: Ints) -> tuple[Ints, Ints, Ints]:
-        """For each class its order: the position in ``classes``, the rank and the class there."""
+        """The order of each class, as rows: the position in ``classes``, the rank, and the class at that rank."""
         known = classes < len(self.low)
         if not len(self.low):
             return NONE, NONE, NONE
@@ -58,10 +58,10 @@ class ClassOrders:
         return number, position - self.low[classes][number], self.members[position]
 
     def bearers(self, classes: Ints, keys: Ints | int, after: Ints | None = None) -> tuple[Ints, Ints, Mask]:
-        """The classes that an attribute may come from: all up to the first that binds it.
+        """The classes that an attribute may come from: those of the order up to the first that binds it.
 
-        ``after`` starts behind a class of the order, and finds nothing if it does not stand there. Gives the position
-        in ``classes``, the class, and for each of ``classes`` whether one binds it.
+        With ``after`` the search starts after that class; it finds nothing if the order does not contain it. Returns
+        rows of the position in ``classes`` and the class, and a mask of the ``classes`` for which some class binds it.
         """
         number, rank, member = self.order(classes)
         keys = column(keys, len(classes))
@@ -77,14 +77,14 @@ class ClassOrders:
         return number[reached], member[reached], first < 1 << 30
 
     def fields_of(self, classes: Ints) -> tuple[Ints, Ints]:
-        """The keys of the attributes that dataclasses set: the position in ``classes``, and the key."""
+        """The attributes that dataclasses set, as rows: the position in ``classes``, and the key."""
         which, position = spread(
             self.slots.searchsorted(classes << HALF), self.slots.searchsorted((classes + 1) << HALF)
         )
         return which, self.slot_keys[position]
 
     def fields_at(self, classes: Ints, positions: Ints | int) -> Ints:
-        """The keys of the attributes that dataclasses set from the argument at a position, 0 where there is none."""
+        """The keys of the attributes that dataclasses set from the argument at a position; 0 for none."""
         if not len(self.slots):
             return np.zeros_like(classes)
         codes = pack(classes, positions)
@@ -92,14 +92,15 @@ class ClassOrders:
         return np.where(self.slots[at] == codes, self.slot_keys[at], 0)
 
     def metaclass_of(self, classes: Ints) -> Ints:
-        """The metaclasses, 0 where it is the usual one."""
+        """The metaclasses; 0 for ``type``."""
         return np.where(classes < len(self.metaclass), self.metaclass[np.minimum(classes, len(self.metaclass) - 1)], 0)
 
 
 def linearise(classes: Ints, owners: Ints, bases: Ints, objects: int) -> tuple[Ints, Ints, Ints]:
-    """The orders of classes (object numbers, sorted); row i says that ``owners[i]`` has base ``bases[i]``, in order.
+    """The orders of classes (object numbers, sorted). ``bases[i]`` is a base of ``owners[i]``, in source order.
 
-    Gives ``low``, ``high`` and ``members`` of ``Classes``; bases that are no classes of the repo stand for themselves.
+    Returns ``low``, ``high`` and ``members`` of ``ClassOrders``. The order of a base outside the repo is the base
+    alone.
     """
     row = np.zeros(objects, np.int64)
     row[classes] = np.arange(1, len(classes) + 1)
@@ -125,13 +126,13 @@ def linearise(classes: Ints, owners: Ints, bases: Ints, objects: int) -> tuple[I
 
 
 def with_too_many_bases(owners: Ints) -> Ints:
-    """The classes that name more bases than their orders take; ``owners``, sorted, has each once for each base."""
+    """The classes that name more than MOST_BASES bases; ``owners``, sorted, has each class once for each base."""
     classes, counts = np.unique(owners, return_counts=True)
     return classes[counts > MOST_BASES]
 
 
 def _declared(row: Ints, owners: Ints, bases: Ints, count: int) -> Ints:
-    """Each class's bases, shape (classes + 1, most bases), 0 where there are fewer."""
+    """The bases of each class, shape (classes + 1, largest number of bases), padded with 0."""
     owner = row[owners]
     starts = np.searchsorted(owner, owner)
     position = np.arange(len(owner)) - starts
@@ -142,7 +143,7 @@ def _declared(row: Ints, owners: Ints, bases: Ints, count: int) -> Ints:
 
 
 def _sequences(declared: Ints, row: Ints, lines: Ints, done: Mask) -> Ints:
-    """What C3 merges: the bases' own orders, then the bases; shape (classes, bases + 1, longest)."""
+    """The sequences that C3 merges: the bases' own orders, then the bases; shape (classes, bases + 1, longest)."""
     at = np.where(done[row[declared]], row[declared], 0)
     orders = lines[at]
     lone = orders[:, :, 0] == 0
@@ -154,13 +155,13 @@ def _sequences(declared: Ints, row: Ints, lines: Ints, done: Mask) -> Ints:
 
 
 def _behind_one(heads: Ints, sequences: Ints) -> Ints:
-    """The orders of classes with one base each, which is done: they, then its order."""
+    """The orders of classes with one base: the class, then the order of its base."""
     orders = sequences[:, 0]
     return np.concatenate([heads[:, None], orders[:, : int((orders > 0).sum(axis=1).max())]], axis=1)
 
 
 def _merge(heads: Ints, sequences: Ints) -> Ints:
-    """The orders of some classes, ``heads`` first; shape (classes, longest)."""
+    """The merged orders of some classes, ``heads`` first; shape (classes, longest)."""
     alive = (sequences > 0) & (sequences != heads[:, None, None])
     found = [heads]
     while alive.any():
@@ -171,7 +172,7 @@ def _merge(heads: Ints, sequences: Ints) -> Ints:
 
 
 def _next(sequences: Ints, alive: Mask) -> Ints:
-    """The next class of each order, 0 where it is complete: a first that stands in no rest, or else any first."""
+    """The next class of each order: a head that is in no tail, or else the first head; 0 if the order is complete."""
     position = alive.argmax(axis=2)
     first = np.where(alive.any(axis=2), np.take_along_axis(sequences, position[:, :, None], axis=2)[:, :, 0], 0)
     rest = alive & (np.arange(sequences.shape[2]) > position[:, :, None])

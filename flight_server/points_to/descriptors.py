@@ -1,14 +1,14 @@
-"""Views: the objects that come of a class's attribute when it is read through an instance, a class or ``super``.
+"""The descriptor protocol: a class's attribute that is read through an instance, a class or ``super`` (a view).
 
-This is the descriptor protocol: functions become methods, class methods are bound to the class, static methods
-unwrapped; the getters of properties and the ``__get__`` of other descriptors are called where the read has its result.
-The values in the body of an enumeration are read as its members.
+Functions become methods, class methods are bound to the class, static methods are unwrapped. The getters of properties
+and the ``__get__`` of other descriptors are called at the place of the read's result. The values in the body of an
+enumeration are read as its members.
 """
 
 import numpy as np
 
-from flight_server.points_to.argument_passing import give
-from flight_server.points_to.attributes import class_of, own, own_bearers
+from flight_server.points_to.argument_passing import pass_objects
+from flight_server.points_to.attributes import class_of, inherited_from_repo, repo_bearers
 from flight_server.points_to.call_rules import call_function
 from flight_server.points_to.fact_families import Family
 from flight_server.points_to.heap import Kind
@@ -19,21 +19,21 @@ _MEMBERS = (Kind.CONSTANT, Kind.CONTAINER, Kind.EXTERNAL, Kind.INSTANCE, Kind.PA
 
 
 def through_views(state: State, places: Ints, objects: Ints) -> None:
-    """Objects that arrive at views go on to the views' targets, bound."""
-    heap, known = state.heap, state.facts.definitions
+    """Bind objects that arrive at views, and pass them to the views' targets."""
+    heap, defs = state.heap, state.facts.definitions
     targets, coded = heap.view_target[places], heap.view_self[places]
     selves, binds = coded >> 1, (coded & 1) > 0
     kinds = heap.kinds(objects)
     definitions = np.where(kinds == Kind.FUNCTION, heap.first[objects], 0)
-    of_class = known.class_method[definitions] | (kinds == Kind.CLASS_METHOD)
-    is_method = (kinds == Kind.FUNCTION) & binds & ~of_class & ~known.static[definitions]
+    of_class = defs.class_method[definitions] | (kinds == Kind.CLASS_METHOD)
+    is_method = (kinds == Kind.FUNCTION) & binds & ~of_class & ~defs.static[definitions]
     _bind_class_methods(state, *where(of_class, objects, selves, targets))
     state.put(targets[is_method], heap.object(Kind.METHOD, objects[is_method], selves[is_method]))
     static = kinds == Kind.STATIC
     state.put(targets[static], heap.first[objects[static]])
     runs = (kinds == Kind.PROPERTY) & binds
     described = np.flatnonzero(kinds == Kind.INSTANCE)
-    runs[described[_bears_get(state, objects[described])[2]]] = True
+    runs[described[_get_bearers(state, objects[described])[2]]] = True
     state.put(targets[runs], heap.object(Kind.ACCESS, objects[runs], selves[runs]))
     partial = ((kinds == Kind.PARTIAL_METHOD) | (kinds == Kind.DISPATCH)) & binds
     state.put(targets[partial], heap.object(Kind.METHOD, objects[partial], selves[partial]))
@@ -45,7 +45,7 @@ def through_views(state: State, places: Ints, objects: Ints) -> None:
 
 
 def _members(state: State, objects: Ints, selves: Ints) -> Mask:
-    """Which are the values of members of an enumeration."""
+    """Which objects are the values of an enumeration's members."""
     members = state.heap.is_of(objects, *_MEMBERS)
     if len(state.classes.enums) and members.any():
         return members & is_in(class_of(state, selves), state.classes.enums)
@@ -53,7 +53,7 @@ def _members(state: State, objects: Ints, selves: Ints) -> Mask:
 
 
 def access(state: State, targets: Ints, accesses: Ints) -> None:
-    """Reads with their results at ``targets`` run properties' getters and descriptors' ``__get__``."""
+    """Call the properties' getters and descriptors' ``__get__`` for reads with their results at ``targets``."""
     heap = state.heap
     objects, selves = heap.first[accesses], heap.second[accesses]
     is_property = heap.is_of(objects, Kind.PROPERTY)
@@ -61,7 +61,7 @@ def access(state: State, targets: Ints, accesses: Ints) -> None:
     functions, owners, results = where(heap.is_of(getters, Kind.FUNCTION), getters, selves, targets)
     call_function(state, state.access_sites(results, 0), functions, owners, results)
     descriptors, selves, targets = where(~is_property, objects, selves, targets)
-    number, member, _ = _bears_get(state, descriptors)
+    number, member, _ = _get_bearers(state, descriptors)
     fields = heap.field(member, state.keys["__get__"])
     state.add(Family.DESCRIPTOR_LOAD, fields, descriptors[number], selves[number], targets[number])
 
@@ -72,42 +72,42 @@ def _bind_class_methods(state: State, objects: Ints, selves: Ints, targets: Ints
     state.put(targets, heap.object(Kind.METHOD, functions, class_of(state, selves)))
 
 
-def _bears_get(state: State, instances: Ints) -> tuple[Ints, Ints, Mask]:
-    """The repo's classes that the ``__get__`` of instances comes from, by position; and which instances have one."""
-    return own_bearers(state, state.heap.first[instances], state.keys["__get__"])
+def _get_bearers(state: State, instances: Ints) -> tuple[Ints, Ints, Mask]:
+    """The repo's classes that the ``__get__`` of instances comes from, as in ``repo_bearers``."""
+    return repo_bearers(state, state.heap.first[instances], state.keys["__get__"])
 
 
 def load_through_descriptors(state: State, objects: Ints, descriptors: Ints, selves: Ints, targets: Ints) -> None:
-    """Functions that are the ``__get__`` of a descriptor."""
+    """Call functions that are the ``__get__`` of a descriptor."""
     is_function = state.heap.is_of(objects, Kind.FUNCTION)
     functions, descriptors, selves, targets = where(is_function, objects, descriptors, selves, targets)
     call_function(state, state.access_sites(targets, 0), functions, descriptors, targets)
-    give(state, _parameter(state, functions, 1), selves, targets)
+    pass_objects(state, _parameter(state, functions, 1), selves, targets)
 
 
 def name_descriptors(state: State, objects: Ints, sites: Ints) -> None:
-    """Instances in a class body whose class has ``__set_name__``, which the class statement calls."""
+    """The class statement calls ``__set_name__`` of instances in the class body."""
     objects, sites = where(state.heap.is_of(objects, Kind.INSTANCE), objects, sites)
     name = state.keys["__set_name__"]
     fields = state.heap.field(objects, name)
-    own(state, state.heap.first[objects], name, fields, objects, binds=True)
+    inherited_from_repo(state, state.heap.first[objects], name, fields, objects, binds=True)
     state.add(Family.CALL, fields, sites, np.zeros_like(sites))
 
 
 def store_through_descriptors(state: State, objects: Ints, selves: Ints, sources: Ints) -> None:
-    """Attributes of a class that take a value: setters of properties, and instances whose class has ``__set__``."""
+    """Call setters of properties, and ``__set__`` of descriptors, for a store to an attribute of a class."""
     heap = state.heap
     setters = np.where(heap.is_of(objects, Kind.SETTER), heap.first[objects], 0)
     _call_setter(state, *where(heap.is_of(setters, Kind.FUNCTION), setters, selves, sources), position=1)
     descriptors, selves, sources = where(heap.is_of(objects, Kind.INSTANCE), objects, selves, sources)
     if len(descriptors):
-        number, member, _ = own_bearers(state, heap.first[descriptors], state.keys["__set__"])
+        number, member, _ = repo_bearers(state, heap.first[descriptors], state.keys["__set__"])
         fields = heap.field(member, state.keys["__set__"])
         state.add(Family.DESCRIPTOR_SET, fields, descriptors[number], selves[number], sources[number])
 
 
 def set_through_descriptors(state: State, objects: Ints, descriptors: Ints, selves: Ints, sources: Ints) -> None:
-    """Functions that are the ``__set__`` of a descriptor."""
+    """Call functions that are the ``__set__`` of a descriptor."""
     is_function = state.heap.is_of(objects, Kind.FUNCTION)
     functions, descriptors, selves, sources = where(is_function, objects, descriptors, selves, sources)
     _call_setter(state, functions, descriptors, sources, position=2)

@@ -1,4 +1,4 @@
-"""Facts as rows of integers, family by family, each sorted by the place whose objects its rule looks at.
+"""Facts as rows of integers, one table for each family, sorted by the place whose objects the family's rule reads.
 
 Families grow while the rules run: the model of a library function adds facts at the call sites that reach it.
 """
@@ -13,7 +13,7 @@ from flight_server.points_to.sorted_runs import FactRows
 
 
 class Family(IntEnum):
-    """A use of the objects of a place. The text names the columns: that place, then the operands of the rule."""
+    """A use of the objects at a place. The text names the columns: that place, then the operands of the rule."""
 
     width: int
 
@@ -44,8 +44,8 @@ class Family(IntEnum):
     DESCRIPTOR_SET = "__set__ descriptor instance source"
     NEW = "__new__ class site result"
     CONSTRUCT = "base site result"
-    CLASSES = "base target"  # the classes that have it as their metaclass
-    IMPORTED = "base target"  # the modules that it names
+    CLASSES = "base target"  # the classes whose metaclass is at the base
+    IMPORTED = "base target"  # the modules that a text at the base names
     FACTORY = "attribute_of_class site field_of_instance"
     NAMED = "attribute_of_class site_of_class_statement"
     CONTAINERS = "base target"  # the containers themselves
@@ -55,7 +55,7 @@ class Family(IntEnum):
 
 
 class Operation(IntEnum):
-    """The use of an object of one place together with an object of another."""
+    """The use of an object at one place together with an object at another."""
 
     SUPER = 0  # base: instance or class; other: class
     ITEM_LOAD = 1  # base: container; other: key
@@ -63,11 +63,11 @@ class Operation(IntEnum):
     ATTRIBUTE_LOAD = 3  # base: any; other: a constant that spells the attribute
     ATTRIBUTE_STORE = 4
     UPDATE = 5  # base: container with the items; other: container that gets them
-    BIND = 6  # base: function; other: the object that it is bound to
+    BIND = 6  # base: function; other: the object to bind it to
 
 
 class Include(IntEnum):
-    """How items come from container to container; from ``FROM`` on: as elements, ``mode - FROM`` positions forward."""
+    """How items are copied between containers. ``FROM`` + n: as elements, moved n positions towards the start."""
 
     SAME = 0  # with their keys
     ELEMENTS = 1  # as iteration gives them, at unknown positions
@@ -76,10 +76,10 @@ class Include(IntEnum):
 
 
 class FactStore:
-    """The rows of all families, and for each place a bit for each family that has rows there."""
+    """The rows of all families, and for each place a bit set of the families that have rows there."""
 
     def __init__(self, places: int) -> None:
-        """Start empty, for so many places."""
+        """Start empty, for this number of places."""
         self.rows = {family: FactRows(family.width) for family in Family}
         self._bits = GrowingColumn(places)
 

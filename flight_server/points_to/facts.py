@@ -1,4 +1,4 @@
-"""A repo's facts as numbers: places, keys, definitions and call sites, as they are before any rule has run."""
+"""A repo's raw facts as numbers, before any rule has run: places, keys, definitions and call sites."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -31,7 +31,7 @@ PLACE_COLUMNS = tuple(
     }.items()
     for column in columns.split()
 )
-DEEPEST = 64  # definitions inside of definitions
+DEEPEST = 64  # levels of nested definitions
 CONTAINERS = ("list", "tuple", "set", "dict", "generator")
 _BINDS = (
     *(("flow_copies", "dst"), ("flow_allocs", "place"), ("flow_loads", "dst"), ("flow_calls", "result")),
@@ -41,11 +41,11 @@ _BINDS = (
 
 @dataclass(frozen=True)
 class DefinitionFacts:
-    """The repo's definitions by number; columns have a value for each number, from 1.
+    """The repo's definitions by number, from 1; index 0 of each integer or boolean column stands for no definition.
 
-    ``kind`` is the definition's, ``row`` its row in ``cst_defs``, ``container`` a number, ``returns``, ``yields`` and
-    ``sent`` are places. Functions that Python binds in a way of its own without a decorator (``__new__``) are among
-    ``static`` and ``class_method``.
+    ``row`` is the row in ``cst_defs``, ``container`` the enclosing definition; ``returns``, ``yields`` and ``sent`` are
+    places. Functions that Python binds specially without a decorator (``__new__``) are included in ``static`` and
+    ``class_method``.
     """
 
     ids: Interned
@@ -65,15 +65,15 @@ class DefinitionFacts:
     sent: Ints
 
     def executing(self, definitions: Ints) -> Ints:
-        """The definitions whose code runs the code of these: those around comprehensions."""
+        """The definitions that execute the code of these: a comprehension's code is executed by the one around it."""
         return self.around(definitions, self.is_function | self.is_class | self.is_module)
 
     def module_of(self, definitions: Ints) -> Ints:
-        """The modules that definitions are in."""
+        """The modules that contain the definitions."""
         return self.around(definitions, self.is_module)
 
     def around(self, definitions: Ints, runs: Mask) -> Ints:
-        """These definitions, or else the innermost around them, that a mask chooses."""
+        """For each definition the innermost one that the mask chooses: itself, or one around it."""
         for _ in range(DEEPEST):
             inside = ~runs[definitions] & (definitions > 0)
             if not inside.any():
@@ -84,7 +84,7 @@ class DefinitionFacts:
 
 @dataclass(frozen=True)
 class SiteFacts:
-    """Call sites by number: callee and result are places, ``caller`` and ``decorated`` are definitions."""
+    """Call sites by number: ``callee`` and ``result`` are places, ``caller`` and ``decorated`` are definitions."""
 
     ids: Interned
     kind: pa.Array
@@ -100,9 +100,9 @@ class SiteFacts:
 class Facts:
     """The numbered facts.
 
-    ``place`` has the columns of PLACE_COLUMNS. ``bound`` marks the places that get a value. ``variables`` are the
-    places that are variables, with their scope (a definition) and name (a key). ``containers`` are the ids of
-    containers that the source spells.
+    ``place`` has the columns of PLACE_COLUMNS as numbers of ``places``. ``bound`` marks the places that get a value.
+    ``variables`` are the places that are variables, with their scope (a definition) and name (a key). ``containers``
+    has the ids of the containers that the source spells.
     """
 
     tables: Tables
@@ -120,31 +120,31 @@ class Facts:
 
     @cached_property
     def last_place(self) -> int:
-        """The last place of the source; places of the solver's own come behind it."""
+        """The last place of the source; higher numbers are places that the solver creates."""
         return len(self.places.values)
 
     def by_place(self, places: Ints, values: Ints | int) -> Ints:
-        """A column with a value for each place of the source, 0 for others; place 0 has none."""
+        """A column by place of the source, with these values at these places and 0 elsewhere; place 0 has no value."""
         column = np.zeros(self.last_place + 1, np.int64)
         column[places] = values
         column[0] = 0
         return column
 
     def number(self, table: str, column: str) -> Ints:
-        """A column of integers, null being 0."""
+        """A column of integers; null becomes 0."""
         return ints(self.tables[table][column].combine_chunks().fill_null(0).to_numpy(zero_copy_only=False))
 
     def definition_files(self, definitions: Ints) -> pa.DictionaryArray:
-        """The files that definitions are in, null for 0."""
+        """The files that contain the definitions; null for 0."""
         return self.files.ids.coded(self.definitions.ids.files[definitions])
 
     def place_files(self, places: Ints) -> pa.DictionaryArray:
-        """The files that places of the source are in, null for 0."""
+        """The files that contain the places of the source; null for 0."""
         return self.files.ids.coded(self.places.files[places])
 
 
 def number_facts(tables: Tables, fixed_names: Sequence[str]) -> Facts:
-    """Number a repo's facts; ``fixed_names`` are names that the rules know."""
+    """Number a repo's facts; ``fixed_names`` are names that the rules refer to."""
     files = FileOrder.of(tables["repo_files"])
     definition_ids = files.interned(tables["cst_defs"]["def_id"])
     ends = [
@@ -206,7 +206,7 @@ def _names(tables: Tables, variables: Strings) -> Iterator[Strings]:
 
 
 def beginnings(reprs: Strings) -> tuple[Strings, Strings]:
-    """For the reprs of texts that names begin with: that text, and one that sorts behind all such names."""
+    """For the reprs of prefixes: the prefix, and a text that sorts after all names with the prefix."""
     first = pc.utf8_slice_codeunits(reprs, 1, -1)
     return first, pc.binary_join_element_wise(first, "\U0010ffff", "")
 
@@ -225,12 +225,12 @@ def _subscripts(tables: Tables) -> list[Strings]:
 
 def _definitions(tables: Tables, ids: Interned, keys: FieldKeys, ends: Sequence[Ints]) -> DefinitionFacts:
     returns, yields, sent = map(_with_null, ends)
-    table, known = tables["cst_defs"], tables["cst_decorators"]
+    table, decorators = tables["cst_defs"], tables["cst_decorators"]
     row = _rows_of(ids, table["def_id"])
     ordered = table.take(pa.array(row))
     kind = ordered["kind"].combine_chunks()
     static, class_method, dataclass = (
-        _marked(len(row) + 1, ids.find(known["def_id"].filter(pc.equal(known["known"], mark))))
+        _marked(len(row) + 1, ids.find(decorators["def_id"].filter(pc.equal(decorators["known"], mark))))
         for mark in ("static", "class", "dataclass")
     )
     return DefinitionFacts(

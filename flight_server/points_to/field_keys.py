@@ -1,7 +1,7 @@
 """Keys: the names of attributes and items, numbered.
 
 The key of an attribute is its name. The key of an item is ``[`` and the repr of its subscript (``['name'``, ``[0``), so
-one column has both. Keys that start with ``#`` name fields of the solver's own; no source can spell them.
+one column can have both. Keys that start with ``#`` are fields that only the solver uses; no source can spell them.
 """
 
 from collections.abc import Mapping, Sequence
@@ -50,10 +50,10 @@ _NUMBER = r"^\[\d{1,4}$"
 class FieldKeys:
     """All keys of a repo.
 
-    By key: ``item_of`` has for a name the item of that name, ``name_of`` the reverse; ``position`` the number that an
-    item spells, else -1. ``is_item`` marks the keys of items, with three of the solver's own; ``is_exact`` those that
-    say which item is meant, ``is_text`` those of strings, ``is_backward`` positions from the end, ``is_private`` names
-    that a star import leaves out. ``at`` has the keys of small positions.
+    By key: ``item_of`` maps a name to the item of that name, ``name_of`` is the reverse; ``position`` is an item's
+    position, else -1. ``is_item`` marks items, including three keys of the solver; ``is_exact`` marks items with a
+    known subscript, ``is_text`` string subscripts, ``is_backward`` positions from the end, ``is_private`` names that a
+    star import leaves out. ``at`` has the keys of the first POSITIONS positions.
     """
 
     all: Interned
@@ -69,25 +69,25 @@ class FieldKeys:
     is_private: Mask
 
     def __getitem__(self, text: str) -> int:
-        """The number of a key that is known to exist."""
+        """The number of a fixed key."""
         return self.numbers[text]
 
     def find(self, texts: Strings) -> Ints:
-        """The numbers of keys by their text, 0 for texts that are no key."""
+        """The numbers of keys by their text; 0 for texts that are not keys."""
         return self.all.find(texts)
 
 
 def number_keys(names: Sequence[Strings], items: Sequence[Strings], fixed: Sequence[str]) -> FieldKeys:
-    """Keys for attribute and variable names, for subscripts' reprs, and for names that the rules know.
+    """Keys for attribute and variable names, for subscripts' reprs, and for names that the rules refer to.
 
-    Each name is also an item's key: keyword arguments become items of a dictionary.
+    Each name is also the key of an item, since keyword arguments become items of a dictionary.
     """
-    known = interned([*names, pa.array(fixed, pa.string())]).values
-    of_names = pc.binary_join_element_wise("['", known, "'", "")
+    texts = interned([*names, pa.array(fixed, pa.string())]).values
+    of_names = pc.binary_join_element_wise("['", texts, "'", "")
     spelled = [pc.binary_join_element_wise("[", item, "") for item in items]
-    every = interned([known, of_names, *spelled, pa.array(_SPECIAL)])
+    every = interned([texts, of_names, *spelled, pa.array(_SPECIAL)])
     item_of, name_of = np.zeros((2, len(every.values) + 1), np.int64)
-    name_numbers, item_numbers = every.find(known), every.find(of_names)
+    name_numbers, item_numbers = every.find(texts), every.find(of_names)
     item_of[name_numbers], name_of[item_numbers] = item_numbers, name_numbers
     position = np.full(len(every.values) + 1, -1)
     is_number = _matching(every, _NUMBER)

@@ -1,9 +1,10 @@
-"""The fixpoint: synchronous semi-naive rounds, in strata.
+"""The solver: synchronous semi-naive rounds up to the fixpoint, in strata.
 
-A round first copies new objects along the copies until nothing moves, then every rule looks at the new objects. The
-findings of rules count from the next round on, so the result of a round depends on what was known, not on the order of
-rules, facts or files. First only names, modules and classes are followed, as far as bases need; then everything; then
-functions that are left without a caller are assumed to be called, and unknown subscripts to mean any item.
+A round first propagates new objects along the copies until nothing is new, then applies every rule to the new objects.
+Facts that rules find take effect in the next round, so a round's result does not depend on the order of rules, facts
+or files. The strata: 0 follows only names, modules and classes, as far as base classes need; 1 follows everything; 2
+applies annotations where nothing else is known; 3 assumes that methods without a caller are called, and that an unknown
+subscript means any item.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -23,10 +24,10 @@ from flight_server.points_to.integer_columns import HALF, LOWER, NONE, GrowingCo
 from flight_server.points_to.module_links import Links, link
 from flight_server.points_to.state import State
 
-Rule = Callable[..., None]  # of the state, objects, and the columns of the facts at their place without that place
+Rule = Callable[..., None]  # arguments: the state, objects, and the other columns of the facts at the objects' place
 MOST_ROUNDS = 2000
-MOST_DEFINED = 20  # definitions, instances and modules that a place holds
-MOST_OTHERS = 6  # constants, externals and containers that it holds
+MOST_DEFINED = 20  # definitions, instances and modules at a place
+MOST_OTHERS = 6  # constants, externals and containers at a place
 _AGAIN = 8
 _UNTYPED = (Kind.CONSTANT, Kind.PREFIX, Kind.EXTERNAL)
 _OTHERS = (*_UNTYPED, Kind.CONTAINER)
@@ -72,7 +73,7 @@ RULES: Mapping[Family, Rule] = MappingProxyType(
 
 @dataclass(frozen=True)
 class Solution:
-    """The state at the fixpoint, the names that files share, and the call edges by the stratum that found them."""
+    """The state at the fixpoint, the names that files share, and the call edges with the stratum that found them."""
 
     state: State
     links: Links
@@ -83,8 +84,8 @@ class Solution:
 class Solver:
     """Runs the rules over a state; ``between_rounds`` is called before each round and may raise to stop.
 
-    ``held`` counts the objects of places: definitions, instances and modules, and apart from them constants, externals
-    and containers.
+    ``held`` counts the objects at each place: first definitions, instances and modules, then constants, externals and
+    containers.
     """
 
     state: State
@@ -95,7 +96,7 @@ class Solver:
     held: Sequence[GrowingColumn] = field(default_factory=lambda: [GrowingColumn(1024) for _ in range(2)])
 
     def run(self, stratum: int, again: Mask | None = None) -> None:
-        """Rounds until nothing is new; the rules look at the objects ``again``, by number, once more."""
+        """Run rounds until nothing is new; the rules are also applied again to the objects in ``again``, a mask."""
         state = self.state
         while True:
             self.between_rounds()
@@ -104,10 +105,10 @@ class Solver:
                 self._apply_to_all(family, added)
             new = self._spread_copies()
             if again is not None:
-                known = state.points.all()
-                objects = known & LOWER
+                codes = state.points.all()
+                objects = codes & LOWER
                 chosen = (objects < len(again)) & again[np.minimum(objects, len(again) - 1)]
-                new, again = distinct(np.concatenate([known[chosen], new])), None
+                new, again = distinct(np.concatenate([codes[chosen], new])), None
             self._apply(new)
             items.spread_inclusions(state)
             self.edge_strata.append((stratum, state.take_edges()))
@@ -118,12 +119,12 @@ class Solver:
                 return
 
     def repeat(self, step: Callable[[], bool]) -> None:
-        """Take a step until it reports no change; after too many steps the work counts as unfinished."""
+        """Repeat a step until it reports no change; after too many steps the state is marked as unfinished."""
         if all(step() for _ in range(_AGAIN)):
             self.state.is_unfinished = True
 
     def settle(self, affected: Mask) -> None:
-        """Follow everything, until that changes no order of classes."""
+        """Follow everything, repeatedly, until no class order changes."""
 
         def step() -> bool:
             nonlocal affected
@@ -137,22 +138,22 @@ class Solver:
         self.repeat(step)
 
     def assume(self) -> None:
-        """Where nothing is known, annotations count, and methods and subscripts are assumed to be used."""
+        """Apply annotations and assumed uses of methods and subscripts where nothing else is known."""
         state = self.state
 
         def use() -> bool:
-            known = state.size
+            before = state.size
             type_hints.annotate(state)
             self.run(2)
             _assume_uses(state)
             self.run(3)
-            return known != state.size
+            return before != state.size
 
         def load() -> bool:
-            known = state.size
+            before = state.size
             attributes.load_missing(state)
             self.run(3)
-            return known != state.size
+            return before != state.size
 
         self.repeat(use)
         self.repeat(load)
@@ -161,7 +162,7 @@ class Solver:
         return NAME_RULES if self.state.follows_names_only else RULES
 
     def _apply_to_all(self, family: Family, columns: Ints) -> None:
-        """New facts and all objects."""
+        """Apply a family's rule to new facts and all objects."""
         self.state.families.append(family, columns)
         rule = self._rules().get(family)
         if rule is not None:
@@ -170,7 +171,7 @@ class Solver:
                 rule(self.state, objects, *(column[which] for column in columns[1:]))
 
     def _apply(self, new: Ints) -> None:
-        """All facts and new objects."""
+        """Apply all rules to all facts and new objects."""
         state = self.state
         places, objects = new >> HALF, new & LOWER
         bits = state.families.bits(places)
@@ -181,7 +182,7 @@ class Solver:
                 rule(state, objects[chosen][which], *columns)
 
     def _spread_copies(self) -> Ints:
-        """Copy until nothing moves; gives all pairs of place and object that are new."""
+        """Propagate objects along copies until nothing is new; returns all new packed (place, object)."""
         state = self.state
         news = [NONE]
         while True:
@@ -198,10 +199,10 @@ class Solver:
             self._arrive(copies[number] & LOWER, objects)
 
     def _within_limits(self, codes: Ints) -> Ints:
-        """The new pairs of place and object that fit, sorted, each once; a place that was offered more is saturated.
+        """The new pairs of place and object within the limits, sorted and distinct; a place over a limit is saturated.
 
-        Places hold the objects that came first, of those that come in one step the ones with the lowest numbers. Places
-        that annotations give a class of the repo take nothing external at all.
+        A place keeps the objects that arrived first; of those that arrive in one step, the ones with the lowest
+        numbers. A place whose annotation is a class of the repo takes no external, constant or prefix.
         """
         state = self.state
         new = state.points.missing(codes)
@@ -260,7 +261,7 @@ def solve(facts: Facts, between_rounds: Callable[[], None]) -> Solution:
 
 
 def _bearing(state: State, classes: Ints) -> Mask:
-    """The objects whose attributes depend on the orders of these classes: they, instances, and ``super`` of either."""
+    """The objects whose attributes depend on these classes' orders: the classes, their instances, ``super`` of both."""
     heap = state.heap
     bearing = np.zeros(heap.objects, bool)
     bearing[classes] = True
@@ -271,18 +272,18 @@ def _bearing(state: State, classes: Ints) -> Mask:
 
 
 def _assume_uses(state: State) -> None:
-    """Methods that nobody calls are called on an instance of their class.
+    """Assume that methods without a caller are called on an instance of their class.
 
-    Subscripts of which nothing is known mean any item, and a class behind an unknown decorator is that class.
+    Also assume that unknown subscripts mean any item, and that an unknown decorator returns the class it decorates.
     """
     object_pairs.unknown_keys(state)
-    call_rules.keep_decorated(state)
-    known, new = state.facts.definitions, state.keys["__new__"]
-    is_method = known.is_function & known.is_class[known.container] & ~(known.static & (known.name != new))
+    call_rules.assume_class_is_returned(state)
+    defs, new = state.facts.definitions, state.keys["__new__"]
+    is_method = defs.is_function & defs.is_class[defs.container] & ~(defs.static & (defs.name != new))
     functions = np.flatnonzero(is_method)
     first = state.parameters.at(functions, 0)
     functions, first = where((first > 0) & ~state.points.has_any(first), functions, first)
-    classes = state.definition(known.container[functions])
-    on_class = known.class_method[functions] | (known.name[functions] == new)
+    classes = state.definition(defs.container[functions])
+    on_class = defs.class_method[functions] | (defs.name[functions] == new)
     state.put(first[on_class], classes[on_class])
     state.put(first[~on_class], state.heap.object(Kind.INSTANCE, classes[~on_class]))

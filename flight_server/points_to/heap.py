@@ -1,9 +1,9 @@
-"""Objects, and the places that belong to them.
+"""Objects and places.
 
 An object is a kind and two ids: an instance of a class, a method bound to an object, the attribute of an external.
 A place is a variable or temporary of the source, a field of an object (its attribute or item), the result of reading an
-attribute of an object (its own or a class's), or a view. An object that arrives at a view is bound, like an attribute
-of a class that is read through an instance, and goes on to another place.
+attribute of an object (its own or a class's), or a view. A view binds the objects that arrive at it, as Python binds a
+class's attribute that is read through an instance, and passes them to another place.
 """
 
 from enum import IntEnum
@@ -33,18 +33,18 @@ class Kind(IntEnum):
     STATIC = 13  # the wrapped object
     CLASS_METHOD = 14  # the wrapped object
     PARTIAL = 15  # callee, call site that gave the first arguments
-    SITE = 16  # call site: holds the temporaries of a model
+    SITE = 16  # call site, whose fields are the temporaries of a model
     PROPERTY_STEP = 17  # property or dispatching function, key: ``p.setter``, which takes a function
-    ACCESS = 18  # property or descriptor, object that it is read from: runs wherever such a read has its result
-    PARTIAL_METHOD = 19  # as of PARTIAL: a method that gives its instance first
-    FACTORY = 20  # the callable that makes a default of a dataclass's field
-    PREFIX = 21  # a text with a known beginning: the keys of the first name that begins so, and of the first behind
-    DISPATCH = 22  # function that the first argument's type chooses another for
+    ACCESS = 18  # property or descriptor, object that it is read from: its getter runs where the result arrives
+    PARTIAL_METHOD = 19  # as for PARTIAL; the instance becomes the first argument
+    FACTORY = 20  # the callable that creates the default of a dataclass's field
+    PREFIX = 21  # a text with a known prefix: the first key with that prefix, and the first key after all of them
+    DISPATCH = 22  # single-dispatch function
     NAMESPACE = 23  # object whose attributes are its items: ``__dict__``
 
 
 class Shape(IntEnum):
-    """Built-in types that literals have, and containers of the library."""
+    """The built-in types of literals, and some container types of the standard library."""
 
     LIST = 1
     TUPLE = 2
@@ -68,7 +68,7 @@ _BITS: Ints = 1 << np.arange(max(Kind) + 1)
 
 
 class Heap:
-    """All objects and places, numbered from 1; ``places`` of them are variables and temporaries of the source."""
+    """All objects and places, numbered from 1; the first places are the variables and temporaries of the source."""
 
     def __init__(self, places: int) -> None:
         """Start with the places of the source and no object."""
@@ -100,8 +100,8 @@ class Heap:
             self.objects = end
         return numbers
 
-    def known(self, kind: Kind, first: Ints) -> Ints:
-        """The objects of a kind with this one id, 0 where there is none yet."""
+    def existing(self, kind: Kind, first: Ints) -> Ints:
+        """The objects of a kind with this one id; 0 if there is none yet."""
         return self._by_kind[kind].find(pack(first, np.zeros_like(first)))
 
     def field(self, objects: Ints, keys: Ints | int) -> Ints:
@@ -113,13 +113,13 @@ class Heap:
         return numbers
 
     def read(self, objects: Ints, keys: Ints, *, implicit: Mask) -> Ints:
-        """The places where attributes are read, the same for all readers; ``implicit``: as Python looks up methods."""
+        """The places of attribute reads, shared by all readers; ``implicit``: looked up on the type alone."""
         numbers, new = self._reads.number(pack(objects, keys * 2 + implicit), self.places)
         self._grow(len(new))
         return numbers
 
     def view(self, targets: Ints, selves: Ints, *, binds: bool) -> Ints:
-        """The views through which ``targets`` see attributes of ``selves``; ``binds``: functions become methods."""
+        """The views that pass class attributes, read through ``selves``, to ``targets``; ``binds``: as methods."""
         numbers, new = self._views.number(pack(targets, selves * 2 + binds), self.places)
         if len(new):
             made = slice(self.places, self.places + len(new))
@@ -128,14 +128,14 @@ class Heap:
         return numbers
 
     def adopt(self, objects: Ints, keys: Ints, places: Ints) -> None:
-        """Let places of the source be fields: a class's variables are its attributes. Each pair once."""
+        """Make places of the source fields, as a class's variables are its attributes; each pair may be given once."""
         codes = pack(objects, keys)
         order = np.argsort(codes)
         self.fields.put(codes[order], places[order])
         self._new_fields.append(np.stack([codes, places])[:, order])
 
     def field_at(self, places: Ints) -> tuple[Ints, Ints]:
-        """The object and the key of fields, and of places where attributes are read; 0 for other places."""
+        """The object and key of places that are fields or attribute reads; 0 for other places."""
         holders, keys = np.zeros((2, len(places)), np.int64)
         sought, which = numbered(places)
         for pairs, bits in ((self.fields, 0), (self._reads, 1)):
@@ -171,7 +171,7 @@ class Heap:
         return self.object(Kind.EXTERNAL, parents, keys)
 
     def dotted(self, keys: Ints) -> Ints:
-        """The external reached by the keys of each row, shape (rows, steps), 0 where a row is over."""
+        """The external that each row of keys leads to; shape (rows, steps), padded with 0."""
         reached = np.zeros(len(keys), np.int64)
         for step in keys.T:
             on = step > 0

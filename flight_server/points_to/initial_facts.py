@@ -1,4 +1,4 @@
-"""The state before any rule has run: facts in their families, objects where they are made, parameters."""
+"""The state before any rule has run: facts by family, objects at the places that create them, parameters."""
 
 import numpy as np
 import pyarrow as pa
@@ -40,10 +40,10 @@ def initial_state(facts: Facts) -> State:
 
 
 def _adopt_variables(state: State) -> None:
-    """The variables of classes and modules are their attributes."""
-    facts, known = state.facts, state.facts.definitions
+    """Make the variables of classes and modules their attributes."""
+    facts, defs = state.facts, state.facts.definitions
     scopes = facts.scope_of_variable
-    held = known.is_class[scopes] | known.is_module[scopes]
+    held = defs.is_class[scopes] | defs.is_module[scopes]
     state.heap.adopt(state.definition(scopes[held]), facts.name_of_variable[held], facts.variables[held])
 
 
@@ -107,7 +107,7 @@ def _store(state: State) -> None:
 
 
 def _keys(state: State, table: pa.Table) -> tuple[Mask, Mask, Ints]:
-    """Which rows are of attributes and which of items, and their keys, 0 where the source spells none."""
+    """Which rows access attributes and which items, and their keys; 0 if the source spells none."""
     attribute, item = where_equal(table, "access", "attr"), where_equal(table, "access", "item")
     names = state.keys.find(pc.if_else(pa.array(attribute), table["key"], None))
     subscripts = pc.binary_join_element_wise("[", pc.if_else(pa.array(item), table["key"], None), "")
@@ -115,12 +115,12 @@ def _keys(state: State, table: pa.Table) -> tuple[Mask, Mask, Ints]:
 
 
 def _subscripts(item: Mask, keys: Ints, key_place: Ints) -> tuple[Mask, Mask, Mask]:
-    """The items whose subscript is spelled, computed, unknown."""
+    """Which rows access items with a spelled, a computed, and an unknown subscript."""
     return item & (keys > 0), item & (keys == 0) & (key_place > 0), item & (keys == 0) & (key_place == 0)
 
 
 def _annotated_items(state: State) -> Ints:
-    """By the place of an item of a container that an annotation makes, the place of the container; else 0."""
+    """By place: the place of the annotation's container, if the place is an item of it; else 0."""
     facts = state.facts
     bases, sources = facts.place["flow_stores", "base"], facts.place["flow_stores", "src"]
     annotated = facts.by_place(facts.place["flow_annotations", "place"], 1) > 0
@@ -132,9 +132,9 @@ def _annotated_items(state: State) -> Ints:
 
 
 def _count_from_end(state: State, bases: Ints, keys: Ints, sources: Ints) -> Ints:
-    """Give items of the lists and tuples that the source spells a position from the end too, where it is used.
+    """Add positions from the end, where they are used, to items of lists and tuples that the source spells.
 
-    Gives the containers whose positions are all known.
+    Returns the containers whose positions are all known.
     """
     heap = state.heap
     made = state.allocated[bases]
@@ -165,11 +165,11 @@ def _call(state: State) -> None:
         state.keys.find(table["keyword"]),
     )
     position, star = facts.number("flow_args", "pos"), facts.number("flow_args", "star")
-    known = place > 0
-    arguments.positional.append(*where(known & (star == 0) & (keyword == 0), site, position, place))
-    arguments.keyword.append(*where(known & (keyword > 0), site, keyword, place))
-    arguments.star.append(*where(known & (star == 1), site, position, place))
-    arguments.double_star.append(*where(known & (star == _DOUBLE), site, place))
+    has_place = place > 0
+    arguments.positional.append(*where(has_place & (star == 0) & (keyword == 0), site, position, place))
+    arguments.keyword.append(*where(has_place & (keyword > 0), site, keyword, place))
+    arguments.star.append(*where(has_place & (star == 1), site, position, place))
+    arguments.double_star.append(*where(has_place & (star == _DOUBLE), site, place))
 
 
 def _parameters(state: State) -> ParameterPlaces:
@@ -194,9 +194,9 @@ def _parameters(state: State) -> ParameterPlaces:
 
 def _assigned(state: State) -> Ints:
     """The packed (class, key) of the attributes that methods set on their first parameter, sorted."""
-    facts, known = state.facts, state.facts.definitions
-    functions = np.flatnonzero(known.is_function & known.is_class[known.container] & ~known.static)
-    class_of = facts.by_place(state.parameters.at(functions, 0), state.definition(known.container[functions]))
+    facts, defs = state.facts, state.facts.definitions
+    functions = np.flatnonzero(defs.is_function & defs.is_class[defs.container] & ~defs.static)
+    class_of = facts.by_place(state.parameters.at(functions, 0), state.definition(defs.container[functions]))
     stores = facts.tables["flow_stores"]
     classes = class_of[facts.place["flow_stores", "base"]]
     chosen = where_equal(stores, "access", "attr") & (classes > 0)
@@ -204,7 +204,7 @@ def _assigned(state: State) -> Ints:
 
 
 def _stored(facts: Facts) -> Ints:
-    """The keys of the attributes that anything sets, and of keywords, which library functions may set; sorted."""
+    """The keys of all attributes that the repo sets, and of keywords, which library functions may set; sorted."""
     stores, args = facts.tables["flow_stores"], facts.tables["flow_args"]
     names = stores["key"].filter(pc.equal(stores["access"], "attr"))
     found = distinct(np.concatenate([facts.keys.find(names), facts.keys.find(args["keyword"])]))

@@ -1,6 +1,6 @@
-"""Columns of integers: the arithmetic of the points-to rounds.
+"""Columns of integers, and operations on them.
 
-A pair of ids (each under 2^31) is one int64 with the first id in the upper half, so that pairs sort by their first id.
+A pair of ids (each below 2^31) is packed into one int64 with the first id in the upper half, so pairs sort by first id.
 """
 
 from collections.abc import Sequence
@@ -21,12 +21,12 @@ def ints(values: Sequence[int] | npt.NDArray[np.generic]) -> Ints:
 
 
 def constant(value: int | Ints, like: Ints) -> Ints:
-    """A column of one value, as long as another."""
+    """A column of one value, with the length of another column."""
     return np.full(len(like), value, np.int64)
 
 
 def column(value: Ints | int, length: int) -> Ints:
-    """A column as it is, or one of a single value."""
+    """The column itself, or a single value repeated ``length`` times."""
     return value if isinstance(value, np.ndarray) else np.full(length, value, np.int64)
 
 
@@ -36,12 +36,12 @@ def where(mask: Mask, *columns: Ints) -> tuple[Ints, ...]:
 
 
 def ranges(ordered: Ints, sought: Ints) -> tuple[Ints, Ints]:
-    """The rows of a sorted column that have each value: the position in ``sought``, and the row."""
+    """The rows of a sorted column with each sought value: the position in ``sought``, and the row."""
     return spread(ordered.searchsorted(sought), ordered.searchsorted(sought, "right"))
 
 
 def pack(first: Ints, second: Ints | int) -> Ints:
-    """Pairs as single integers, ordered as the pairs are."""
+    """Pairs as single integers, which sort like the pairs."""
     return (first << HALF) | second
 
 
@@ -57,7 +57,7 @@ def spread(low: Ints, high: Ints) -> tuple[Ints, Ints]:
 
 
 def distinct(values: Ints) -> Ints:
-    """The values sorted, each once. ``np.unique`` hashes first, which costs more."""
+    """The distinct values, sorted. ``np.unique`` hashes first, which is slower."""
     ordered = np.sort(values)
     differs = np.empty(len(ordered), bool)
     differs[:1] = True
@@ -66,7 +66,7 @@ def distinct(values: Ints) -> Ints:
 
 
 def numbered(values: Ints) -> tuple[Ints, Ints]:
-    """The distinct values, sorted, and which of them each value is."""
+    """The distinct values, sorted, and for each value its position among them."""
     order = values.argsort()
     ordered = values[order]
     differs = np.empty(len(ordered), bool)
@@ -78,7 +78,7 @@ def numbered(values: Ints) -> tuple[Ints, Ints]:
 
 
 def is_in(values: Ints, run: Ints) -> Mask:
-    """Which of the values stand in a sorted column."""
+    """Which of the values a sorted column contains."""
     if not len(run) or not len(values):
         return np.zeros(len(values), bool)
     at = run.searchsorted(values)
@@ -96,7 +96,7 @@ class GrowingColumn:
 
     @classmethod
     def of(cls, values: Ints) -> "GrowingColumn":
-        """Start with values of the first ids."""
+        """Start with the values of the first ids."""
         column = cls(0)
         column.values = values.copy()
         return column
@@ -106,11 +106,11 @@ class GrowingColumn:
         return self.values[ids]
 
     def __setitem__(self, ids: Ints | slice, values: Ints | int) -> None:
-        """Set the values of some ids, which it reaches."""
+        """Set the values of some ids, which must be below the column's length."""
         self.values[ids] = values
 
     def reach(self, size: int) -> None:
-        """Have at least ``size`` values."""
+        """Grow to at least ``size`` values."""
         if size > len(self.values):
             self.values = np.concatenate(
                 [self.values, np.zeros(max(size, 2 * len(self.values)) - len(self.values), np.int64)]

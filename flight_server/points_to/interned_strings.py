@@ -1,7 +1,7 @@
-"""Strings as numbers in an order that depends on the source alone; where a limit cuts, the lowest numbers stay.
+"""Strings as numbers, in an order that depends on the source alone, because limits keep the lowest numbers.
 
 Ids of definitions, places and sites are numbered by the path of their file, then by their text; names by their text
-alone. No number depends on the hash in a file id, and so none on the repo's name or on the order of the facts. Numbers
+alone. No number depends on the hash in a file id, hence none on the repo's name, nor on the order of the facts. Numbers
 start at 1; 0 is null.
 """
 
@@ -26,14 +26,14 @@ _FILE_DIGITS = 16
 class Interned:
     """Numbered strings: ``values[n - 1]`` is the string with number n.
 
-    ``files`` is by number: the number of the file that an id is in (see ``FileOrder``), or 0.
+    ``files`` has, by number, the number of the file that the id belongs to (see ``FileOrder``), or 0.
     """
 
     values: pa.Array
     files: Ints = field(default_factory=lambda: NONE)
 
     def find(self, strings: Strings) -> Ints:
-        """The strings' numbers, 0 where a string is null or has none."""
+        """The strings' numbers; 0 for null and for strings without a number."""
         return positions(pc.index_in(strings, value_set=self.values)) + 1
 
     def of(self, numbers: Ints) -> pa.Array:
@@ -41,7 +41,7 @@ class Interned:
         return self.values.take(pa.array(numbers - 1, mask=numbers == 0))
 
     def coded(self, numbers: Ints) -> pa.DictionaryArray:
-        """The same as codes, which take less room where the rows outnumber the strings."""
+        """Like ``of``, but dictionary-encoded, which takes less memory if there are more rows than strings."""
         return pa.DictionaryArray.from_arrays(pa.array((numbers - 1).astype(np.int32), mask=numbers == 0), self.values)
 
 
@@ -60,7 +60,7 @@ class FileOrder:
         """The distinct ids of the columns, and each column as numbers."""
         encoded = _chunks(columns).dictionary_encode().combine_chunks()
         found, order = self._in_order(encoded.dictionary)
-        number = np.zeros(len(order) + 1, np.int64)  # null, -1, falls on the last
+        number = np.zeros(len(order) + 1, np.int64)  # index -1, which stands for null, is the last element
         number[order] = np.arange(1, len(order) + 1)
         ends = np.cumsum([len(column) for column in columns])
         return found, np.split(number[positions(encoded.indices)], ends[:-1])
@@ -70,14 +70,14 @@ class FileOrder:
         return self._in_order(pc.unique(_chunks([column])).drop_null())[0]
 
     def _in_order(self, ids: pa.Array) -> tuple[Interned, Ints]:
-        """The ids by file and text, and the positions from which each was taken."""
+        """The ids ordered by file and text, and the position of each in ``ids``."""
         files = self._files(ids)
         order = pc.sort_indices(ids).to_numpy()
         order = order[np.argsort(files[order], kind="stable")]
         return Interned(ids.take(pa.array(order)), np.concatenate([[0], files[order]])), order
 
     def _files(self, ids: pa.Array) -> Ints:
-        """The file that each id is in. Ids are sliced as bytes: counting characters takes five times as long."""
+        """The number of each id's file. Ids are sliced as bytes, since counting characters takes five times as long."""
         octets, found = ids.cast(pa.binary()), pa.nulls(len(ids), pa.binary())
         for length in sorted(set(map(len, _STARTS))):
             is_here = reduce(pc.or_, (pc.starts_with(ids, start) for start in _STARTS if len(start) == length))
@@ -92,13 +92,13 @@ def interned(columns: Sequence[Strings]) -> Interned:
 
 
 def coded(values: pa.Array, numbers: Ints) -> pa.DictionaryArray:
-    """The values at these positions, as codes; null where the value is null."""
+    """The values at these positions, dictionary-encoded; null where the value is null."""
     absent = flags(values.is_null())[numbers]
     return pa.DictionaryArray.from_arrays(pa.array(numbers.astype(np.int32), mask=absent), values.fill_null(""))
 
 
 def put_strings(values: pa.Array, at: Ints, more: Strings) -> pa.Array:
-    """The strings with others at some positions."""
+    """The strings, with ``more`` in place of those at the positions ``at``."""
     if not len(at):
         return values
     index = np.arange(len(values))
@@ -107,12 +107,12 @@ def put_strings(values: pa.Array, at: Ints, more: Strings) -> pa.Array:
 
 
 def positions(found: Strings) -> Ints:
-    """The numbers of an Arrow column, -1 for null."""
+    """An Arrow column of integers as numpy; null becomes -1."""
     return ints(_flat(found).fill_null(-1).to_numpy(zero_copy_only=False))
 
 
 def flags(column: Strings) -> Mask:
-    """A boolean column; null counts as false."""
+    """An Arrow column of booleans as numpy; null becomes false."""
     mask: Mask = _flat(column).fill_null(fill_value=False).to_numpy(zero_copy_only=False)
     return mask
 

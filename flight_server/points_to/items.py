@@ -1,8 +1,8 @@
-"""Items: the contents of lists, tuples, sets and dictionaries, by position or key where it is known.
+"""Items: the contents of lists, tuples, sets and dictionaries, by position or key if it is known.
 
 A container has a field for each known key (a display also for positions from its end), one for items at unknown
-positions, one that every item flows into, and a dictionary one for its keys. Instances are containers too: their class
-may inherit from one.
+positions, and one that every item flows into; a dictionary also has one for its keys. Instances are treated as
+containers too, because their class may inherit from one.
 """
 
 import numpy as np
@@ -15,7 +15,7 @@ from flight_server.points_to.state import State
 
 
 def load_items(state: State, objects: Ints, keys: Ints, targets: Ints) -> None:
-    """Bring the items ``keys`` to ``targets``."""
+    """Load the items ``keys`` of objects into ``targets``."""
     heap = state.heap
     slices = keys == state.keys[SLICE]
     _load_slices(state, objects[slices], targets[slices])
@@ -34,7 +34,7 @@ def load_items(state: State, objects: Ints, keys: Ints, targets: Ints) -> None:
 
 
 def store_items(state: State, objects: Ints, keys: Ints, sources: Ints) -> None:
-    """Keep the objects at ``sources`` under ``keys``."""
+    """Store the objects at ``sources`` under ``keys``."""
     heap = state.heap
     state.copy(_attributes(state, objects, keys), sources)
     holds = heap.is_of(objects, Kind.CONTAINER, Kind.INSTANCE)
@@ -48,7 +48,7 @@ def store_items(state: State, objects: Ints, keys: Ints, sources: Ints) -> None:
 
 
 def _attributes(state: State, objects: Ints, keys: Ints) -> Ints:
-    """The places of the attributes that the items of modules' names and of ``__dict__`` are, else 0."""
+    """The places of the attributes that items of a namespace (``__dict__``, ``globals()``) mean; 0 for others."""
     heap = state.heap
     named = heap.is_of(objects, Kind.NAMESPACE, Kind.MODULE) & (state.keys.name_of[keys] > 0)
     places = np.zeros(len(objects), np.int64)
@@ -60,7 +60,7 @@ def _attributes(state: State, objects: Ints, keys: Ints) -> Ints:
 
 
 def load_elements(state: State, objects: Ints, targets: Ints) -> None:
-    """Elements of iterables come to the targets."""
+    """Load the elements of iterables into the targets."""
     heap = state.heap
     instances, contained = heap.is_of(objects, Kind.INSTANCE), heap.is_of(objects, Kind.CONTAINER)
     is_dict = contained & (heap.second[objects] == Shape.DICT)
@@ -71,44 +71,44 @@ def load_elements(state: State, objects: Ints, targets: Ints) -> None:
 
 
 def _load_members(state: State, objects: Ints, targets: Ints) -> Mask:
-    """The members of enumerations come to the targets; gives which objects are enumerations."""
+    """Load the members of enumerations into the targets; returns which objects are enumerations."""
     member = is_in(objects, state.classes.enums)
     state.put(targets[member], state.heap.object(Kind.INSTANCE, objects[member]))
     return member
 
 
 def load_yields(state: State, objects: Ints, targets: Ints) -> None:
-    """Yielded objects of generators come to the targets."""
+    """Load the yielded objects of generators into the targets."""
     objects, targets = _generators(state, objects, targets)
     state.copy(targets, state.facts.definitions.yields[objects])
 
 
 def load_returns(state: State, objects: Ints, targets: Ints) -> None:
-    """Return values of generators come to the targets."""
+    """Load the return values of generators into the targets."""
     objects, targets = _generators(state, objects, targets)
     state.copy(targets, state.facts.definitions.returns[objects])
 
 
 def send(state: State, objects: Ints, sources: Ints) -> None:
-    """Objects are sent to generators."""
+    """Send the objects at ``sources`` to generators."""
     objects, sources = _generators(state, objects, sources)
     state.copy(state.facts.definitions.sent[objects], sources)
 
 
 def _generators(state: State, objects: Ints, places: Ints) -> tuple[Ints, ...]:
-    """The definitions of the functions whose generators are among the objects, and the places beside them."""
+    """The generators among the objects, as definitions of their functions, and the places of these rows."""
     heap = state.heap
     objects, places = where(heap.is_of(objects, Kind.GENERATOR), objects, places)
     return heap.first[heap.first[objects]], places
 
 
 def containers_of(state: State, objects: Ints, targets: Ints) -> None:
-    """Containers themselves come to the targets."""
+    """Put the containers among the objects at the targets."""
     state.put(*where(state.heap.is_of(objects, Kind.CONTAINER), targets, objects))
 
 
 def include_items(state: State, sources: Ints, targets: Ints, modes: Ints) -> None:
-    """Let the items of ``sources`` be items of the containers ``targets``."""
+    """Make the items of ``sources`` items of the containers ``targets``."""
     heap = state.heap
     holds = heap.is_of(sources, Kind.CONTAINER, Kind.INSTANCE) & (sources != targets)
     state.include(sources[holds], targets[holds], modes[holds])
@@ -118,16 +118,16 @@ def include_items(state: State, sources: Ints, targets: Ints, modes: Ints) -> No
 
 
 def spread_inclusions(state: State) -> None:
-    """Bring new fields of included containers, and all fields of newly included ones, to where they are included."""
+    """Copy new fields of included containers, and all fields of newly included ones, to the including containers."""
     fields, places = state.heap.take_new_fields()
     number, inclusions = state.included.under(fields >> HALF)
-    _bring(state, (fields >> HALF)[number], (fields & LOWER)[number], places[number], inclusions)
+    _copy_included(state, (fields >> HALF)[number], (fields & LOWER)[number], places[number], inclusions)
     new = state.take_inclusions()
     number, keys, places = state.heap.fields.under(new >> HALF)
-    _bring(state, (new >> HALF)[number], keys, places, (new & LOWER)[number])
+    _copy_included(state, (new >> HALF)[number], keys, places, (new & LOWER)[number])
 
 
-def _bring(state: State, sources: Ints, keys: Ints, places: Ints, inclusions: Ints) -> None:
+def _copy_included(state: State, sources: Ints, keys: Ints, places: Ints, inclusions: Ints) -> None:
     if not len(sources):
         return
     targets, modes = state.inclusion(inclusions)
@@ -152,7 +152,7 @@ def _bring(state: State, sources: Ints, keys: Ints, places: Ints, inclusions: In
 
 
 def _load_slices(state: State, objects: Ints, targets: Ints) -> None:
-    """A slice is a list of its own, whose positions are not known."""
+    """Put a new list with unknown positions at the target of each slice."""
     heap = state.heap
     holds = heap.is_of(objects, Kind.CONTAINER, Kind.INSTANCE)
     objects, targets = where(holds, objects, targets)

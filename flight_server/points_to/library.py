@@ -1,4 +1,4 @@
-"""The library by name: types of literals, modules and bases with a meaning of their own, and modelled functions."""
+"""The library's names that rules refer to: types of literals, special modules and bases, modelled functions."""
 
 from dataclasses import dataclass
 
@@ -33,7 +33,7 @@ _TYPES = {
 
 
 def fixed_names() -> tuple[str, ...]:
-    """Names that need keys although no source may spell them."""
+    """Names that need keys even if no source spells them."""
     dotted = (*_TYPES.values(), *_BARE_TYPES, _TUPLE_TYPE, _ENTERS, _NAMESPACE)
     steps = (step for name in dotted for step in name.split("."))
     return tuple(sorted({*model_names(), *BUILTIN_NAMES, *steps, "enum", *_VOCABULARY, *_OBJECT_METHODS}))
@@ -41,12 +41,12 @@ def fixed_names() -> tuple[str, ...]:
 
 @dataclass(frozen=True)
 class Library:
-    """Externals that rules know by name, in sorted columns, of length 1 where there is one.
+    """Externals that rules refer to by name: sorted columns, some of length 1.
 
-    ``shape_types`` has the type of each Shape, ``type_shapes`` the reverse. ``models`` has by external the number of
-    its model, 0 for none. ``bare_types`` have no attributes of their own. ``enters`` is a method that gives its
-    receiver. ``value_attributes`` are the packed (Shape, key) of the attributes of values of builtin types;
-    ``operators`` and ``object_methods`` are keys.
+    ``shape_types`` has the type of each Shape, ``type_shapes`` is the reverse. ``models`` has the number of each
+    external's model, 0 for none. ``bare_types`` have no attributes. ``enters`` is a method that returns its receiver.
+    ``value_attributes`` has the packed (Shape, key) of the attributes of values of built-in types; ``operators`` and
+    ``object_methods`` are keys.
     """
 
     builtins: Ints
@@ -69,7 +69,7 @@ class Library:
 
     @classmethod
     def of(cls, keys: FieldKeys, heap: Heap) -> "Library":
-        """The externals of a repo's library, which are made here."""
+        """Create these externals on a repo's heap."""
 
         def found(*names: str) -> Ints:
             return external_of(keys, heap, pa.array(names))
@@ -106,17 +106,17 @@ class Library:
         )
 
     def shape_of_type(self, externals: Ints) -> Ints:
-        """The shape of the values of builtin types, 0 for others."""
+        """The shape of the values of built-in types; 0 for other externals."""
         return _at(self.type_shapes, externals)
 
     def models_of(self, externals: Ints, heap: Heap) -> Ints:
-        """The numbers of externals' models, 0 for none; every ``__new__`` has one."""
-        known = _at(self.models, externals)
-        is_new = (known == 0) & (heap.second[externals] == self.new)
-        return np.where(is_new, len(self.compiled.low) - 1, known)
+        """The numbers of externals' models; 0 for none. Every ``__new__`` has a model."""
+        numbers = _at(self.models, externals)
+        is_new = (numbers == 0) & (heap.second[externals] == self.new)
+        return np.where(is_new, len(self.compiled.low) - 1, numbers)
 
     def is_builtin(self, externals: Ints, heap: Heap) -> Mask:
-        """Which externals are reached from the module ``builtins``."""
+        """Which externals belong to the module ``builtins``."""
         mask: Mask = heap.root[externals] == self.builtins
         return mask
 
@@ -140,6 +140,6 @@ def _at(column: Ints, numbers: Ints) -> Ints:
 
 def _value_attributes(keys: FieldKeys) -> Ints:
     """The packed (shape, key) of the attributes that values of built-in types have, sorted."""
-    known = [(SHAPES[name], pa.array(sorted(attributes))) for name, attributes in BUILTIN_ATTRIBUTES.items()]
-    shapes = np.repeat([shape for shape, _ in known], [len(names) for _, names in known])
-    return np.sort(pack(shapes, keys.find(pa.chunked_array([names for _, names in known]))))
+    by_shape = [(SHAPES[name], pa.array(sorted(attributes))) for name, attributes in BUILTIN_ATTRIBUTES.items()]
+    shapes = np.repeat([shape for shape, _ in by_shape], [len(names) for _, names in by_shape])
+    return np.sort(pack(shapes, keys.find(pa.chunked_array([names for _, names in by_shape]))))

@@ -1,4 +1,4 @@
-"""The behaviour of the standard library as data, in the language of ``builtin_models``."""
+"""Models of the standard library's functions, in the language that ``builtin_models`` describes."""
 
 from collections.abc import Mapping
 

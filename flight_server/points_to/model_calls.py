@@ -1,4 +1,4 @@
-"""Calls of externals: the edge, and the facts that the callee's model, if it has one, adds."""
+"""Calls of externals: the call edge, and the facts that the callee's model adds."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
@@ -16,7 +16,7 @@ from flight_server.points_to.state import State
 
 @dataclass(frozen=True)
 class ModelStep:
-    """Rows of one verb: call site, callee, the operands' places (0: absent) and the constant."""
+    """Rows of one verb of a model: call site, callee, the operands' places (0 if absent) and the constant."""
 
     sites: Ints
     externals: Ints
@@ -32,9 +32,9 @@ class ModelStep:
 
 
 def call_external(state: State, sites: Ints, externals: Ints, results: Ints) -> None:
-    """Calls that the source spells have an edge; those that syntax implies call nothing outside that has a name.
+    """Call externals. Only calls that the source spells get an edge, not those that syntax implies.
 
-    Nor has a decorator of the language that says how a method is bound (``@property``, ``@staticmethod``).
+    A decorator that says how a method is bound (``@property``, ``@staticmethod``) gets no edge either.
     """
     library, heap = state.library, state.heap
     models = library.models_of(externals, heap)
@@ -46,7 +46,7 @@ def call_external(state: State, sites: Ints, externals: Ints, results: Ints) -> 
 
 
 def _call_unknown(state: State, sites: Ints, externals: Ints, results: Ints) -> None:
-    """The result of an external has its name; a decorator may give the function back too."""
+    """The result of an external without a model is the external; a decorator may also return its argument."""
     named = ~state.library.is_builtin(externals, state.heap) & state.explicit(sites)
     state.put(results[named], externals[named])
     decorates = state.decorates(sites)
@@ -70,7 +70,7 @@ def _run(state: State, sites: Ints, externals: Ints, models: Ints) -> None:
 
 
 class _Operands:
-    """The places that a model's operands mean at call sites."""
+    """The places of a model's operands at call sites."""
 
     def __init__(self, state: State, sites: Ints) -> None:
         heap = state.heap
@@ -97,7 +97,7 @@ class _Operands:
 
 
 def _call(state: State, step: ModelStep) -> None:
-    """A call inside the model: a site of its own with arguments y and z."""
+    """Add a call inside the model: a new site with the arguments y and z."""
     sites = state.new_sites(step.sites, step.target, step.x)
     for position, places in enumerate((step.y, step.z)):
         given = places > 0
@@ -106,7 +106,7 @@ def _call(state: State, step: ModelStep) -> None:
 
 
 def _special(state: State, step: ModelStep) -> None:
-    """Look the method up on the type into a temporary, then call that."""
+    """Look up the special method on the type into a temporary, then call it."""
     heap = state.heap
     found = heap.field(heap.object(Kind.SITE, step.x, step.sites), step.constant)
     state.add(Family.ATTRIBUTE_LOAD, step.x, step.constant, found, np.ones_like(found))
@@ -124,7 +124,7 @@ def _called_later(state: State, step: ModelStep) -> Ints:
 
 
 def _curried(state: State, step: ModelStep) -> None:
-    """Unless it decorates: then it was given the function."""
+    """Put the curried callable at the target, except at decorators, which already got the function."""
     step = step.of(~state.decorates(step.sites))
     state.put(step.target, _called_later(state, step))
 

@@ -1,7 +1,7 @@
-"""Models compiled: each statement becomes rows of a verb and its operands as numbers.
+"""The compiler of models: each statement becomes rows of a verb and its operands, as numbers.
 
-Operands below POSITIONAL_END are positional arguments, then come ``result`` and ``self``, the temporaries of a call
-site and, from KEYWORDS on, keyword arguments by key.
+Operands below POSITIONAL_END are positional arguments; then come ``result``, ``self`` and the temporaries of a call
+site; operands from KEYWORDS on are keyword arguments by key.
 """
 
 import re
@@ -18,7 +18,7 @@ from flight_server.points_to.integer_columns import Ints, Mask
 from flight_server.points_to.library_models import MODELS
 
 POSITIONAL_END, RESULT, SELF, TEMPORARY, KEYWORDS, ABSENT = 100, 100, 101, 110, 1000, -1
-MODES = 256  # a shape and a mode are one constant: shape * MODES + mode
+MODES = 256  # a shape and a mode are encoded as one constant: shape * MODES + mode
 _WORDS = (
     "copy elements yield key item holds has call special new fill value attribute update type instance super wrap "
     "partial curried construct keywords classes module imported maybe itself deferred bind sent attributes arguments "
@@ -40,7 +40,7 @@ _MODES = {"of": Include.ELEMENTS, "values": Include.VALUES, "same": Include.SAME
 
 
 def model_names() -> set[str]:
-    """The names that models need keys for: the steps of their own names, keyword arguments, special methods."""
+    """The names that models need keys for: the parts of their dotted names, keyword arguments, special methods."""
     steps = {step for dotted in MODELS for step in dotted.removesuffix("()").split(".")}
     spelled = r"\w+=|(?<=special self )\w+|(?<=special \w )\w+"
     return {*steps, "()", *(word.rstrip("=") for text in MODELS.values() for word in re.findall(spelled, text))}
@@ -48,10 +48,10 @@ def model_names() -> set[str]:
 
 @dataclass(frozen=True)
 class CompiledModels:
-    """The compiled models: those of model m are the rows ``low[m]`` to ``high[m]``.
+    """The compiled models: model m is the rows ``low[m]`` to ``high[m]``.
 
-    ``rows`` has the columns verb (its place in VERBS), target, x, y, z, constant, and an operand without which the row
-    does nothing. ``describes`` marks the models of decorators that say how a method is bound.
+    ``rows`` has the columns verb (its index in VERBS), target, x, y, z, constant, and the operand without which the row
+    has no effect. ``describes`` marks the models of decorators that say how a method is bound.
     """
 
     rows: Ints
@@ -61,7 +61,7 @@ class CompiledModels:
 
 
 def compile_models(keys: Mapping[str, int]) -> CompiledModels:
-    """The models over a repo's keys; model 0 does nothing, the last one is that of every ``__new__``."""
+    """The models, compiled for a repo's keys. Model 0 has no effect, the last one is that of every ``__new__``."""
     compiled = [_Compiler(keys).program(text) for text in ("", *MODELS.values(), NEW_OF_ANY_TYPE)]
     ends = np.cumsum([len(rows) for rows in compiled])
     flat = np.array([row for rows in compiled for row in rows], np.int64).T
@@ -70,7 +70,7 @@ def compile_models(keys: Mapping[str, int]) -> CompiledModels:
 
 
 class _Compiler:
-    """Turns one program into rows; intermediate values get further temporaries."""
+    """Compiles one program into rows; intermediate values get additional temporaries."""
 
     def __init__(self, keys: Mapping[str, int]) -> None:
         self.keys = keys
@@ -128,7 +128,7 @@ class _Compiler:
                 self._emit("copy", target, self._operand(x))
 
     def _each(self, target: int, base: int) -> None:
-        """Elements of a container, those that ``__iter__`` gives, and those that its ``__next__`` gives."""
+        """Load a container's elements, those of its iterator (``__iter__``), and the results of ``__next__``."""
         iterator = next(self.temporaries)
         self._emit("elements", target, base)
         self._emit("special", iterator, base, constant=self.keys["__iter__"])

@@ -1,4 +1,4 @@
-"""Modules by the names that mean them."""
+"""An index of modules by name; a name may mean several modules."""
 
 from dataclasses import dataclass
 
@@ -10,10 +10,10 @@ from flight_server.points_to.interned_strings import Interned, Strings
 
 @dataclass(frozen=True)
 class ModuleIndex:
-    """The modules that names mean: those of name n are ``objects[low[n]:high[n]]``.
+    """The modules that names mean: name n means ``objects[low[n]:high[n]]``.
 
-    ``spelled`` are the keys of texts that name modules, sorted, and the modules; ``named`` the same for their names.
-    ``folders`` are the dotted paths of folders, by the number of their object.
+    ``spelled`` has the sorted item keys of texts that name modules, and the modules; ``named`` has the same for the
+    keys of names. ``folders`` has the dotted paths of folders, by the number of the folder.
     """
 
     names: Interned
@@ -25,21 +25,21 @@ class ModuleIndex:
     named: tuple[Ints, Ints]
 
     def meant(self, dotted: Strings) -> tuple[Ints, Ints]:
-        """For each name its modules: the position in ``dotted``, and the module."""
+        """The modules of each name, as rows: the position in ``dotted``, and the module."""
         return self.of(self.names.find(dotted))
 
     def of(self, names: Ints) -> tuple[Ints, Ints]:
-        """For each number of a name its modules: the position in ``names``, and the module."""
+        """The modules of each name's number, as rows: the position in ``names``, and the module."""
         which, position = spread(self.low[names], self.high[names])
         return which, self.objects[position]
 
     def spelled_by(self, keys: Ints) -> tuple[Ints, Ints]:
-        """For each key of a text the modules that it names: the position in ``keys``, and the module."""
+        """The modules that each text names, by the text's key, as rows: the position in ``keys``, and the module."""
         which, position = ranges(self.spelled[0], keys)
         return which, self.spelled[1][position]
 
     def between(self, first: Ints, behind: Ints) -> tuple[Ints, Ints]:
-        """For each range of keys the modules with such names: the position in the ranges, and the module."""
+        """The modules with names in each range of keys, as rows: the position in ``first``, and the module."""
         keys, modules = self.named
         which, position = spread(keys.searchsorted(first), keys.searchsorted(behind))
         return which, modules[position]

@@ -1,7 +1,7 @@
-"""Names across files: the modules that imports mean, the names of star imports, and the builtins.
+"""Names across files: imported modules, the names of star imports, and builtins.
 
-A module is known by its dotted name and, where no module has that name, by its path (folders without ``__init__``);
-such folders are modules without code. Several modules of one name are all meant.
+A module is found by its dotted name or, if no module has that name, by its path. A folder without ``__init__`` is a
+module without code. A name that several modules have means all of them.
 """
 
 from dataclasses import dataclass
@@ -27,8 +27,8 @@ _SUFFIX = r"(/__init__)?\.py$"
 class Links:
     """The names that files share.
 
-    ``bound`` are the packed (module or class, key) of names that are bound. ``externals`` are variables that mean
-    externals, ``variables`` those that mean variables of other files: each a column of places and one of meanings.
+    ``bound`` has the packed (module or class, key) of names that are bound. ``externals`` and ``variables`` are each a
+    column of variables, and one of their meanings: externals, or variables of other files.
     """
 
     bound: PairSet
@@ -37,12 +37,12 @@ class Links:
 
 
 def link(state: State) -> Links:
-    """Record the meanings of names of other files."""
-    facts, known = state.facts, state.facts.definitions
+    """Add the meanings of names that other files define."""
+    facts, defs = state.facts, state.facts.definitions
     state.modules = modules = _modules(state)
     bound = PairSet()
     scopes = facts.scope_of_variable
-    held = (known.is_class[scopes] | known.is_module[scopes]) & facts.bound[facts.variables]
+    held = (defs.is_class[scopes] | defs.is_module[scopes]) & facts.bound[facts.variables]
     bound.add(pack(state.definition(scopes[held]), facts.name_of_variable[held]))
     _hold_submodules(state, modules, bound)
     outside, variables = _star_imports(state, modules, bound)
@@ -75,7 +75,7 @@ def _modules(state: State) -> ModuleIndex:
 
 
 def _by_key(state: State, texts: pa.Array, modules: Ints) -> tuple[Ints, Ints]:
-    """The keys of texts, sorted, and the modules; a text that has no key is spelled nowhere."""
+    """The keys of texts, sorted, and the modules; texts without a key are left out, since no source spells them."""
     keys = state.keys.find(texts)
     order = np.argsort(keys, kind="stable")
     order = order[keys[order] > 0]
@@ -83,7 +83,7 @@ def _by_key(state: State, texts: pa.Array, modules: Ints) -> tuple[Ints, Ints]:
 
 
 def _folders(by_path: pa.Array, official: pa.Array) -> pa.Array:
-    """The dotted paths of folders that are no package: every proper prefix of a path that no module has."""
+    """The dotted paths of folders that are not packages: every proper prefix of a path that is not a module's name."""
     found = [by_path[:0]]
     level = pc.unique(by_path)
     while len(level):
@@ -109,9 +109,9 @@ def _hold_submodules(state: State, modules: ModuleIndex, bound: PairSet) -> None
 
 
 def _star_imports(state: State, modules: ModuleIndex, bound: PairSet) -> tuple[tuple[Ints, Ints], tuple[Ints, Ints]]:
-    """Bring the exported names of modules to those that star-import them and do not bind them themselves.
+    """Copy the exported names of modules to modules that star-import them, unless these bind the names themselves.
 
-    Gives the importers and names of external modules, and the variables that mean a variable of another module.
+    Returns the importers of external modules with these, and the variables that mean a variable of another module.
     """
     facts, heap = state.facts, state.heap
     rows, importing, dotted = _imports(state, "import_star")
@@ -145,12 +145,12 @@ def _imports(state: State, kind: str) -> tuple[Ints, Ints, pa.Array]:
 
 
 def _exports(state: State) -> tuple[Ints, Ints]:
-    """The packed (module, key) that ``__all__`` lists, sorted, and the modules of which it lists everything."""
+    """The packed (module, key) that ``__all__`` lists, sorted, and the modules whose ``__all__`` is fully known."""
     facts = state.facts
     exports, table = facts.tables["cst_exports"], facts.tables["cst_defs"]
     of_file = table.filter(pc.equal(table["kind"], "module"))
     at = positions(pc.index_in(exports["file_id"], value_set=of_file["file_id"]))
-    modules = np.append(state.definition(facts.definitions.ids.find(of_file["def_id"])), 0)  # -1, none, is the last
+    modules = np.append(state.definition(facts.definitions.ids.find(of_file["def_id"])), 0)  # index -1 means none
     objects = modules[at]
     listed = pack(objects, state.keys.find(exports["name"]))
     unknown = where_equal(exports, "op", "unknown")
@@ -166,7 +166,7 @@ def _import_modules(state: State, modules: ModuleIndex) -> None:
 
 
 def _import_names(state: State, modules: ModuleIndex, bound: PairSet) -> None:
-    """``from m import n``: the binding of n in m; else its submodule; else, and outside the repo, the external m.n."""
+    """``from m import n`` means the binding of n in m, else the submodule m.n, else the external m.n."""
     rows, places, module = _imports(state, "import_from")
     name = state.facts.tables["flow_allocs"]["const_repr"].take(pa.array(rows)).combine_chunks()
     keys = state.keys.find(name)
@@ -185,7 +185,7 @@ def _import_names(state: State, modules: ModuleIndex, bound: PairSet) -> None:
 
 
 def _unbound(state: State, bound: PairSet, outside: tuple[Ints, Ints]) -> tuple[Ints, Ints]:
-    """Names that nothing binds: builtins, or names that a star import of an external module may have brought."""
+    """The meanings of unbound names: builtins, or names that a star import of an external module may define."""
     facts, heap = state.facts, state.heap
     scopes = facts.scope_of_variable
     in_module = facts.definitions.is_module[scopes]

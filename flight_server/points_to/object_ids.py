@@ -1,7 +1,7 @@
-"""An id for each object, made from what the object is: a definition, a name, a constant, the place where it is made.
+"""An id for each object, derived from its definition, name or constant, or from the place where it is created.
 
-No id holds a number of the solver's, so a file that is added changes no row of another. The id of an object that is
-made of others holds theirs: ``method:<function>@<instance>``.
+No id contains a number that the solver assigns, so a new file does not change the rows of others. The id of an object
+that is composed of others contains their ids: ``method:<function>@<instance>``.
 """
 
 import numpy as np
@@ -26,7 +26,7 @@ ACCESSES = ("get:", "set:", "class:")
 
 
 def object_ids(state: State, external: pa.Array) -> pa.Array:
-    """The ids of all objects by number; ``external`` has the steps of externals, joined."""
+    """The ids of all objects by number; ``external`` has the dotted names of externals."""
     heap, facts = state.heap, state.facts
     kind, first, second = (column.values[: heap.objects] for column in (heap.kind, heap.first, heap.second))
     names = facts.keys.all
@@ -51,14 +51,14 @@ def object_ids(state: State, external: pa.Array) -> pa.Array:
 
 
 def _derived(state: State, ids: pa.Array, made: "_Made") -> pa.Array:
-    """The ids with those of methods, wrappers and the like, which are made of other objects: inner ones first."""
+    """The ids, completed by those of objects that are composed of others (methods, wrappers): inner objects first."""
     heap = state.heap
     kind, first, second = (column.values[: heap.objects] for column in (heap.kind, heap.first, heap.second))
     pending = np.flatnonzero(ids.is_null().to_numpy(zero_copy_only=False) & (kind != Kind.SITE) & (kind > 0))
     while len(pending):
-        known = ids.is_valid().to_numpy(zero_copy_only=False)
+        has_id = ids.is_valid().to_numpy(zero_copy_only=False)
         of_two = np.isin(kind[pending], _OF_TWO)
-        ready = known[first[pending]] & (known[np.where(of_two, second[pending], 0)] | ~of_two)
+        ready = has_id[first[pending]] & (has_id[np.where(of_two, second[pending], 0)] | ~of_two)
         at, pending = pending[ready], pending[~ready]
         if not len(at):
             break
@@ -73,13 +73,13 @@ def _derived(state: State, ids: pa.Array, made: "_Made") -> pa.Array:
 
 
 class _Made:
-    """Names of the places, sites and containers that rules make, from the names of the objects that they belong to."""
+    """Names of the places, sites and containers that rules create, from the names of the objects they belong to."""
 
     def __init__(self, state: State, ids: pa.Array) -> None:
         self.state, self.ids = state, ids
 
     def containers(self, objects: Ints) -> pa.Array:
-        """Those of the source have ids, others are named after the place where they are made and their shape."""
+        """A container of the source has an id; any other is named after the place that creates it, and its shape."""
         state, heap = self.state, self.state.heap
         numbers, shapes = heap.first[objects], _SHAPE_NAMES.take(pa.array(heap.second[objects]))
         first_made = len(state.facts.containers.values) + 1
@@ -89,7 +89,7 @@ class _Made:
         return put_strings(ids, np.flatnonzero(made), _join(_join("obj:", names, ""), shapes.filter(made), ":"))
 
     def places(self, places: Ints) -> pa.Array:
-        """Places of the source by their text, fields by their object and key, views by where they lead."""
+        """A place of the source is named by its text, a field by its object and key, a view by its target."""
         facts, heap = self.state.facts, self.state.heap
         made = np.flatnonzero(places > facts.last_place)
         names = facts.places.of(np.where(places > facts.last_place, 0, places))
@@ -101,7 +101,7 @@ class _Made:
         return put_strings(names, made, pc.coalesce(fields, self.places(targets)))
 
     def sites(self, sites: Ints) -> pa.Array:
-        """Sites of the source by their text; those of attribute accesses by the place; others by root and result."""
+        """A site of the source is named by its text, that of an access by its place, any other by root and result."""
         state, facts = self.state, self.state.facts
         count = len(facts.sites.caller)
         made = np.flatnonzero(sites >= count)
@@ -121,7 +121,7 @@ class _Made:
         return put_strings(names, made, put_strings(accesses, inside, models))
 
     def _holders(self, objects: Ints) -> pa.Array:
-        """The names of the holders of fields: objects by their id, the holder of a model's temporaries by its site."""
+        """The names of objects that have fields: their ids, or the site for the object with a model's temporaries."""
         heap = self.state.heap
         first, second = heap.first[objects], heap.second[objects]
         names = self.ids.take(pa.array(objects))
@@ -139,7 +139,7 @@ class _Made:
 
 
 def _distinguished(ids: pa.Array) -> pa.Array:
-    """Equal ids are counted: ``~2`` is the second object of a name."""
+    """The ids, made distinct by a suffix: ``~2`` is the second object with that id."""
     codes = ids.dictionary_encode().indices.to_numpy(zero_copy_only=False)
     order = np.argsort(codes, kind="stable")
     rank = np.empty(len(codes), np.int64)

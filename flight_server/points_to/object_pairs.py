@@ -1,4 +1,4 @@
-"""Objects made of one object (wrappers, instances, types, modules by name) and of two objects of different places."""
+"""Rules that derive objects from one object (wrappers, instances, types, modules), or from a pair at two places."""
 
 import numpy as np
 
@@ -12,13 +12,13 @@ from flight_server.points_to.state import State
 
 
 def make_instances(state: State, objects: Ints, targets: Ints) -> None:
-    """Instances of the classes."""
+    """Put instances of the classes at the targets."""
     classes, targets = where(state.heap.is_of(objects, Kind.CLASS), objects, targets)
     state.put(targets, state.heap.object(Kind.INSTANCE, classes))
 
 
 def classes_of(state: State, objects: Ints, targets: Ints) -> None:
-    """The classes whose metaclass the objects are."""
+    """Put the classes whose metaclass is among the objects at the targets."""
     classes = np.flatnonzero(state.classes.metaclass)
     metaclasses = state.classes.metaclass[classes]
     order = np.argsort(metaclasses, kind="stable")
@@ -27,7 +27,7 @@ def classes_of(state: State, objects: Ints, targets: Ints) -> None:
 
 
 def imported(state: State, objects: Ints, targets: Ints) -> None:
-    """The modules that texts name, and those whose names begin with a text of which only the beginning is known."""
+    """Put the modules that texts name at the targets; of a text with a known prefix, all modules with that prefix."""
     heap = state.heap
     texts = np.where(heap.is_of(objects, Kind.CONSTANT), heap.second[objects], 0)
     which, modules = state.modules.spelled_by(texts)
@@ -38,13 +38,13 @@ def imported(state: State, objects: Ints, targets: Ints) -> None:
 
 
 def type_of(state: State, objects: Ints, targets: Ints) -> None:
-    """The classes of instances."""
+    """Put the classes of the instances at the targets."""
     instances, targets = where(state.heap.is_of(objects, Kind.INSTANCE), objects, targets)
     state.put(targets, state.heap.first[instances])
 
 
 def wrap(state: State, objects: Ints, kinds: Ints, targets: Ints) -> None:
-    """Wrappers of callables: properties, static methods and the like."""
+    """Put wrappers of callables at the targets: properties, static methods and so on."""
     heap = state.heap
     is_callable = heap.is_of(objects, Kind.FUNCTION, Kind.INSTANCE, Kind.METHOD, Kind.PARTIAL)
     is_callable |= heap.is_of(objects, Kind.CLASS, Kind.EXTERNAL) & (kinds == Kind.FACTORY)
@@ -54,7 +54,10 @@ def wrap(state: State, objects: Ints, kinds: Ints, targets: Ints) -> None:
 
 
 def partial(state: State, objects: Ints, sites: Ints, targets: Ints, kinds: Ints) -> None:
-    """Partials of functions and classes, and of partials of these, so that their number is bounded."""
+    """Put partials at the targets: of functions, classes and instances, and of partials of these, but not deeper.
+
+    So the number of partials is bounded.
+    """
     heap = state.heap
     inner = np.where(heap.is_of(objects, Kind.PARTIAL), heap.first[objects], objects)
     bounded = heap.is_of(inner, Kind.FUNCTION, Kind.METHOD, Kind.CLASS, Kind.INSTANCE)
@@ -64,13 +67,13 @@ def partial(state: State, objects: Ints, sites: Ints, targets: Ints, kinds: Ints
 
 
 def pair(state: State, objects: Ints, others: Ints, targets: Ints, operations: Ints) -> None:
-    """A new object at the first place with all objects at the other."""
+    """Combine new objects at the first place with all objects at the other."""
     which, second = state.points.under(others)
     combine(state, objects[which], second, targets[which], operations[which])
 
 
 def pair_back(state: State, objects: Ints, bases: Ints, targets: Ints, operations: Ints) -> None:
-    """A new object at the other place with all objects at the first."""
+    """Combine new objects at the other place with all objects at the first."""
     which, first = state.points.under(bases)
     combine(state, first, objects[which], targets[which], operations[which])
 
@@ -89,14 +92,14 @@ def combine(state: State, bases: Ints, others: Ints, targets: Ints, operations: 
     chosen = (operations == Operation.ITEM_STORE) & heap.is_of(bases, Kind.CONTAINER)
     state.put(heap.field(bases[chosen], state.keys[DICT_KEYS]), others[chosen])
     chosen = (operations == Operation.ATTRIBUTE_LOAD) & (names > 0)
-    chosen &= ~heap.is_of(bases, Kind.EXTERNAL) | (heap.depth[bases] == 1)  # a name is hardly an attribute's
-    chosen &= names != state.keys["__class__"]  # read by text in proxies: it would be all classes that they stand for
+    chosen &= ~heap.is_of(bases, Kind.EXTERNAL) | (heap.depth[bases] == 1)  # deeper, a text rarely names an attribute
+    chosen &= names != state.keys["__class__"]  # proxies read it by text, which would give the classes of all targets
     holders, attributes, readers = where(chosen, bases, names, targets)
     lookup(state, holders, attributes, readers, implicit=0)
     prefixes = (operations == Operation.ATTRIBUTE_LOAD) & heap.is_of(others, Kind.PREFIX)
     prefixes &= heap.is_of(bases, Kind.INSTANCE, Kind.CLASS, Kind.MODULE)
     if prefixes.any():
-        _load_beginning(state, *where(prefixes, bases, others, targets))
+        _load_prefixed(state, *where(prefixes, bases, others, targets))
     store_attributes(state, *where((operations == Operation.ATTRIBUTE_STORE) & (names > 0), bases, names, targets))
     chosen = (operations == Operation.BIND) & heap.is_of(bases, Kind.FUNCTION)
     chosen &= heap.is_of(others, Kind.INSTANCE, Kind.CLASS)
@@ -105,8 +108,8 @@ def combine(state: State, bases: Ints, others: Ints, targets: Ints, operations: 
     include_items(state, bases[chosen], others[chosen], constant(Include.SAME, others[chosen]))
 
 
-def _load_beginning(state: State, bases: Ints, prefixes: Ints, targets: Ints) -> None:
-    """Attributes of which only the beginning of the name is known: all such that classes or modules bind."""
+def _load_prefixed(state: State, bases: Ints, prefixes: Ints, targets: Ints) -> None:
+    """Load all attributes that classes or modules bind under names with a known prefix."""
     heap = state.heap
     of_instance, of_module = heap.is_of(bases, Kind.INSTANCE), heap.is_of(bases, Kind.MODULE)
     number, _, holder = state.classes.order(np.where(of_instance, heap.first[bases], bases))
@@ -120,7 +123,7 @@ def _load_beginning(state: State, bases: Ints, prefixes: Ints, targets: Ints) ->
 
 
 def unknown_keys(state: State) -> None:
-    """Subscripts of which nothing is known: any item may be meant."""
+    """Let unknown subscripts mean any item."""
     rows = state.families.rows[Family.PAIR].all()
     for operation, rule, key in (
         (Operation.ITEM_LOAD, load_items, state.keys[EVERY]),

@@ -1,4 +1,4 @@
-"""Names that are built of steps: qualified names of definitions, dotted names of externals."""
+"""Dotted names: the qualified names of definitions, and the names of externals."""
 
 import numpy as np
 import pyarrow as pa
@@ -12,25 +12,25 @@ from flight_server.points_to.state import State
 
 
 def qualified_names(facts: Facts) -> pa.Array:
-    """The qualified names of definitions by number: modules', and below them the path of names.
+    """The qualified names of definitions by number: the module's name, then the names of nested definitions.
 
-    Code of comprehensions belongs to the definition around them; lambdas are counted within a function or module.
+    A comprehension has the name of the definition around it; lambdas are numbered within a function or module.
     """
-    known = facts.definitions
+    defs = facts.definitions
     own = _own_names(facts)
-    is_comprehension = flags(pc.equal(known.kind, "comprehension"))
-    found = pa.nulls(len(known.kind) + 1, pa.string())
-    depth = _depths(known.container)
+    is_comprehension = flags(pc.equal(defs.kind, "comprehension"))
+    found = pa.nulls(len(defs.kind) + 1, pa.string())
+    depth = _depths(defs.container)
     for level in range(int(depth.max(initial=0)) + 1):
         at = np.flatnonzero(depth[1:] == level)
-        outer, inner = found.take(pa.array(known.container[at + 1])), own.take(pa.array(at))
+        outer, inner = found.take(pa.array(defs.container[at + 1])), own.take(pa.array(at))
         joined = pc.coalesce(pc.binary_join_element_wise(outer, inner, "."), inner)
         found = put_strings(found, at + 1, pc.if_else(pa.array(is_comprehension[at]), outer, joined))
     return found
 
 
 def _depths(container: Ints) -> Ints:
-    """How many definitions each is inside of."""
+    """The number of definitions around each definition."""
     depth, outer = np.zeros(len(container), np.int64), container.copy()
     for _ in range(DEEPEST):
         if not outer.any():
@@ -41,33 +41,33 @@ def _depths(container: Ints) -> Ints:
 
 
 def _own_names(facts: Facts) -> pa.Array:
-    """The last step of each definition's name; a module's whole name, or its path where it has none."""
-    known, files = facts.definitions, facts.tables["repo_files"]
+    """Each definition's own name, without those around it; a module's full name, or its path if it has no name."""
+    defs, files = facts.definitions, facts.tables["repo_files"]
     module = pc.coalesce(files["module"], dotted_paths(files, r"(/__init__)?\.py$"))
     row = positions(pc.index_in(facts.files.ids.values, value_set=files["file_id"]))
-    at = np.concatenate([[-1], row])[known.ids.files[1:]]
+    at = np.concatenate([[-1], row])[defs.ids.files[1:]]
     of_module = module.take(pa.array(at, mask=at < 0))
     number = pa.array(_lambda_numbers(facts)[1:]).cast(pa.string())
     of_lambda = pc.binary_join_element_wise("<lambda", number, ">", "")
-    plain = facts.keys.all.of(known.name[1:])
-    is_lambda, is_module = pc.equal(known.kind, "lambda"), pc.equal(known.kind, "module")
+    plain = facts.keys.all.of(defs.name[1:])
+    is_lambda, is_module = pc.equal(defs.kind, "lambda"), pc.equal(defs.kind, "module")
     names = pc.if_else(is_module, of_module, pc.if_else(is_lambda, of_lambda, plain))
     return names.combine_chunks() if isinstance(names, pa.ChunkedArray) else names
 
 
 def _lambda_numbers(facts: Facts) -> Ints:
     """The numbers of lambdas, from 1 in source order within a function or module."""
-    known = facts.definitions
-    scope = known.around(known.container, known.is_function | known.is_module)
-    lambdas = np.flatnonzero(flags(pc.equal(known.kind, "lambda"))) + 1
-    ordered = lambdas[np.lexsort((known.row[lambdas], scope[lambdas]))]
+    defs = facts.definitions
+    scope = defs.around(defs.container, defs.is_function | defs.is_module)
+    lambdas = np.flatnonzero(flags(pc.equal(defs.kind, "lambda"))) + 1
+    ordered = lambdas[np.lexsort((defs.row[lambdas], scope[lambdas]))]
     numbers = np.zeros(len(scope), np.int64)
     numbers[ordered] = np.arange(len(ordered)) - np.searchsorted(scope[ordered], scope[ordered]) + 1
     return numbers
 
 
 def external_names(state: State) -> pa.Array:
-    """The steps of externals joined by dots; ``()`` is the step to the result of a model."""
+    """The dotted names of externals by number; ``()`` in a name stands for the result of a model."""
     heap = state.heap
     found = pa.nulls(heap.objects, pa.string())
     is_external = heap.kind[: heap.objects] == Kind.EXTERNAL

@@ -1,24 +1,24 @@
-"""The solution as one table of relations, whose rows belong to files. Other plans read it.
+"""The solution as one table of relations, whose rows belong to files. The plans of other outputs read it.
 
 Columns: ``relation``, ``file_id``, ``src``, ``dst``, ``kind``, ``label``, ``name``, ``owner``, ``owner_name``,
-``position`` (i32), ``confidence`` (f32), ``rule_name``, ``ambiguity_group_id``, ``saturated``; null where a relation
-does not use them.
+``position`` (i32), ``confidence`` (f32), ``rule_name``, ``ambiguity_group_id``, ``saturated``. A column that a relation
+does not use is null.
 
     definition   src: definition · name: its qualified name
     points_to    src: place · dst, kind: object · saturated
     call         src: site · dst: callee's definition · kind: function, class, external · label: site kind
-                 (``property`` where an attribute's access runs code, ``class`` a class
+                 (``property``: an attribute access that runs code, ``class``: a class
                  statement) · name: callee · owner, owner_name: caller
     argument     src: site · position, name: argument by position or keyword · dst: parameter (param_id)
-    flow         src, dst: places of the source; objects of the one come to the other because of a call, in whose file
-                 the row is
+    flow         src, dst: places of the source; a call copies objects from src to dst; the row belongs to the call's
+                 file
     base         src: class · dst: definition of a direct base, or name: the external · position
     order        src: class · dst, name: a class of its method resolution order · position: rank, 0 being itself ·
                  saturated: a base is missing
     override     src: method · dst: the method that it overrides
-    type         src: place · dst: class, or name: the external, whose instances may be there
-    binding      src: binding (``<scope_id>/bind:<name>``) that nothing in its file binds · dst: the binding of another
-                 file that it means, or name: the builtin or external
+    type         src: place · dst: the class, or name: the external, whose instances the place may hold
+    binding      src: an unbound name (``<scope_id>/bind:<name>``) · dst: the binding in another file that it means, or
+                 name: the builtin or external
 """
 
 from collections.abc import Mapping
@@ -45,7 +45,7 @@ SCHEMA = pa.schema(
 
 @dataclass(frozen=True)
 class NamedSolution:
-    """A solution with its names by number (the first, for 0, is null): of definitions, objects and externals."""
+    """A solution with the names of its definitions, objects and externals, by number; number 0 is null."""
 
     solution: Solution
     qualified: pa.Array
@@ -63,14 +63,14 @@ class NamedSolution:
         return self.solution.state.facts
 
     def is_expression(self) -> Mask:
-        """Which places of the source are temporaries, which have no name."""
+        """Which places of the source are temporaries, which have no names."""
         return np.concatenate([[False], flags(pc.starts_with(self.facts.places.values, "x:def:"))])
 
 
 def rows_of(relation: str, file_ids: pa.DictionaryArray, columns: Mapping[str, pa.Array]) -> pa.Table:
-    """Rows of one relation; a column that is not given is null. Rows whose file is unknown are left out.
+    """Rows of one relation; a column that is not given is null. Rows without a file are left out.
 
-    Strings are codes of the relation's own: they repeat, and a large repo has tens of millions of rows.
+    Strings are dictionary-encoded for each relation: they repeat, and a large repo has tens of millions of rows.
     """
     name = pa.DictionaryArray.from_arrays(pa.array(np.zeros(len(file_ids), np.int32)), pa.array([relation]))
     given = {"relation": name, "file_id": file_ids, **columns}
@@ -83,5 +83,5 @@ def rows_of(relation: str, file_ids: pa.DictionaryArray, columns: Mapping[str, p
 
 
 def choice(values: tuple[str, ...], numbers: Ints) -> pa.DictionaryArray:
-    """A column of few values, by their positions."""
+    """A column of a few values, given by their indexes."""
     return coded(pa.array(values, pa.string()), numbers)

@@ -109,7 +109,7 @@ def _types(named: NamedSolution) -> pa.Table:
 
 
 def _bindings(named: NamedSolution) -> pa.Table:
-    """Names that nothing in their file binds, and their meanings."""
+    """Names that their own file does not bind, and their meanings."""
     facts = named.facts
     places, externals = named.solution.links.externals
     starred, variables = named.solution.links.variables

@@ -1,10 +1,10 @@
-"""Parameters that functions give back as they are: a call of such a function gives its own argument, not everybody's.
+"""Parameters that functions return unchanged: a call of such a function returns its own argument, not those of others.
 
-Otherwise each use of a decorator like ``def register(f): ...; return f`` would give everything that it was ever used
+Otherwise each use of a decorator like ``def register(f): ...; return f`` would return everything that it was ever used
 on, and each ``return self`` every receiver. Only copies are followed, from the return value back through variables and
-conditional expressions. Where that ends at a parameter, calls copy their argument to their result. All other returned
-objects come to them through a place of their own, beside the one that holds everything that the function returns. A
-call in a return statement of a function that the same module defines is followed once: ``return decorate(*args)``.
+conditional expressions. If they end at a parameter, each call copies its argument to its result. All other returned
+objects flow to the call through a separate place, next to the place of all the function's return values. A call in a
+return statement (``return decorate(*args)``) is followed once, if the same module defines the callee.
 """
 
 from dataclasses import dataclass
@@ -23,11 +23,11 @@ STEPS = 8
 
 @dataclass(frozen=True)
 class Origins:
-    """The origins of the objects of places.
+    """Where the objects at places come from.
 
-    ``copies`` are those of the source without those of defaults, packed (target, source). ``plain`` places get objects
-    by copies alone. ``parameter_of`` is the function that gets nothing else there than its argument or default.
-    ``single`` places get objects once, and not by a copy.
+    ``copies`` are the source's copies, except those of defaults, packed (target, source). ``plain`` places get objects
+    only by copies. ``parameter_of`` has, for a parameter that only gets its argument or default, its function.
+    ``single`` places get objects from exactly one fact, which is not a copy.
     """
 
     copies: PairSet
@@ -37,7 +37,7 @@ class Origins:
 
     @classmethod
     def of(cls, facts: Facts) -> "Origins":
-        """Those of a repo."""
+        """The origins in a repo."""
         place, size = facts.place, facts.last_place + 1
         params, parameters = facts.tables["cst_params"], place["cst_params", "place"]
         plain = where_equal(params, "kind", "posonly", "pos", "kwonly") & (parameters > 0)
@@ -49,7 +49,7 @@ class Origins:
         copied = np.bincount(found.all() >> HALF, minlength=size)
         columns = (("flow_allocs", "place"), ("flow_loads", "dst"), ("flow_calls", "result"))
         others = np.sum([np.bincount(place[column], minlength=size) for column in columns], axis=0)
-        others[facts.variables[facts.definitions.is_class[facts.scope_of_variable]]] += 1  # attributes are assigned
+        others[facts.variables[facts.definitions.is_class[facts.scope_of_variable]]] += 1  # assigned as attributes
         others[0] += 1
         return cls(
             copies=found,
@@ -59,7 +59,7 @@ class Origins:
         )
 
     def ends(self, pairs: Ints) -> Ints:
-        """Packed (function, place), each followed back along copies to the places where the objects come from."""
+        """Follow each packed (function, place) back along copies to the places that the objects come from."""
         found, seen, pairs = [NONE], pairs, distinct(pairs)
         for _ in range(STEPS):
             on = self.plain[pairs & LOWER]
@@ -71,14 +71,14 @@ class Origins:
         return distinct(np.concatenate([*found, pairs]))
 
     def passes(self, pairs: Ints) -> Mask:
-        """Which places are parameters of the function that come back as they are."""
+        """Which pairs (function, place) are a function and its own parameter, which it returns unchanged."""
         mask: Mask = self.parameter_of[pairs & LOWER] == pairs >> HALF
         return mask
 
 
 @dataclass(frozen=True)
 class _Calls:
-    """Calls in return statements: the function that returns, the site, the place of its result, the callee."""
+    """Calls in return statements: the returning function, the site, the place of the call's result, the callee."""
 
     callers: Ints
     sites: Ints
@@ -90,11 +90,11 @@ class _Calls:
 
 
 def returned_arguments(state: State) -> ReturnedArguments:
-    """The arguments that functions give back; other values that they return are copied to places of their own."""
-    known = state.facts.definitions
-    functions = np.flatnonzero(known.is_function & ~known.is_generator & (known.returns > 0))
+    """The arguments that functions return; their other return values are copied to separate places."""
+    defs = state.facts.definitions
+    functions = np.flatnonzero(defs.is_function & ~defs.is_generator & (defs.returns > 0))
     origins = Origins.of(state.facts)
-    ends = origins.ends(pack(functions, known.returns[functions]))
+    ends = origins.ends(pack(functions, defs.returns[functions]))
     passes = origins.passes(ends)
     calls = _calls_of(state, origins, ends[~passes])
     calls = calls.of(np.isin(calls.callees, ends[passes] >> HALF))
@@ -102,24 +102,24 @@ def returned_arguments(state: State) -> ReturnedArguments:
     ends = distinct(np.concatenate([ends, origins.ends(places)]))
     passes = origins.passes(ends)
     returned = _returned(state, ends[passes], distinct(rest))
-    separate = (returned.others != known.returns)[ends >> HALF] & ~passes
+    separate = (returned.others != defs.returns)[ends >> HALF] & ~passes
     separate &= ~is_in(ends, np.sort(pack(calls.callers, calls.results)))
     _copy_others(state, returned, ends[separate], ends[passes], calls)
     return returned
 
 
 def _returned(state: State, given: Ints, rest: Ints) -> ReturnedArguments:
-    """The functions and parameters, and for each of the functions a place of the other values."""
-    known = state.facts.definitions
+    """The returned parameters, and for each of their functions a new place for its other return values."""
+    defs = state.facts.definitions
     functions = distinct(np.concatenate([given, rest]) >> HALF)
-    others = known.returns.copy()
+    others = defs.returns.copy()
     others[functions] = state.heap.field(state.definition(functions), state.keys[RETURNED])
     others_at = state.facts.by_place(given & LOWER, others[given >> HALF])
-    return ReturnedArguments(others, others_at, rest, pack(others[functions], known.returns[functions]))
+    return ReturnedArguments(others, others_at, rest, pack(others[functions], defs.returns[functions]))
 
 
 def _copy_others(state: State, returned: ReturnedArguments, ends: Ints, given: Ints, calls: _Calls) -> None:
-    """Other values than arguments: further ends, defaults, and other values that inner calls return."""
+    """Copy the other return values to their places: other ends, defaults, and other values of inner calls."""
     facts, others = state.facts, returned.others
     state.copy(others[ends >> HALF], ends & LOWER)
     default = facts.by_place(facts.place["cst_params", "place"], facts.place["cst_params", "default_place"])
@@ -129,7 +129,7 @@ def _copy_others(state: State, returned: ReturnedArguments, ends: Ints, given: I
 
 
 def _calls_of(state: State, origins: Origins, ends: Ints) -> _Calls:
-    """The ends that are results of calls of functions whose name means nothing else."""
+    """The ends that are results of calls, if the called name means one function and nothing else."""
     facts = state.facts
     allocs = facts.tables["flow_allocs"]
     made = where_equal(allocs, "object_kind", "function")
@@ -143,7 +143,7 @@ def _calls_of(state: State, origins: Origins, ends: Ints) -> _Calls:
 
 
 def _followed(state: State, calls: _Calls, given: Ints) -> tuple[Ints, Ints]:
-    """The arguments that the calls give back: packed (function, place), and (function, position in its ``*args``)."""
+    """The arguments that the calls return: packed (function, place), and (function, position in its ``*args``)."""
     parameters, arguments = state.parameters, state.arguments
     is_given = state.facts.by_place(given & LOWER, 1) > 0
     which, position, place = parameters.positional.under(calls.callees)

@@ -1,6 +1,6 @@
-"""The room's one function: from the raw facts of a repo to the table of relations, in one line of stages.
+"""The points-to analysis as one function: from the raw facts of a repo to the table of relations.
 
-The columns of ``INPUTS`` have no offsets, so a cached result stays valid as long as they stay the same.
+The columns of ``INPUTS`` contain no offsets, so a cached result stays valid when code only moves within a file.
 """
 
 from collections.abc import Mapping
@@ -38,15 +38,15 @@ INPUTS: Mapping[str, tuple[str, ...]] = MappingProxyType(
 
 
 def solution(tables: Mapping[str, pa.Table]) -> pa.Table:
-    """The relations of ``relation_rows.SCHEMA``, from tables with the columns of ``INPUTS``; any may be missing.
+    """A repo's relations (``relation_rows.SCHEMA``), from tables with the columns of ``INPUTS``; any may be missing.
 
-    Raises the error of ``check_stopped`` between two rounds, when the work is no longer wanted.
+    Raises the error of ``check_stopped`` between two rounds, if the work is no longer needed.
     """
     return relations(solve(number_facts(_complete(tables), fixed_names()), check_stopped))
 
 
 def _complete(tables: Mapping[str, pa.Table]) -> dict[str, pa.Table]:
-    """The input tables, in one chunk each; a table that a repo does not have is empty."""
+    """The input tables, each in one chunk; a table that the repo does not have is empty."""
     return {
         name: tables[name].select(columns).combine_chunks() if name in tables else _empty(name, columns)
         for name, columns in INPUTS.items()

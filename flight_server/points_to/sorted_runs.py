@@ -1,7 +1,7 @@
 """Growing relations as sorted columns of integers, which are joined by binary search.
 
-New rows go into a small second run, which is merged into the large one now and then, so that the cost of a round
-depends on the rows that it adds.
+New rows go into a small run, which is merged into the large run when it has grown. So the cost of a round depends on
+the number of rows that it adds.
 """
 
 import numpy as np
@@ -23,14 +23,14 @@ class SortedRuns:
         return self._large.shape[1] + self._small.shape[1]
 
     def _put(self, rows: Ints) -> None:
-        """Add rows, which are sorted; rows with equal first values stay in the order in which they came."""
+        """Add sorted rows; rows with equal first values stay in the order in which they were added."""
         if rows.shape[1]:
             self._small = _merged(self._small, rows)
             if self._small.shape[1] > max(_SMALL, self._large.shape[1] >> 3):
                 self._large, self._small = _merged(self._large, self._small), self._small[:, :0]
 
     def _between(self, low: Ints, high: Ints, *, start: int = 0) -> tuple[Ints, ...]:
-        """The rows whose first value is in [low, high): the number of the range, then the columns from ``start`` on."""
+        """The rows whose first value is in [low, high): the index of the range, then the columns from ``start`` on."""
         found = []
         for run in (self._large, self._small):
             if run.shape[1]:
@@ -45,7 +45,7 @@ class FactRows(SortedRuns):
     """Rows of any width, joined by their first column."""
 
     def append(self, *columns: Ints) -> None:
-        """Add rows; those whose first column is 0 are left out."""
+        """Add rows, except those whose first column is 0."""
         rows = np.stack(columns)
         rows = rows[:, columns[0] > 0]
         self._put(rows[:, rows[0].argsort(kind="stable")])
@@ -67,24 +67,24 @@ class PairSet(SortedRuns):
         super().__init__(1)
 
     def contains(self, codes: Ints) -> Mask:
-        """Which of the pairs are in it."""
+        """Which of the pairs the set contains."""
         return is_in(codes, self._large[0]) | is_in(codes, self._small[0])
 
     def missing(self, codes: Ints) -> Ints:
-        """The pairs that are not in it, sorted, each once."""
+        """The pairs that the set does not contain, sorted and distinct."""
         if not len(codes):
             return NONE
         sought = distinct(codes)
         return sought[~self.contains(sought)]
 
     def add(self, codes: Ints) -> Ints:
-        """Put pairs in; gives back those that are new, sorted."""
+        """Add pairs; returns the new ones, sorted."""
         new = self.missing(codes)
         self.put(new)
         return new
 
     def put(self, new: Ints) -> None:
-        """Put pairs in that are not in it, sorted."""
+        """Add sorted, distinct pairs that the set does not contain."""
         self._put(new[None])
 
     def under(self, firsts: Ints) -> tuple[Ints, Ints]:
@@ -93,7 +93,7 @@ class PairSet(SortedRuns):
         return which, codes & LOWER
 
     def has_any(self, firsts: Ints) -> Mask:
-        """Which ids are the first of some pair."""
+        """Which ids are the first id of some pair."""
         found = np.zeros(len(firsts), bool)
         for (run,) in (self._large, self._small):
             found |= run.searchsorted(firsts << HALF) < run.searchsorted((firsts + 1) << HALF)
@@ -106,14 +106,14 @@ class PairSet(SortedRuns):
 
 
 class PairNumbers(SortedRuns):
-    """Numbers pairs of ids: equal pairs have one number. New ones are numbered in their own order."""
+    """Assigns numbers to pairs of ids: one for each distinct pair. New pairs are numbered in sorted order."""
 
     def __init__(self) -> None:
         """Start empty."""
         super().__init__(2)
 
     def find(self, codes: Ints) -> Ints:
-        """The numbers of pairs, 0 for pairs that have none."""
+        """The numbers of pairs; 0 for pairs without a number."""
         found = np.zeros(len(codes), np.int64)
         for run, numbers in (self._large, self._small):
             if len(run):
@@ -123,8 +123,8 @@ class PairNumbers(SortedRuns):
         return found
 
     def number(self, codes: Ints, next_number: int) -> tuple[Ints, Ints]:
-        """The numbers of pairs, and the pairs that were new: these have numbers from ``next_number`` on, in order."""
-        if not len(codes):  # most often: a rule asks for each kind of object
+        """The numbers of pairs, and the new pairs, which get the numbers from ``next_number`` on, in order."""
+        if not len(codes):  # the most frequent case, since rules ask for every kind of object
             return NONE, NONE
         sought, which = numbered(codes)
         numbers = self.find(sought)
@@ -137,7 +137,7 @@ class PairNumbers(SortedRuns):
         return numbers[which], new
 
     def put(self, codes: Ints, numbers: Ints) -> None:
-        """Give new pairs, sorted, their numbers."""
+        """Add new, sorted pairs with their numbers."""
         self._put(np.stack([codes, numbers]))
 
     def under(self, firsts: Ints) -> tuple[Ints, Ints, Ints]:
@@ -151,7 +151,7 @@ class PairNumbers(SortedRuns):
 
 
 def _merged(run: Ints, added: Ints) -> Ints:
-    """Two sorted runs as one, rows of the first before equal ones of the second."""
+    """Two sorted runs merged into one; of equal rows, those of the first run come first."""
     if not run.shape[1]:
         return added
     size = run.shape[1] + added.shape[1]

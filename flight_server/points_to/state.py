@@ -1,7 +1,7 @@
-"""The state of the solver: objects at places, copies between places, and the findings of the current round.
+"""The state of the solver: objects at places, copies between places, and the new facts of the current round.
 
-Rules only read the findings of earlier rounds and record their own, which count from the next round on. So the result
-of a round does not depend on the order in which its rules run.
+Rules read only the facts of earlier rounds; the facts that they add take effect in the next round. So the result of a
+round does not depend on the order in which its rules run.
 """
 
 from collections import defaultdict
@@ -20,14 +20,14 @@ from flight_server.points_to.sorted_runs import PairNumbers, PairSet
 
 
 class State:
-    """Everything that is known: ``points`` (place, object), ``copies`` (source, target), ``edges`` (site, callee).
+    """All facts so far: ``points`` (place, object), ``copies`` (source, target), ``edges`` (site, callee) and others.
 
-    The stages before the first round leave these here, those by place with 0 for none. ``parameters`` and ``returned``
-    are those of functions, ``modules`` the meanings of module names. ``allocated`` is by place the container that is
-    made there, ``receiver`` the place whose attribute is read into a place, ``annotated_items`` the place of the
-    container whose item a place is, if an annotation makes it. ``displays`` are the containers whose positions are all
-    known. ``assigned`` are the packed (class, key) of attributes that methods set, ``stored`` the keys that anything
-    sets. ``typed`` marks the places whose annotations mean classes of the repo alone.
+    The attributes that are declared below are set before the first round; columns by place have 0 for none.
+    ``parameters`` and ``returned`` describe functions, ``modules`` is the index of module names. By place,
+    ``allocated`` is the container that is created there, ``receiver`` the place whose attribute is read into it,
+    ``annotated_items`` the place of the annotation's container that it is an item of. ``displays`` are the containers
+    whose positions are all known. ``assigned`` has the packed (class, key) of attributes that methods set, ``stored``
+    the keys of all attributes that are set. ``typed`` marks places whose annotations mean only classes of the repo.
     """
 
     parameters: ParameterPlaces
@@ -41,7 +41,7 @@ class State:
     stored: Ints
 
     def __init__(self, facts: Facts) -> None:
-        """Start with a repo's places, and nothing at them."""
+        """Start with a repo's places, without objects."""
         self.facts, self.keys = facts, facts.keys
         self.heap = Heap(facts.last_place)
         self.library = Library.of(facts.keys, self.heap)
@@ -64,49 +64,49 @@ class State:
 
     @property
     def size(self) -> tuple[int, int]:
-        """The number of facts: while it stays the same, nothing is new."""
+        """The numbers of points and of copies, which grow with every new fact."""
         return len(self.points), len(self.copies)
 
     def definition(self, definitions: Ints) -> Ints:
-        """The objects of functions, classes and modules, by definition; 0 for others."""
-        known = self.facts.definitions
+        """The objects of definitions: functions, classes and modules; 0 for others."""
+        defs = self.facts.definitions
         found = np.zeros(len(definitions), np.int64)
         for kind, mask in (
-            (Kind.FUNCTION, known.is_function),
-            (Kind.CLASS, known.is_class),
-            (Kind.MODULE, known.is_module),
+            (Kind.FUNCTION, defs.is_function),
+            (Kind.CLASS, defs.is_class),
+            (Kind.MODULE, defs.is_module),
         ):
             chosen = mask[definitions]
             found[chosen] = self.heap.object(kind, definitions[chosen])
         return found
 
     def made_container(self, places: Ints, shapes: Ints) -> Ints:
-        """The containers that the solver makes at places."""
+        """The containers that the solver creates at places."""
         return self.heap.object(Kind.CONTAINER, len(self.facts.containers.values) + 1 + places, shapes)
 
     def receivers(self, places: Ints) -> Ints:
-        """The places of the objects that attributes are read from into places, 0 for other places."""
+        """For places that an attribute is read into, the place of its receiver; 0 for other places."""
         return self.receiver[np.where(places < len(self.receiver), places, 0)]
 
     def saturate(self, places: Ints) -> None:
-        """Mark places that may hold more than they show, because a limit was reached."""
+        """Mark places that may hold more objects than recorded, because a limit was reached."""
         self._saturated.reach(self.heap.places)
         self._saturated[places] = 1
 
     def is_saturated(self, places: Ints) -> Mask:
-        """Which places may hold more than they show: all of them if the work was broken off."""
+        """Which places may hold more objects than recorded; all places if the solver stopped before the fixpoint."""
         self._saturated.reach(int(places.max(initial=0)) + 1)
         mask: Mask = (self._saturated[places] > 0) | self.is_unfinished
         return mask
 
     def put(self, places: Ints, objects: Ints) -> None:
-        """Objects arrive at places; place 0 takes nothing."""
+        """Put objects at places; place 0 and object 0 are ignored."""
         if len(places):
             used = (places > 0) & (objects > 0)
             self._points.append(pack(places[used], objects[used]))
 
     def copy(self, targets: Ints, sources: Ints) -> None:
-        """All objects of the sources arrive at the targets too; place 0 takes and gives nothing."""
+        """Copy all objects, also later ones, from sources to targets; place 0 is ignored."""
         if len(targets):
             used = (targets > 0) & (sources > 0) & (targets != sources)
             self._copies.append(pack(sources[used], targets[used]))
@@ -117,19 +117,19 @@ class State:
             self._rows[family].append(np.stack(columns))
 
     def pair(self, operation: Operation, base: Ints, other: Ints, targets: Ints) -> None:
-        """Objects of two places are to be combined: a fact at both places."""
+        """Combine the objects at two places: adds a fact at both places."""
         used = (base > 0) & (other > 0)
         base, other, targets = base[used], other[used], targets[used]
         self.add(Family.PAIR, base, other, targets, constant(operation, base))
         self.add(Family.PAIR_BACK, other, base, targets, constant(operation, base))
 
     def edge(self, sites: Ints, callees: Ints) -> None:
-        """Sites call callees."""
+        """Add call edges from sites to callees."""
         if len(sites):
             self._edges.append(pack(self.site_root[sites], callees))
 
     def new_sites(self, roots: Ints, results: Ints, callees: Ints) -> Ints:
-        """Call sites inside a model, which stand for the sites ``roots`` of the source."""
+        """Create call sites inside a model; their edges belong to the sites ``roots`` of the source."""
         made = np.arange(self.sites, self.sites + len(roots))
         self.sites += len(roots)
         real = self.site_root[roots]
@@ -139,7 +139,7 @@ class State:
         return made
 
     def access_sites(self, places: Ints, kind: int) -> Ints:
-        """The sites of reads (0) or writes (1) of attributes that run code, by the place read to or written from."""
+        """The sites of attribute reads (kind 0) or writes (1) that run code, by the place read into or written from."""
         sites, new = self.accesses.number(pack(constant(kind, places), places), self.sites)
         self.sites += len(new)
         for column in (self.site_result, self.site_root, self.site_callee):
@@ -148,14 +148,14 @@ class State:
         return sites
 
     def access_of(self, sites: Ints) -> tuple[Ints, Ints]:
-        """The kind and place of the sites of attribute reads and writes; place 0 for other sites."""
+        """The kind and place of sites that ``access_sites`` created; place 0 for other sites."""
         codes, numbers = self.accesses.all()
         coded = np.zeros(self.sites, np.int64)
         coded[numbers] = codes
         return coded[sites] >> HALF, coded[sites] & LOWER
 
     def include(self, sources: Ints, targets: Ints, modes: Ints) -> None:
-        """The items of containers become items of other containers (modes as in ``Include``)."""
+        """Make the items of containers items of other containers; ``Include`` describes the modes."""
         if len(sources):
             numbers, new = self.inclusions.number(pack(targets, modes), self._inclusion_count)
             end = self._inclusion_count + len(new)
@@ -165,7 +165,7 @@ class State:
             self._included.append(pack(sources, numbers))
 
     def inclusion(self, numbers: Ints) -> tuple[Ints, Ints]:
-        """Target and mode of numbered inclusions."""
+        """The target and mode of inclusions, by number."""
         codes = self._inclusion_codes[numbers]
         return codes >> HALF, codes & LOWER
 
@@ -174,11 +174,11 @@ class State:
         return self.included.add(_taken(self._included))
 
     def take_points(self) -> Ints:
-        """The packed (place, object) that were put since the last call."""
+        """The packed (place, object) added since the last call."""
         return _taken(self._points)
 
     def take_copies(self) -> Ints:
-        """The packed (source, target) found since the last call."""
+        """The packed (source, target) added since the last call."""
         return _taken(self._copies)
 
     def take_edges(self) -> Ints:
@@ -186,16 +186,16 @@ class State:
         return self.edges.add(_taken(self._edges))
 
     def take_rows(self) -> dict[Family, Ints]:
-        """The facts found since the last call."""
+        """The facts added since the last call."""
         found, self._rows = self._rows, defaultdict(list)
         return {family: np.concatenate(found[family], axis=1) for family in Family if family in found}
 
     def has_news(self) -> bool:
-        """Whether the rules have found anything since the last calls."""
+        """Whether anything was added since the last calls of the ``take`` methods."""
         return bool(self._points or self._copies or self._rows)
 
     def forget_calls(self, objects: Mask) -> None:
-        """Let calls of these objects (by number) be made again, except those that add facts of their own each time."""
+        """Let these objects (a mask) be called again, except those whose calls add new facts every time."""
         codes = self.dispatched.all()
         callees = codes & LOWER
         stay = self.heap.is_of(callees, Kind.EXTERNAL, Kind.PARTIAL) | (callees >= len(objects))

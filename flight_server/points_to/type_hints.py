@@ -1,4 +1,4 @@
-"""Annotations: the places that they type, and the objects that they stand for where nothing else is known."""
+"""Annotations: the places that they type, and the objects that they mean if nothing else is known."""
 
 import numpy as np
 
@@ -13,9 +13,9 @@ DEEPEST_ANNOTATION = 3  # containers in containers
 
 
 def typed_places(state: State) -> Mask:
-    """The places whose annotations mean classes of the repo alone: they hold nothing of the library.
+    """The places whose annotations mean only classes of the repo, so that they never hold externals.
 
-    A protocol may be anybody's.
+    Protocols don't count, since external objects may satisfy them.
     """
     heap, facts = state.heap, state.facts
     annotated, annotation = (facts.place["flow_annotations", column] for column in ("place", "annotation_place"))
@@ -34,11 +34,11 @@ def typed_places(state: State) -> Mask:
 
 
 def annotate(state: State) -> None:
-    """Put the objects of annotations at places of which nothing else is known, or only that something external comes.
+    """Put the objects of annotations at places without other objects, or with externals and ``None`` alone.
 
-    A class stands for its instances, a tuple for those of its classes, a builtin type for a value of it, an external
-    for itself, but not the vocabulary of annotations (``Callable``). An exception that is caught may be of any subclass
-    of which there are instances.
+    A class means its instances, a tuple those of its classes, a built-in type a value of it, any other external itself;
+    the vocabulary of annotations (``Callable``) is left out. A caught exception may be an instance of any subclass that
+    has instances.
     """
     heap = state.heap
     annotations, annotated = state.families.rows[Family.ANNOTATION].all()
@@ -61,19 +61,19 @@ def annotate(state: State) -> None:
 
 
 def _has_other_items(state: State, places: Ints) -> Mask:
-    """Which places are of items in a container that an annotation makes, beside others that are known."""
-    known = np.zeros(len(places), bool)
+    """Which places are items of an annotation's container, if another container is known at the same place."""
+    has_others = np.zeros(len(places), bool)
     at = np.where(places < len(state.annotated_items), places, 0)
     for _ in range(DEEPEST_ANNOTATION):
         at = state.annotated_items[at]
         which, objects = state.points.under(at)
         others = state.heap.is_of(objects, Kind.CONTAINER, Kind.GENERATOR) & (objects != state.allocated[at[which]])
-        known[which[others]] = True
-    return known
+        has_others[which[others]] = True
+    return has_others
 
 
 def _of_tuples(state: State, annotations: Ints, annotated: Ints) -> tuple[Ints, ...]:
-    """The same for the items of tuples at the places of annotations: ``except ERRORS``."""
+    """The items of tuples at the places of annotations (``except ERRORS``), with the places that they annotate."""
     which, objects = state.points.under(annotations)
     which, tuples = where(state.heap.is_of(objects, Kind.CONTAINER), which, objects)
     items = state.heap.fields.find(pack(tuples, state.keys[EVERY]))
@@ -81,19 +81,22 @@ def _of_tuples(state: State, annotations: Ints, annotated: Ints) -> tuple[Ints, 
 
 
 def _with_subclasses(state: State, which: Ints, objects: Ints) -> tuple[Ints, Ints]:
-    """Beside classes of exceptions, the classes below them that have instances, or those alone if it has none."""
+    """The objects, and for exception classes their subclasses with instances.
+
+    If such a class has no instances, its subclasses replace it.
+    """
     heap = state.heap
     classes = np.flatnonzero(state.classes.high > state.classes.low)
     number, rank, member = state.classes.order(classes)
     raised = np.zeros(len(classes), bool)
     raised[number[heap.is_of(member, Kind.EXTERNAL) & state.library.is_builtin(member, heap)]] = True
-    is_below = raised[number] & (rank > 0) & (heap.known(Kind.INSTANCE, classes)[number] > 0)
+    is_below = raised[number] & (rank > 0) & (heap.existing(Kind.INSTANCE, classes)[number] > 0)
     below, above = classes[number[is_below]], member[is_below]
     order = np.argsort(above, kind="stable")
     at, position = ranges(above[order], objects)
     at, position = where(heap.is_of(objects[at], Kind.CLASS), at, position)
     stays = np.ones(len(objects), bool)
-    stays[at[heap.known(Kind.INSTANCE, objects[at]) == 0]] = False
+    stays[at[heap.existing(Kind.INSTANCE, objects[at]) == 0]] = False
     return np.concatenate([which[stays], which[at]]), np.concatenate([objects[stays], below[order[position]]])
 
 
