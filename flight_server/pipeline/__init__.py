@@ -1,6 +1,6 @@
-"""The pipeline: a Hamilton graph whose nodes are plans. A node's parameters name the nodes that it is made from.
+"""The pipeline: a Hamilton graph whose nodes are plans. The parameters of a node's function name its input nodes.
 
-Without the call below Hamilton would load every data frame library that is installed, for nodes that return its types.
+Without the call below, Hamilton would import every installed data frame library.
 """
 
 from hamilton import registry

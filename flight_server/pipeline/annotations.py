@@ -1,9 +1,9 @@
-"""Annotations, and the types that they spell: every name in them in full, as the class or alias that it means.
+"""Annotations and their types: every name in an annotation is replaced by its qualified name.
 
 ``Foo`` in a.py is ``a.Foo``; ``int`` is ``builtins.int``; ``models.Model`` is ``django.db.models.base.Model`` if the
-package imports it from there. Names are looked up like Python does: in the scope where the annotation stands and those
-around it, then among the builtins; imports are followed from module to module. Any other name belongs to its module.
-White space and quotes make no difference, but for the strings in ``Literal`` and ``Annotated``.
+package imports it from there. Names are looked up as in Python: in the annotation's scope and the enclosing scopes,
+then among the builtins. Imports are followed from module to module. A name found nowhere is taken as a name of the
+file's module. White space and quotes make no difference, except in the strings of ``Literal`` and ``Annotated``.
 """
 
 import numpy as np
@@ -53,9 +53,9 @@ _PUNCTUATION = ((r"^\s+|\s+$", ""), (r"\s*([^\s])\s*", r"\1"), (",", ", "), (r"\
 
 @relation("types")
 def imported_names(cst_imports: Plan, named_modules: Plan, cst_defs: Plan) -> Plan:
-    """The names that imports bind, and the dotted names that they stand for.
+    """The names that imports bind, with their qualified names.
 
-    file_id, path, def_id (whose code runs the import), name, qname.
+    file_id, path, def_id (the definition whose code runs the import), name, qname.
     """
     return kernel(
         "imported_names",
@@ -69,7 +69,7 @@ def imported_names(cst_imports: Plan, named_modules: Plan, cst_defs: Plan) -> Pl
 
 @relation("types")
 def part_aliases(imported_names: Plan, repo_files: Plan) -> Plan:
-    """The names of one part's modules that stand for names of other modules.
+    """The names that one part's modules import from other modules.
 
     alias, qname.
     """
@@ -80,7 +80,7 @@ def part_aliases(imported_names: Plan, repo_files: Plan) -> Plan:
 
 @relation("types", Scope.REPO)
 def aliases(part_aliases: Plan) -> Plan:
-    """The names of modules that stand for names of other modules, followed to the last one.
+    """The names that modules import from other modules, each followed through further imports to its last name.
 
     alias, qname.
     """
@@ -92,7 +92,7 @@ def aliases(part_aliases: Plan) -> Plan:
 def type_exprs_norm(
     cst_type_exprs: Plan, cst_defs: Plan, imported_names: Plan, repo_files: Plan, aliases: Plan
 ) -> Plan:
-    """The annotations, each with its type."""
+    """The annotations with their types."""
     return kernel(
         "type_exprs_norm",
         _typed,
@@ -129,7 +129,7 @@ def _imported_names(imports: pa.Table, targets: pa.Table, defs: pa.Table) -> pa.
 
 
 def _followed(pairs: pa.Table) -> pa.Table:
-    """Each alias once, with the last name of its chain, by pointer doubling; in a circle of imports, one of it."""
+    """Each alias once, with the last name of its chain, by pointer doubling; in a cycle, with a name of the cycle."""
     alias, qname = _whole(pairs, "alias"), _whole(pairs, "qname")
     first = pc.index_in(pc.unique(alias), alias)
     alias, qname = alias.take(first), qname.take(first)
@@ -152,10 +152,11 @@ def _typed(exprs: pa.Table, defs: pa.Table, imports: pa.Table, files: pa.Table, 
     is_string = truths(pc.match_substring_regex(token, r"^\w{0,2}[\"']"))
     at = pa.array(np.flatnonzero(is_name))
     names = token.take(at)
-    known = pc.coalesce(
-        _bound(names, expr[is_name], exprs, defs, imports, files), _in_full(names, expr[is_name], exprs, files)
+    qualified = pc.coalesce(
+        _bound(names, expr[is_name], exprs, defs, imports, files),
+        _unbound(names, expr[is_name], exprs, files),
     )
-    followed = pc.coalesce(aliases.column("qname").take(pc.index_in(known, _whole(aliases, "alias"))), known)
+    followed = pc.coalesce(aliases.column("qname").take(pc.index_in(qualified, _whole(aliases, "alias"))), qualified)
     order = np.where(is_name, np.cumsum(is_name) - 1, -1)
     written = pc.if_else(pa.array(is_string | is_name), token, _punctuated(token))
     whole = pc.coalesce(followed.take(pa.array(order, mask=~is_name)), written)
@@ -168,7 +169,7 @@ def _typed(exprs: pa.Table, defs: pa.Table, imports: pa.Table, files: pa.Table, 
 def _bound(
     names: pa.ChunkedArray, expr: Ints, exprs: pa.Table, defs: pa.Table, imports: pa.Table, files: pa.Table
 ) -> pa.ChunkedArray:
-    """The names in full whose first step a scope binds by a definition or an import; null for others."""
+    """The qualified names of names whose first component is bound by a definition or an import; null for others."""
     ids = defs.column("def_id")
     parent = rows_of(defs.column("container_def_id"), ids)
     in_class = truths(pc.equal(defs.column("kind"), "class"))
@@ -188,18 +189,18 @@ def _bound(
     found = own.find(start, wanted)
     missed = np.flatnonzero(found < 0)
     found[missed] = around.find_outwards(parent, start[missed], wanted[missed])
-    return _continued(binding.take(pa.array(found, mask=found < 0)), names)
+    return _with_head(binding.take(pa.array(found, mask=found < 0)), names)
 
 
-def _in_full(names: pa.ChunkedArray, expr: Ints, exprs: pa.Table, files: pa.Table) -> pa.ChunkedArray:
-    """Names that nothing in the file binds: builtins, and otherwise names of the module."""
+def _unbound(names: pa.ChunkedArray, expr: Ints, exprs: pa.Table, files: pa.Table) -> pa.ChunkedArray:
+    """The qualified names of names that the file does not bind: those of builtins, or else those of the module."""
     is_builtin = pc.is_in(_head(names), pa.array(sorted(BUILTIN_NAMES)))
     module = module_of(exprs.column("file_id"), files).take(pa.array(expr))
     return pc.binary_join_element_wise(pc.if_else(is_builtin, "builtins", module), names, ".")
 
 
-def _continued(heads: pa.ChunkedArray, names: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Names with their first step replaced."""
+def _with_head(heads: pa.ChunkedArray, names: pa.ChunkedArray) -> pa.ChunkedArray:
+    """The names with their first component replaced."""
     return pc.binary_join_element_wise(heads, pc.replace_substring_regex(names, r"^[^.]*", ""), "")
 
 
@@ -208,7 +209,7 @@ def _head(names: pa.ChunkedArray) -> pa.ChunkedArray:
 
 
 def _punctuated(token: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Punctuation with one blank behind a comma and around a bar; blanks between words stay."""
+    """Punctuation with one blank after a comma and around a bar; blanks between words stay."""
     is_blank = pc.match_substring_regex(token, r"^\s+$")
     spaced = token
     for pattern, replacement in _PUNCTUATION:

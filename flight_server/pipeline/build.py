@@ -1,4 +1,4 @@
-"""Edges without a store or a server: from plans, datasets and tables that the caller has."""
+"""Edges built from the caller's own plans, datasets and tables, without a store or a server."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,9 +19,9 @@ EDGE_COLUMNS = OUTPUTS["cpg_edges"].plain_schema
 
 @dataclass(frozen=True)
 class EdgeBuildInputs:
-    """Raw tables and relations, by the names that they have in ``flight_server.pipeline``, to build edges from.
+    """The raw tables and relations to build edges from, under their names in ``flight_server.pipeline``.
 
-    A plan among them may scan the tables and datasets beside it. ``repo`` is the repo's name in node ids.
+    A plan may scan the tables and datasets of the same mapping. ``repo`` is the repo's name in node ids.
     """
 
     relationship_outputs: Mapping[str, Relationship]
@@ -29,9 +29,9 @@ class EdgeBuildInputs:
 
 
 def build_edges(inputs: EdgeBuildInputs) -> PlanSource:
-    """A plan with the columns of ``cpg_edges``, strings for its dictionaries, and the catalog to run it with.
+    """A plan with the columns of ``cpg_edges`` (plain strings, no dictionaries), and the catalog to run it with.
 
-    It has the edges of every family whose tables are given, and no rows if there is none.
+    The plan has the edges of every family whose tables are all given; without such a family it has no rows.
     """
     given = inputs.relationship_outputs
     families = [family for family in (*PART_EDGES, *REPO_EDGES) if all(table in given for table in family.tables)]

@@ -1,9 +1,9 @@
 """Code objects, basic blocks and instructions (the optional layer bc), their places in the source, and their data flow.
 
-An instruction's source is found by the position that the compiler gave it: lines and columns in bytes, like those of
-``ast`` nodes. For reaching definitions, instructions are the points of the flow graph, code units their owners, and
-loads and stores of variables the events. An exception may leave a block at any of its instructions. No instruction sets
-a parameter, so a load that reads only the argument has no row.
+An instruction's source is found by its position from the compiler: lines and columns in bytes, as in ``ast`` nodes.
+For reaching definitions, instructions are the points of the flow graph, code units are the owners of points, and loads
+and stores of variables are the events. An exception may leave a block at any instruction. No instruction sets a
+parameter, so a load that reads only the argument has no row.
 """
 
 from collections.abc import Mapping
@@ -67,7 +67,7 @@ ONE: Mapping[str, str] = MappingProxyType(  # the event of the variable ``argval
         "LOAD_FAST_AND_CLEAR": "use",
     }
 )
-TWO: Mapping[str, tuple[str, str]] = MappingProxyType(  # the events of the variables ``argrepr`` = "a, b", in turn
+TWO: Mapping[str, tuple[str, str]] = MappingProxyType(  # the events of the two variables in ``argrepr`` = "a, b"
     {
         "LOAD_FAST_LOAD_FAST": ("use", "use"),
         "LOAD_FAST_BORROW_LOAD_FAST_BORROW": ("use", "use"),
@@ -79,7 +79,7 @@ TWO: Mapping[str, tuple[str, str]] = MappingProxyType(  # the events of the vari
 
 @relation("bc")
 def anchored_calls(bc_instructions: Plan, ast_nodes: Plan, cst_callsites: Plan) -> Plan:
-    """The instructions that call, with their call sites.
+    """The call instructions with their call sites.
 
     file_id, path, bstart, bend, instr_id, call_id.
     """
@@ -89,7 +89,7 @@ def anchored_calls(bc_instructions: Plan, ast_nodes: Plan, cst_callsites: Plan) 
 
 @relation("bc")
 def anchored_names(bc_instructions: Plan, ast_nodes: Plan, cst_name_refs: Plan) -> Plan:
-    """The instructions that load or store a variable, with its name.
+    """The instructions that load, store or delete a variable, with the name refs of the variable.
 
     file_id, path, bstart, bend, instr_id, name_ref_id.
     """
@@ -99,9 +99,9 @@ def anchored_names(bc_instructions: Plan, ast_nodes: Plan, cst_name_refs: Plan) 
 
 @relation("bc")
 def bytecode_reaching(bc_instructions: Plan, bc_cfg_edges: Plan) -> Plan:
-    """The instructions that set a variable, with those that may read the value.
+    """The instructions that set a variable, with the instructions that may read the value.
 
-    file_id, path, def_event_id, use_event_id; an event's id is its instruction's.
+    file_id, path, def_event_id, use_event_id. The id of an event is the id of its instruction.
     """
     columns = f"{FILE} instr_id code_unit_id block_id instr_index opname argval_str argrepr"
     flow = (bc_cfg_edges, "src_block_id dst_block_id kind")
@@ -109,7 +109,7 @@ def bytecode_reaching(bc_instructions: Plan, bc_cfg_edges: Plan) -> Plan:
 
 
 def _at_nodes(bc_instructions: Plan, ast_nodes: Plan, opnames: tuple[str, ...], kind: str) -> Plan:
-    """The instructions of these names with the ast_idx and span of the node of this kind at their position."""
+    """The instructions with these opnames, with the ast_idx and span of the node of this kind at the same position."""
     instructions = bc_instructions.where(col("opname").is_in(opnames))
     nodes_there = ast_nodes.where(col("kind").eq(kind))
     return join(instructions, nodes_there, _AT, keep=f"{FILE} instr_id", take=f"ast_idx {SPAN}")
@@ -121,7 +121,7 @@ def _reaching(instructions: pa.Table, edges: pa.Table) -> pa.Table:
     instructions, unit = instructions.take(pa.array(order)), unit[order]
     events = _events(instructions)
     defs, uses = reaching_definitions(_graph(instructions, unit, edges), events)
-    pairs = np.unique(np.stack((events.point[uses], events.point[defs])), axis=1)  # of two variables or of one
+    pairs = np.unique(np.stack((events.point[uses], events.point[defs])), axis=1)  # two variables may share a pair
     use, define = map(pa.array, pairs)
     found = instructions.select(["file_id", "path", "instr_id"]).take(use)
     return pa.table(
@@ -135,10 +135,9 @@ def _reaching(instructions: pa.Table, edges: pa.Table) -> pa.Table:
 
 
 def _events(instructions: pa.Table) -> Events:
-    """The events of the instructions, which are the points."""
     firsts, seconds = ({op: does[place] for op, does in TWO.items()} for place in (0, 1))
     kinds = ((ONE, "argval_str", ""), (firsts, "argrepr", ", .*$"), (seconds, "argrepr", "^.*, "))
-    point, kind, variable = zip(*(_done(instructions, *each) for each in kinds), strict=True)
+    point, kind, variable = zip(*(_events_of(instructions, *each) for each in kinds), strict=True)
     done = pa.chunked_array(kind, pa.string())
     return Events(
         point=np.concatenate(point),
@@ -149,10 +148,13 @@ def _events(instructions: pa.Table) -> Events:
     )
 
 
-def _done(
+def _events_of(
     instructions: pa.Table, kinds: Mapping[str, str], operand: str, left_out: str
 ) -> tuple[Ints, pa.Array, pa.ChunkedArray]:
-    """The instructions of these names, the kind of event of each, and its variable: the operand without a pattern."""
+    """The instructions with these opnames, the kinds of their events, and their variables.
+
+    A variable is the operand without its match of ``left_out``.
+    """
     which = rows_of(instructions.column("opname"), pa.chunked_array([list(kinds)], pa.string()))
     points = np.flatnonzero((which >= 0) & truths(pc.is_valid(instructions.column(operand))))
     chosen = instructions.take(pa.array(points))
@@ -165,7 +167,7 @@ def _done(
 
 
 def _graph(instructions: pa.Table, unit: Ints, edges: pa.Table) -> FlowGraph:
-    """Steps between instructions: within a block, from its last one, and for an exception from each of them."""
+    """The flow between instructions: within a block, from its last instruction, and for exceptions from each one."""
     blocks = instructions.column("block_id")
     block = codes(blocks)
     is_head = is_first(block)

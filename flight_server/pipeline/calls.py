@@ -1,7 +1,7 @@
-"""Calls across files: what call sites may call, the parameters that take their arguments, and the values that return.
+"""Calls across files: the possible callees of call sites, the parameters of their arguments, and the returned values.
 
-The kernel ``resolution`` reads columns without offsets only (``points_to.solution``), so its result stays valid through
-an edit that moves code but changes no fact. Spans and call ids are joined to its rows again, part by part.
+The kernel of ``resolution`` reads only columns without offsets (``points_to.solution``), so an edit that moves code but
+changes no fact leaves the cached result valid. Spans and call ids are joined to the rows afterwards, part by part.
 """
 
 import pyarrow as pa
@@ -34,7 +34,7 @@ _NO_EXPRESSIONS = ("Module", "Expr", "keyword", "arg", "arguments", "withitem", 
 @relation("resolve", Scope.FIXPOINT)
 @inject(facts=group(**{name: source(name) for name in INPUTS}))
 def resolution(facts: dict[str, Plan]) -> Plan:
-    """The meaning of names, calls and classes across files: the relations of points-to."""
+    """The relations of points-to: the targets of names, calls and classes across files."""
     first, *sides = ((facts[name], " ".join(columns)) for name, columns in INPUTS.items())
     return kernel("points_to", _solution, first, *sides, version=VERSION, row_bytes=ROW_BYTES)
 
@@ -50,7 +50,7 @@ def points_to(resolution: Plan) -> Plan:
 def call_graph(resolution: Plan, flow_calls: Plan, repo_files: Plan) -> Plan:
     """A row for each call site and each function or external that it may call.
 
-    A call of a class has no row of its own, but one for each method that runs then.
+    A call of a class has a row for each method that the call runs, and none for the class itself.
     """
     calls = resolution.where(col("relation").eq("call") & col("kind").ne("class")).select(
         *("file_id", *_SURE.split()),
@@ -71,7 +71,7 @@ def call_graph(resolution: Plan, flow_calls: Plan, repo_files: Plan) -> Plan:
 
 @relation("resolve")
 def sites(flow_calls: Plan, cst_decorators: Plan, ast_nodes: Plan) -> Plan:
-    """The nodes of the places that call: calls, decorators, and expressions that call by their syntax.
+    """The nodes of call sites: calls, decorators, and expressions whose syntax implies a call.
 
     site_id, bstart, bend, node_id.
     """
@@ -89,10 +89,10 @@ def sites(flow_calls: Plan, cst_decorators: Plan, ast_nodes: Plan) -> Plan:
 
 @relation("resolve")
 def resolved_calls(resolution: Plan, repo_files: Plan, sites: Plan) -> Plan:
-    """The places that call, with the definitions and externals that they may call.
+    """The nodes of call sites, with the definitions and externals that they may call.
 
-    file_id, path, bstart, bend, node_id, dst, name, kind, confidence, rule_name, ambiguity_group_id. An access of an
-    attribute that runs code has no site: its node is the definition that does it, without a span.
+    file_id, path, bstart, bend, node_id, dst, name, kind, confidence, rule_name, ambiguity_group_id. An attribute
+    access that runs code has no site: its node is the definition that contains the access, without a span.
     """
     found = resolved(resolution, repo_files, "call", f"src owner dst name kind {_SURE}")
     keep = f"{FILE} owner dst name kind {_SURE}"
@@ -104,7 +104,7 @@ def resolved_calls(resolution: Plan, repo_files: Plan, sites: Plan) -> Plan:
 
 @relation("resolve")
 def passed_arguments(resolution: Plan, repo_files: Plan, flow_args: Plan) -> Plan:
-    """The arguments of calls, with the parameters that take them.
+    """The arguments of calls, with the parameters that receive them.
 
     file_id, path, bstart, bend (of the argument), dst (the parameter), confidence, rule_name, ambiguity_group_id.
     """
@@ -137,7 +137,7 @@ def return_statements(part_return_statements: Plan) -> Plan:
 
 @relation("resolve")
 def returned_values(resolved_calls: Plan, return_statements: Plan) -> Plan:
-    """The return statements whose values a call may give.
+    """The return statements whose values a call may return.
 
     file_id, path, bstart, bend (of the call), node_id, return_id, confidence, rule_name, ambiguity_group_id.
     """

@@ -1,6 +1,7 @@
-"""Checks that the contract of one table can't express: every end of an edge must be a node.
+"""The check that the contract of one table can't express: every end of an edge must be a node.
 
-Each part looks among its own nodes first; only the ends that it lacks, its open ends, are looked up in the other parts.
+The ends of a part's edges are looked up among the part's own nodes first. Only those not found there, the open ends,
+are looked up in the other parts.
 """
 
 from arrowdsl.compute.expr import Literal, col, concat
@@ -14,7 +15,7 @@ _END = ("node_id", "column", "edge_kind")
 def open_ends_of_parts(cpg_edges_of_parts: Plan, cpg_nodes_of_parts: Plan) -> Plan:
     """The ends of one part's edges that are not among its nodes.
 
-    node_id, column, edge_kind, rows (how many edges have the end).
+    node_id, column, edge_kind, rows (the number of edges with this end).
     """
     return _open_ends(cpg_edges_of_parts, cpg_nodes_of_parts)
 
@@ -52,7 +53,7 @@ def found_ends(found_ends_of_parts: Plan, cpg_nodes_of_repo: Plan, open_ends: Pl
 
 @output("checks", Scope.REPO, "cpg_build", dataset="violations", checked="cpg_edges")
 def dangling_edges(open_ends: Plan, found_ends: Plan) -> Plan:
-    """The ends of edges that are no node."""
+    """The ends of edges that are not nodes."""
     lost = join(open_ends, found_ends, "node_id", keep=f"{' '.join(_END)} rows", kind="left anti")
     return lost.select(
         *("column", "rows"),

@@ -1,6 +1,6 @@
-"""Control flow within a definition, and the dependences that follow from it: of conditions, and of variables' values.
+"""Control flow within a definition, and its consequences: control dependence and reaching definitions.
 
-All of it is the layer cfg: points, the steps between them, and what points do to variables.
+The layer cfg has the points, the flow between them, and the variable events at them (def, use, kill).
 """
 
 from collections.abc import Callable
@@ -52,12 +52,12 @@ PROPS = props("""
 _POINT = f"{PLACE} point_id"
 _POINTS = "point_id owner_def_id kind"
 _FLOW = "src dst kind"
-_PARTIAL = ("iter", "handler")  # their effects happen on the edge "true" alone
+_PARTIAL = ("iter", "handler")  # kinds of points whose effects happen only on the edge "true"
 
 
 @relation("cfg")
 def placed_events(var_events: Plan, cst_name_refs: Plan) -> Plan:
-    """The variable events with the spans of their names; the kill at the end of an except block has no name.
+    """The variable events with the spans of their names; the kill at the end of an except block has no span.
 
     file_id, path, bstart, bend, event_id, point_id, binding_id, kind.
     """
@@ -67,7 +67,7 @@ def placed_events(var_events: Plan, cst_name_refs: Plan) -> Plan:
 
 @output("cfg")
 def reaching_defs(var_events: Plan, cfg_points: Plan, cfg_flow: Plan) -> Plan:
-    """The definitions of a variable that may have given it the value that a use reads."""
+    """The definitions of a variable whose value a use may read."""
     events = (var_events, f"{FILE} event_id point_id ordinal binding_id kind")
     return kernel("reaching_defs", _reaching, events, (cfg_points, _POINTS), (cfg_flow, _FLOW))
 
@@ -83,10 +83,10 @@ def post_dominance(cfg_points: Plan, cfg_flow: Plan) -> Plan:
 
 @relation("cfg")
 def control_dependence(cfg_points: Plan, cfg_flow: Plan) -> Plan:
-    """Each point with the points that decide whether it is executed.
+    """Each point with the points that decide whether it runs.
 
-    file_id, path, bstart, bend, point_id, by_point_id, rule (``branch`` if a condition decides, ``exception`` if only
-    the raising of an exception does), confidence.
+    file_id, path, bstart, bend, point_id, by_point_id, rule (``branch`` for a condition, ``exception`` for a point that
+    decides only by raising), confidence.
     """
     return _depending("control_dependence", control_dependences, "branch", cfg_points, cfg_flow)
 
@@ -99,7 +99,7 @@ def _depending(
 
 
 def _dependences(find: Callable[[FlowGraph], Dependences], rule: str, points: pa.Table, flow: pa.Table) -> pa.Table:
-    """Pairs of points as rows; code that never reaches its exit has the rule ``endless`` and less confidence."""
+    """Pairs of points as rows; code that never reaches its exit has the rule ``endless`` and a lower confidence."""
     found = find(_flow_graph(points, flow))
     named = points.select(_POINT.split()).take(pa.array(found.point))
     rules = np.select([found.endless, found.excepted], ["endless", "exception"], rule)
@@ -133,12 +133,12 @@ def _flow_graph(points: pa.Table, flow: pa.Table) -> FlowGraph:
     is_exc, is_true = (truths(pc.equal(flow.column("kind"), each)) for each in ("exc", "true"))
     partial_effect = truths(pc.is_in(kind, pa.array(_PARTIAL)))
     way = np.where(is_exc, Way.DURING, np.where(partial_effect[src] & ~is_true, Way.BEFORE, Way.AFTER))
-    known = (src >= 0) & (dst >= 0)
+    present = (src >= 0) & (dst >= 0)
     return FlowGraph(
         owner=codes(points.column("owner_def_id")),
         is_entry=truths(pc.equal(kind, "entry")),
         is_exit=truths(pc.equal(kind, "exit")),
-        src=src[known],
-        dst=dst[known],
-        way=way.astype(np.int64)[known],
+        src=src[present],
+        dst=dst[present],
+        way=way.astype(np.int64)[present],
     )

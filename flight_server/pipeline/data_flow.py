@@ -1,8 +1,7 @@
-"""Where values go: the copies between places, as edges between the nodes that stand for the places.
+"""Data flow: the copies between places, as edges between the nodes of the places.
 
-A variable stands for itself, a function's result for the function, a call's result for the call, and the place of a
-parameter or argument for that. Other places (parts of expressions) have no node, so copies from and to them are left
-out.
+The node of a variable, parameter or argument is its own; the result of a function has the function's node, the result
+of a call the call's. Other places (parts of expressions) have no node, and their copies are left out.
 """
 
 from arrowdsl.compute.expr import col
@@ -20,7 +19,7 @@ EDGES = edges(
 
 @relation("resolve")
 def named_places(sym_symbols: Plan, cst_params: Plan, cst_defs: Plan) -> Plan:
-    """The variables, parameters and results of functions, with their nodes; the ids of these nodes have no offset.
+    """The variables, parameters and function results, with their nodes, whose ids have no offset.
 
     place, node_id.
     """
@@ -34,7 +33,7 @@ def named_places(sym_symbols: Plan, cst_params: Plan, cst_defs: Plan) -> Plan:
 
 @relation("resolve", Scope.REPO)
 def all_named_places(named_places: Plan) -> Plan:
-    """The variables, parameters and results of functions of the whole repo, with their nodes.
+    """The variables, parameters and function results of the whole repo, with their nodes.
 
     place, node_id.
     """
@@ -43,9 +42,10 @@ def all_named_places(named_places: Plan) -> Plan:
 
 @relation("resolve")
 def passing_places(flow_calls: Plan, flow_args: Plan, cst_params: Plan, sites: Plan) -> Plan:
-    """The arguments and results of calls, with their nodes, whose ids are offsets.
+    """The arguments and results of calls, with their nodes, whose ids have offsets.
 
-    place, node_id. An argument that is a parameter passed on, or the result of another call, has that one's node.
+    place, node_id. If an argument is a parameter or the result of another call, its node is that of the parameter or
+    of the other call.
     """
     called = flow_calls.where(col("result").like("x:%")).select("site_id", place=col("result"))
     results = join(called, sites, "site_id", keep="place", take="node_id")
@@ -67,26 +67,29 @@ def flows(
     all_named_places: Plan,
     repo_files: Plan,
 ) -> Plan:
-    """The flow of values from node to node, by a copy in a file or because of a call.
+    """The flow of values from node to node, by a copy within a file or through a call.
 
-    file_id, path, src_node_id, dst_node_id. A flow that ends at the result of a call, or starts at an argument, is in
-    the file of that call, since only there are nodes named by offsets: an edit that moves them leaves the edges of
-    other files as they are.
+    file_id, path, src_node_id, dst_node_id. A flow that ends at the result of a call, or starts at an argument, belongs
+    to the file of the call. So node ids with offsets occur only in edges of their own file, and an edit that moves code
+    changes no other file's edges.
     """
     columns = ("file_id", "src", "dst")
     by_calls = resolution.where(col("relation").eq("flow")).select(*columns)
     copies = Union((flow_copies.select(*columns), by_calls))
     here, everywhere = Union((named_places, passing_places)), Union((all_named_places, passing_places))
-    onward = _ended(copies, "src", here, "dst", everywhere)
-    back = _ended(by_calls, "dst", here, "src", all_named_places)
+    onward = _with_end_nodes(copies, "src", here, "dst", everywhere)
+    back = _with_end_nodes(by_calls, "dst", here, "src", all_named_places)
     ends = "file_id src_node_id dst_node_id"
     both = Union((onward.select(*ends.split()), back.select(*ends.split())))
     placed = join(both, repo_files, "file_id", keep=ends, take="path")
     return placed.where(col("src_node_id").ne(col("dst_node_id"))).distinct("path", *ends.split())
 
 
-def _ended(copies: Plan, first: str, few: Plan, second: str, many: Plan) -> Plan:
-    """file_id, src_node_id, dst_node_id: copies with the nodes of both ends; ``few`` leaves the fewer of them."""
+def _with_end_nodes(copies: Plan, first: str, few: Plan, second: str, many: Plan) -> Plan:
+    """file_id, src_node_id, dst_node_id: copies with the nodes of both ends.
+
+    The more selective places, ``few``, are joined first.
+    """
     at_first, at_second = f"{first}_node_id", f"{second}_node_id"
     starts = few.select("place", **{at_first: col("node_id")})
     known = join(copies, starts, f"{first}=place", keep=f"file_id {second}", take=at_first)

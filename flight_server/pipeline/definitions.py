@@ -1,4 +1,4 @@
-"""Definitions with their parameters, decorators and imports, and facts about them that no raw table has."""
+"""Definitions with their parameters, decorators and imports, and the facts computed from them."""
 
 import numpy as np
 import pyarrow as pa
@@ -38,7 +38,7 @@ _CALLABLE = ("function", "async_function", "lambda")
 
 @relation("cst")
 def owned_imports(cst_imports: Plan, cst_defs: Plan) -> Plan:
-    """The imports, and the definitions whose code runs them.
+    """The imports with the definitions whose code runs them.
 
     file_id, path, alias_bstart, alias_bend, import_id, def_id.
     """
@@ -49,12 +49,12 @@ def owned_imports(cst_imports: Plan, cst_defs: Plan) -> Plan:
 def definition_facts(
     cst_defs: Plan, cst_params: Plan, cst_callsites: Plan, cfg_points: Plan, cfg_flow: Plan, ast_nodes: Plan
 ) -> Plan:
-    """How large and how branched definitions are, and their signatures.
+    """The size, complexity and signature of each definition.
 
-    def_id, loc, complexity, param_count, call_count, signature: a row for each definition. ``loc`` counts the lines
-    from the first to the last. ``complexity`` is one more than the number of points in the definition's own code that
-    decide: conditions (each operand of ``and`` and ``or``), loops and handlers. ``signature`` is the name with the
-    parameters' names, and only for callables. A fact is null if the layer that it is taken from has no rows.
+    def_id, loc, complexity, param_count, call_count, signature. ``loc`` counts the lines from the first to the last.
+    ``complexity`` is one more than the number of branching points in the definition's own code: conditions (each
+    operand of ``and`` and ``or``), loops and handlers. ``signature`` is the name with the parameters' names, for
+    callables only. A fact is null if its layer has no rows.
     """
     return kernel(
         "definition_facts",
@@ -87,14 +87,14 @@ def _facts(
 
 
 def _decisions(ids: pa.ChunkedArray, points: pa.Table, flow: pa.Table) -> Ints:
-    """The number of points of each definition that have an edge for a true condition."""
+    """The number of each definition's points with an outgoing edge of kind "true"."""
     taken = flow.column("src").filter(pc.equal(flow.column("kind"), "true"))
     deciding = points.column("owner_def_id").filter(pc.is_in(points.column("point_id"), taken.combine_chunks()))
     return _counted(rows_of(deciding, ids), len(ids))
 
 
 def _lines(defs: pa.Table, nodes: pa.Table) -> pa.ChunkedArray:
-    """The number of lines of each definition's node in the syntax tree; a module's node has no lines."""
+    """The number of lines of each definition's node in the syntax tree; null for a module, whose node has no lines."""
     node = rows_of(_keys(defs), _keys(nodes))
     at = pa.array(node, mask=node < 0)
     first, last = (nodes.column(name).take(at) for name in ("lineno", "end_lineno"))

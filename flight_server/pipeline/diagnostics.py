@@ -28,7 +28,7 @@ def diagnostics_norm(
     scip_metadata: Plan,
     repo_files: Plan,
 ) -> Plan:
-    """The errors that the layers report, and the findings of an indexer."""
+    """The errors that the layers report, and an indexer's findings."""
     nowhere = Literal(None, pa.int64())
     return Union(
         (
@@ -42,14 +42,12 @@ def diagnostics_norm(
 
 
 def _of_cst(cst_parse_errors: Plan, repo_files: Plan) -> Plan:
-    """Lines count from 1, columns from 0."""
     line, column = col("raw_line"), col("raw_column")
     errors = cst_parse_errors.select(*_ERROR, line=line, column=column, end_line=line, end_column=column)
     return errors_placed(errors, repo_files, first_column=0)
 
 
 def _of_ast(ast_errors: Plan, repo_files: Plan) -> Plan:
-    """Lines and columns count from 1."""
     errors = ast_errors.select(
         *_ERROR,
         line=col("lineno"),
@@ -67,7 +65,7 @@ def _errors(source: str, errors: Plan) -> Plan:
 
 
 def _of_tree_sitter(ts_nodes: Plan) -> Plan:
-    """Source that tree-sitter could not read, and nodes that it had to assume."""
+    """Tree-sitter's error nodes and missing nodes."""
     found = ts_nodes.where(col("is_error") | col("is_missing")).select(
         *("file_id", "path", "ts_node_id", "ts_type"), bstart=col("start_byte"), bend=col("end_byte")
     )

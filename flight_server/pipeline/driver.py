@@ -21,11 +21,11 @@ _TAGS = ("layer", "kind", "scope", "stage")
 
 @dataclass(frozen=True)
 class Output:
-    """A node of the pipeline: a raw table, an output, or (without a ``spec``) a relation between the two.
+    """A raw table, an output, or a relation in between (which has no ``spec``).
 
-    ``plans`` has a plan for each scope that the output has rows in: nodes of several scopes whose tag ``dataset`` is
-    one name are one output. ``lineage`` names the raw tables that it is made from, ``tags`` are layer, kind, scope and
-    stage (``flight_server.pipeline.relational``).
+    ``plans`` has a plan for each scope in which the output has rows: Hamilton nodes with the same tag ``dataset`` are
+    one output. ``lineage`` names the raw tables below it, ``tags`` are layer, kind, scope and stage
+    (``flight_server.pipeline.relational``).
     """
 
     name: str
@@ -37,7 +37,7 @@ class Output:
 
 
 class _CrossScope(lifecycle.NodeExecutionMethod):
-    """Gives a node the plan of another scope as a ``Ref``: inlined, the plan would see the rows of one part only."""
+    """Passes a plan of another scope to a node as a ``Ref``. Inlined, that plan would see the rows of one part only."""
 
     def __init__(self) -> None:
         self.scopes: dict[str, str] = {}
@@ -88,24 +88,24 @@ def load_pipeline() -> Mapping[str, Output]:
             summary=(node.documentation or "").partition("\n\n")[0],
             spec=spec,
         )
-        outputs[dataset] = _together(outputs[dataset], made) if dataset in outputs else made
+        outputs[dataset] = _merged(outputs[dataset], made) if dataset in outputs else made
     outputs["violations"] = _violations(reports, outputs)
     return MappingProxyType(outputs)
 
 
 def _checked(check: Callable[..., Plan], family: Plan, spec: TableSpec) -> Plan:
-    """A check of one branch of an output. No two branches of a union have a key in common, so each is checked alone."""
+    """The check of one branch of an output. The branches of a union have no key in common, so each is checked alone."""
     return check(family, spec, group_by="path" if in_scan_order(family) else sorted_by(family))
 
 
-def _together(known: Output, more: Output) -> Output:
-    """The output that two nodes of different scopes make together."""
-    plans = {scope: plan for scope in Scope for plan in (known.plans.get(scope), more.plans.get(scope)) if plan}
+def _merged(first: Output, second: Output) -> Output:
+    """Two nodes of different scopes as one output."""
+    plans = {scope: plan for scope in Scope for plan in (first.plans.get(scope), second.plans.get(scope)) if plan}
     return replace(
-        known,
+        first,
         plans=plans,
-        lineage=tuple(sorted({*known.lineage, *more.lineage})),
-        tags=MappingProxyType({**known.tags, "scope": ", ".join(plans)}),
+        lineage=tuple(sorted({*first.lineage, *second.lineage})),
+        tags=MappingProxyType({**first.tags, "scope": ", ".join(plans)}),
     )
 
 

@@ -1,4 +1,4 @@
-"""Families as data: a line of text says which rows become nodes, edges or properties of one kind.
+"""Families of nodes, edges and properties, as data: each line of text describes one family.
 
     nodes   KIND  rows  id                            settings…
     edges   KIND  rule  rows  source id > target id   settings…
@@ -7,15 +7,15 @@
 ``rows`` is a raw table or a relation of the pipeline, with conditions in brackets: ``cfg_flow[kind=next|true]``,
 ``ast_nodes[parent_ast_idx=null]``, ``repo_files[module!=null]``, ``accessed_symbols[!is_definition,is_read]``.
 
-An id is a template: ``{column}`` stands for a row's value, ``{column:d}`` for that of an integer column, and ``@name``
-is one of ``IDS``. A row in which a column marked ``{column?}`` is null has no node, edge or property.
+An id is a template: ``{column}`` stands for a row's value, ``{column:d}`` for an integer value, and ``@name`` for a
+template of ``IDS``. A row with a null in a column marked ``{column?}`` has no node, edge or property.
 
 Settings are ``name=value``: the fields of ``NodeFamily`` and ``EdgeFamily``. A span is ``def`` for the columns
-def_bstart and def_bend, ``none``, or two columns; ``values`` are columns of cpg_edges that are taken from the row
-(``rule_name=rule,confidence``); ``within`` is a table and the columns by which it must have the row
-(``ast_nodes:file_id,ast_idx``), for an end that another layer must have.
+def_bstart and def_bend, ``none``, or two columns. ``values`` are columns of cpg_edges taken from the row
+(``rule_name=rule,confidence``). ``within`` names another layer's table and its key (``ast_nodes:file_id,ast_idx``);
+rows without a match there have no edge.
 
-``flight_server.pipeline.family_plans`` makes plans of the families.
+``flight_server.pipeline.family_plans`` turns families into plans.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -47,20 +47,20 @@ IDS: Mapping[str, str] = MappingProxyType(
 
 @dataclass(frozen=True)
 class Rows:
-    """Rows of a table or relation: those for which all ``conditions`` hold."""
+    """The rows of a table or relation for which all ``conditions`` hold."""
 
     table: str
     conditions: tuple[Expr, ...] = ()
 
     def of(self, relations: Relations) -> Plan:
-        """The rows as a plan."""
+        """The rows as a plan over ``relations``."""
         plan = relations[self.table]
         return plan.where(conjunction(self.conditions)) if self.conditions else plan
 
 
 @dataclass(frozen=True)
 class NodeFamily:
-    """Nodes of one kind, one for each of the rows. Only those of ``Scope.PART`` have a file and a span."""
+    """Nodes of one kind, one for each row. Only nodes of ``Scope.PART`` have a file and a span."""
 
     kind: str
     rows: Rows
@@ -76,9 +76,9 @@ class NodeFamily:
 
 @dataclass(frozen=True)
 class EdgeFamily:
-    """Edges of one kind and rule, one for each of the rows. Only those of ``Scope.PART`` have a path and a span.
+    """Edges of one kind and rule, one for each row. Only edges of ``Scope.PART`` have a path and a span.
 
-    ``site`` tells edges of equal ends apart.
+    ``site`` distinguishes edges with equal ends.
     """
 
     kind: str
@@ -104,7 +104,7 @@ class EdgeFamily:
 
 @dataclass(frozen=True)
 class PropFamily:
-    """Properties of the nodes with the ids ``id``: the columns by the keys of the properties."""
+    """Properties of the nodes ``id``; ``keys`` maps each property's key to its column."""
 
     rows: Rows
     id: Expr
@@ -126,7 +126,7 @@ def nodes(text: str) -> tuple[NodeFamily, ...]:
 
 
 def edges(text: str, **common: str) -> tuple[EdgeFamily, ...]:
-    """The families of edges, one a line; ``common`` are settings of all lines that do not say otherwise."""
+    """The families of edges, one a line; ``common`` are the default settings of all lines."""
     return tuple(_edge(*line.split(), common=common) for line in text.strip().splitlines())
 
 
@@ -136,7 +136,7 @@ def props(text: str, scope: Scope = Scope.PART) -> tuple[PropFamily, ...]:
 
 
 def template(text: str) -> Expr:
-    """The text with each ``{column}`` replaced by the row's value; null if any is. ``@name`` is one of ``IDS``.
+    """The text with each ``{column}`` replaced by the row's value; null if one of the values is null.
 
     >>> from arrowdsl.compute.expr import describe
     >>> describe(template("@ast")), describe(template("{def_id}"))
@@ -147,7 +147,7 @@ def template(text: str) -> Expr:
 
 
 def _parts(text: str) -> Iterator[tuple[Expr, bool]]:
-    """The constants and columns of a template, and whether each is a column that must not be null."""
+    """The constants and columns of a template, each with a flag for columns that must not be null."""
     for constant, name, kind, _ in Formatter().parse(IDS[text[1:]] if text.startswith("@") else text):
         if constant:
             yield Literal(constant), False
@@ -172,7 +172,7 @@ def _prop(rows: str, node_id: str, *columns: str, scope: Scope) -> PropFamily:
 
 
 def _rows(text: str, *ids: str) -> Rows:
-    """Rows with the conditions in brackets, and those that the templates of ids make."""
+    """Rows with the conditions in brackets, and the conditions that the id templates imply."""
     table, _, conditions = text.removesuffix("]").partition("[")
     chosen = [_condition(each) for each in conditions.split(",") if each]
     present = [part.is_not_null() for each in ids for part, required in _parts(each) if required]
@@ -195,7 +195,7 @@ def _settings(words: Iterable[str], common: Mapping[str, str] = MappingProxyType
 
 
 def _pairs(words: Iterable[str]) -> dict[str, str]:
-    """``key=value`` words; a word alone is its own value."""
+    """Words ``key=value`` as a dict; the value of a bare word is the word itself."""
     parts = (word.partition("=") for word in words)
     return {key: value or key for key, _, value in parts}
 

@@ -1,7 +1,6 @@
 """Families as plans: a union of the nodes, edges or properties of each family.
 
-A family whose table has no rows has none either. The kind is a constant of the family's plan, so a filter on kinds
-removes the plans of the other families.
+The kind is a constant of the family's plan, so a filter on kinds removes the plans of the other families.
 
 >>> from arrowdsl.plan.nodes import Scan, describe
 >>> from flight_server.pipeline.families import nodes
@@ -94,7 +93,7 @@ def prop_plan(family: PropFamily, relations: Relations) -> Plan:
 
 
 def _with_ids(edges: Plan, seed: str, identified: tuple[str, ...], passes: frozenset[str]) -> Plan:
-    """The rows with edge_id: ``edge:`` and a digest of the edge's kind, ends and site in 22 characters."""
+    """The rows with edge_id: ``edge:`` and a digest (22 characters) of the edge's kind, ends and site."""
     function = KernelFunction(
         name=f"edge ids of {seed}",
         version=1,

@@ -1,7 +1,7 @@
 """Files, modules and packages, and the modules that imports name.
 
-A package is a folder with an ``__init__``. ``from a import b`` names the module ``a.b`` if the repo has it, and
-otherwise a name in ``a``. If two modules of the repo have one name, an import of it has a row for each.
+A package is a folder with an ``__init__``. ``from a import b`` names the module ``a.b`` if the repo has this module,
+and otherwise the name ``b`` in ``a``. If two modules of the repo have the same name, an import has a row for each.
 """
 
 import pyarrow as pa
@@ -76,7 +76,7 @@ def repo_names(repo_file_names: Plan) -> Plan:
 
 @relation("repo")
 def package_modules(repo_files: Plan) -> Plan:
-    """Each module with its package; a package's own module is in the package itself and in the one around it.
+    """Each module with its package; the module of a package is in that package and in the enclosing one.
 
     file_id, path, package. ``a/b/__init__.py`` is in the packages ``a.b`` and ``a``.
     """
@@ -97,9 +97,9 @@ def packages(package_modules: Plan) -> Plan:
 def named_modules(cst_imports: Plan, repo_files: Plan) -> Plan:
     """The absolute names of the modules that imports may mean.
 
-    file_id, path, alias_bstart, alias_bend, import_id, origin, target: ``origin`` is the module that is imported from,
-    ``target`` the imported name under it, which may be a module; both are the module of a plain import. They are null
-    for a relative import that leads out of the topmost package.
+    file_id, path, alias_bstart, alias_bend, import_id, origin, target. For ``from a import b``, ``origin`` is ``a`` and
+    ``target`` is ``a.b``, which may be a module; for ``import a``, both are ``a``. Both are null for a relative import
+    that leads out of the topmost package.
     """
     files = (repo_files, "file_id module is_package")
     return kernel("named_modules", _named_modules, (cst_imports, _IMPORTS), files, passes="file_id path import_id")
@@ -125,7 +125,7 @@ def repo_modules(part_modules: Plan) -> Plan:
 
 @relation("resolve")
 def imported_modules(named_modules: Plan, repo_modules: Plan) -> Plan:
-    """The imports with the modules that they mean, a row for each module.
+    """The imports with their modules, a row for each pair.
 
     file_id, path, alias_bstart, alias_bend, import_id, module_file_id (null outside the repo), name.
     """

@@ -1,9 +1,10 @@
 """The code property graph: the nodes, edges and properties of all concepts, each output from its families."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any
 
-from hamilton.function_modifiers import group, inject, source
+from hamilton.function_modifiers import group, parameterize, source, tag_outputs, value
 
 from arrowdsl.compute.expr import Expr
 from arrowdsl.plan.nodes import Plan, Scope
@@ -26,7 +27,6 @@ from flight_server.pipeline import (
 )
 from flight_server.pipeline.families import EdgeFamily, Family, NodeFamily, PropFamily
 from flight_server.pipeline.family_plans import edge_union, node_union, prop_union
-from flight_server.pipeline.relational import output, relation
 
 CONCEPTS = (
     *(files, definitions, syntax, scopes, control_flow, data_flow, names),
@@ -36,15 +36,14 @@ _PLACES = frozenset({"file_id", "path"})
 
 
 def _of_concepts(name: str, scope: Scope) -> tuple[Any, ...]:
-    """The families of all concepts that have any."""
     families = (family for concept in CONCEPTS for family in getattr(concept, name, ()))
     return tuple(family for family in families if family.scope is scope)
 
 
-def _with_every_column(known: tuple[PropFamily, ...], nodes: tuple[NodeFamily, ...]) -> tuple[PropFamily, ...]:
-    """The known properties, and every other column of the raw tables whose rows are nodes."""
+def _with_every_column(listed: tuple[PropFamily, ...], nodes: tuple[NodeFamily, ...]) -> tuple[PropFamily, ...]:
+    """The listed properties, and every other column of the raw tables whose rows are nodes."""
     named: dict[tuple[str, Expr], set[str]] = {}
-    for each in known:
+    for each in listed:
         named.setdefault((each.rows.table, each.id), set(_PLACES)).update(each.keys.values())
     more = []
     for family in nodes:
@@ -53,7 +52,7 @@ def _with_every_column(known: tuple[PropFamily, ...], nodes: tuple[NodeFamily, .
             left_out = named.get((table, family.id), _PLACES)
             columns = (column for column in RAW_TABLES[table].schema.names if column not in left_out)
             more.append(PropFamily(family.rows, family.id, {column: column for column in columns}, family.scope))
-    return (*known, *more)
+    return (*listed, *more)
 
 
 PART_NODES: tuple[NodeFamily, ...] = _of_concepts("NODES", Scope.PART)
@@ -62,69 +61,61 @@ PART_EDGES: tuple[EdgeFamily, ...] = _of_concepts("EDGES", Scope.PART)
 REPO_EDGES: tuple[EdgeFamily, ...] = _of_concepts("EDGES", Scope.REPO)
 PART_PROPS: tuple[PropFamily, ...] = _of_concepts("PROPS", Scope.PART)
 REPO_PROPS: tuple[PropFamily, ...] = _of_concepts("PROPS", Scope.REPO)
-ALL_PART_PROPS = _with_every_column(PART_PROPS, PART_NODES)
-ALL_REPO_PROPS = _with_every_column(REPO_PROPS, REPO_NODES)
+# An output's families of one scope become one Hamilton node: how to unite them, the families, and the node's doc.
+UNIONS: Mapping[tuple[str, Scope], tuple[Callable[..., Plan], tuple[Family, ...], str]] = MappingProxyType(
+    {
+        ("cpg_edges", Scope.PART): (edge_union, PART_EDGES, "The edges that belong to files."),
+        ("cpg_edges", Scope.REPO): (
+            edge_union,
+            REPO_EDGES,
+            "The edges that belong to the repo: between symbols, and between runtime objects.",
+        ),
+        ("cpg_nodes", Scope.PART): (node_union, PART_NODES, "The nodes that belong to files."),
+        ("cpg_nodes", Scope.REPO): (
+            node_union,
+            REPO_NODES,
+            "The nodes that belong to the repo: itself, packages, names, types, symbols, runtime objects.",
+        ),
+        ("cpg_props", Scope.PART): (
+            prop_union,
+            PART_PROPS,
+            "The most used properties of the nodes that belong to files.",
+        ),
+        ("cpg_props", Scope.REPO): (
+            prop_union,
+            REPO_PROPS,
+            "The most used properties of the nodes that belong to the repo.",
+        ),
+        ("all_props", Scope.PART): (
+            prop_union,
+            _with_every_column(PART_PROPS, PART_NODES),
+            "The properties of the nodes that belong to files, with every column of their tables.",
+        ),
+        ("all_props", Scope.REPO): (
+            prop_union,
+            _with_every_column(REPO_PROPS, REPO_NODES),
+            "The properties of the nodes that belong to the repo, with every column of their tables.",
+        ),
+    }
+)
 
 
-def _inputs(families: Iterable[Family]) -> Callable[[Any], Any]:
-    """Gives a node the tables and relations of the families, as ``relations``."""
-    injected: Callable[[Any], Any] = inject(
-        relations=group(**{table: source(table) for family in families for table in family.tables})
-    )
-    return injected
+def _node_name(dataset: str, scope: Scope) -> str:
+    return f"{dataset}_of_parts" if scope is Scope.PART else f"{dataset}_of_repo"
 
 
-@output("cpg", Scope.PART, "cpg_build", dataset="cpg_nodes")
-@_inputs(PART_NODES)
-def cpg_nodes_of_parts(relations: dict[str, Plan]) -> Plan:
-    """The nodes that belong to files."""
-    return node_union(PART_NODES, relations)
+def _tags(dataset: str, scope: Scope) -> dict[str, str]:
+    kind = "intermediate" if dataset == "all_props" else "output"
+    return {"layer": "cpg", "kind": kind, "scope": scope, "stage": "cpg_build", "dataset": dataset}
 
 
-@output("cpg", Scope.REPO, "cpg_build", dataset="cpg_nodes")
-@_inputs(REPO_NODES)
-def cpg_nodes_of_repo(relations: dict[str, Plan]) -> Plan:
-    """The nodes that belong to the repo: itself, packages, names, types, symbols, runtime objects."""
-    return node_union(REPO_NODES, relations)
+def _inputs(union: Callable[..., Plan], families: tuple[Family, ...], doc: str) -> tuple[dict[str, Any], str]:
+    tables = {table: source(table) for family in families for table in family.tables}
+    return {"union": value(union), "families": value(families), "relations": group(**tables)}, doc
 
 
-@output("cpg", Scope.PART, "cpg_build", dataset="cpg_edges")
-@_inputs(PART_EDGES)
-def cpg_edges_of_parts(relations: dict[str, Plan]) -> Plan:
-    """The edges that belong to files."""
-    return edge_union(PART_EDGES, relations)
-
-
-@output("cpg", Scope.REPO, "cpg_build", dataset="cpg_edges")
-@_inputs(REPO_EDGES)
-def cpg_edges_of_repo(relations: dict[str, Plan]) -> Plan:
-    """The edges that belong to the repo: between symbols, and between runtime objects."""
-    return edge_union(REPO_EDGES, relations)
-
-
-@output("cpg", Scope.PART, "cpg_build", dataset="cpg_props")
-@_inputs(PART_PROPS)
-def cpg_props_of_parts(relations: dict[str, Plan]) -> Plan:
-    """The most used properties of the nodes that belong to files."""
-    return prop_union(PART_PROPS, relations)
-
-
-@output("cpg", Scope.REPO, "cpg_build", dataset="cpg_props")
-@_inputs(REPO_PROPS)
-def cpg_props_of_repo(relations: dict[str, Plan]) -> Plan:
-    """The most used properties of the nodes that belong to the repo."""
-    return prop_union(REPO_PROPS, relations)
-
-
-@relation("cpg", Scope.PART, "cpg_build", dataset="all_props")
-@_inputs(ALL_PART_PROPS)
-def all_props_of_parts(relations: dict[str, Plan]) -> Plan:
-    """The properties of the nodes that belong to files, with every column of their tables."""
-    return prop_union(ALL_PART_PROPS, relations)
-
-
-@relation("cpg", Scope.REPO, "cpg_build", dataset="all_props")
-@_inputs(ALL_REPO_PROPS)
-def all_props_of_repo(relations: dict[str, Plan]) -> Plan:
-    """The properties of the nodes that belong to the repo, with every column of their tables."""
-    return prop_union(ALL_REPO_PROPS, relations)
+@tag_outputs(**{_node_name(*key): _tags(*key) for key in UNIONS})
+@parameterize(**{_node_name(*key): _inputs(*row) for key, row in UNIONS.items()})
+def family_union(union: Callable[..., Plan], families: tuple[Family, ...], relations: dict[str, Plan]) -> Plan:
+    """The rows of one output: the union of its families."""
+    return union(families, relations)

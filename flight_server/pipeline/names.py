@@ -1,6 +1,6 @@
-"""Qualified names: the dotted names that definitions have and that callees may have, and names outside the repo.
+"""Qualified names of definitions and of possible callees, and names outside the repo.
 
-Extraction found them as lists of structs on definitions and call sites; here they become rows.
+Raw tables have qualified names as lists of structs on definitions and call sites; here they become rows.
 """
 
 import pyarrow as pa
@@ -10,7 +10,7 @@ from arrowdsl.plan.nodes import Plan, Scope, Union
 from flight_server.pipeline.families import edges, nodes, props, template
 from flight_server.pipeline.relational import PLACE, join, output, relation
 
-CANDIDATE = 0.6  # confidence of a name that a callee may have
+CANDIDATE = 0.6  # confidence of a callee's possible name
 
 NODES = nodes("""
     CST_NAME_REF       cst_name_refs        {name_ref_id}
@@ -71,14 +71,14 @@ def dim_qualified_names(part_qualified_names: Plan) -> Plan:
 
 @output("qnames")
 def callsite_qname_candidates(cst_callsites: Plan) -> Plan:
-    """A row for each call site and qualified name that its callee may have."""
+    """A row for each call site and possible qualified name of its callee."""
     columns = ("call_id", "path", "call_bstart", "call_bend")
     return _named(cst_callsites, "callee_qnames", *columns).select("qname", "qname_source", *columns)
 
 
 @output("resolve")
 def rel_callsite_qname(callsite_qname_candidates: Plan) -> Plan:
-    """The qualified names that each call site's callee may have, ranked; those of one site share an ambiguity group."""
+    """The possible qualified names of each call site's callee, ranked; one site's names share an ambiguity group."""
     return callsite_qname_candidates.select(
         *("call_id", "path", "qname_source"),
         bstart=col("call_bstart"),
@@ -95,7 +95,7 @@ def rel_callsite_qname(callsite_qname_candidates: Plan) -> Plan:
 
 @relation("qnames")
 def definition_qnames(cst_defs: Plan) -> Plan:
-    """A row for each definition and qualified name that it has.
+    """A row for each definition and each of its qualified names.
 
     file_id, path, def_id, def_bstart, def_bend, qname, qname_source.
     """
@@ -104,7 +104,7 @@ def definition_qnames(cst_defs: Plan) -> Plan:
 
 @relation("qnames")
 def callee_names(cst_callsites: Plan, cst_name_refs: Plan) -> Plan:
-    """The names at the end of callees, with the qualified names that they may have.
+    """The last names of callees (``c`` in ``a.b.c()``), with their possible qualified names.
 
     file_id, path, bstart, bend, name_ref_id, qname, qname_source.
     """
@@ -127,7 +127,7 @@ def defined_names(cst_defs: Plan, cst_name_refs: Plan) -> Plan:
 
 @relation("resolve")
 def part_externals(resolved_calls: Plan, resolved_bases: Plan, bound_elsewhere: Plan, external_imports: Plan) -> Plan:
-    """The names outside the repo that one part's edges end in.
+    """The names outside the repo at which one part's edges end.
 
     name.
     """
@@ -146,6 +146,6 @@ def externals(part_externals: Plan) -> Plan:
 
 
 def _named(rows: Plan, qnames: str, *columns: str) -> Plan:
-    """The columns and, from a list of qualified names, qname and qname_source: a row for each name."""
+    """A row for each name in the list ``qnames``: the columns, qname and qname_source."""
     each = rows.select(*columns, qnames).explode(qnames, qname="name", qname_source="source")
     return each.where(col("qname").ne(""))

@@ -1,4 +1,4 @@
-"""Columns to properties: each value of a row becomes a row of its own, with its entity and its key."""
+"""Columns to properties: each value becomes a row of its own, with its entity and its key."""
 
 from collections.abc import Iterable
 from functools import partial
@@ -12,12 +12,12 @@ from flight_server.pipeline.relational import kernel
 
 PROPS: pa.Schema = OUTPUTS["cpg_props"].plain_schema
 _ESCAPES = (("\\", "\\\\"), ('"', '\\"'), ("\n", "\\n"), ("\r", "\\r"), ("\t", "\\t"))
-_CONTROL = r"[\x00-\x1f]"  # JSON has no others but these and the escapes above
+_CONTROL = r"[\x00-\x1f]"  # besides the characters above, the only ones that JSON strings must escape
 _BLANK = ord(" ")
 
 
 def unpivoted(rows: Plan, keys: tuple[str, ...]) -> Plan:
-    """PROPS, of rows with an ``entity_id`` and a column for each of the ``keys``; nulls give no row."""
+    """The columns of PROPS, from rows with an ``entity_id`` and a column for each key; a null value gives no row."""
     columns = f"entity_id {' '.join(keys)}"
     apply = partial(_unpivoted, keys=keys)
     return kernel(f"properties {', '.join(keys)}", apply, (rows, columns), version=2, passes="entity_id")

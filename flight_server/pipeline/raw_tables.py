@@ -1,4 +1,4 @@
-"""The raw tables, as they were put: the leaves of the pipeline."""
+"""The raw tables as they were stored: the leaves of the pipeline."""
 
 from hamilton.function_modifiers import parameterize, tag_outputs, value
 
@@ -20,5 +20,5 @@ from flight_client.contracts.tables import partition_column
 )
 @parameterize(**{name: {"table": value(name)} for name in RAW_TABLES})
 def raw_table(table: str) -> Plan:
-    """The rows of the raw table {table}, as they were put."""
+    """The rows of the raw table {table}, as they were stored."""
     return Scan(table)

@@ -1,10 +1,10 @@
-"""Short forms for the concept modules: a node's tags, a join and a kernel, with columns as words of one string.
+"""Shorthands for the concept modules: tags of a node, joins and kernels. Columns are the words of one string.
 
 A node of the pipeline is a function from plans to a plan. Its tags are
 
 - ``layer``: the group of tables that it belongs to, as in the contracts,
-- ``kind``: ``raw`` for a table that was put, ``output`` for one that is served, ``intermediate`` for one in between,
-- ``scope``: how much of a repo it sees at once (``Scope``),
+- ``kind``: ``raw`` for a stored table, ``output`` for a served one, ``intermediate`` for one in between,
+- ``scope``: how much of a repo its plan reads at once (``Scope``),
 - ``stage``: ``extraction`` (raw tables), ``normalization`` (relations between them), ``cpg_build`` (the graph), or
   ``outputs`` (tables that are served by themselves).
 """
@@ -24,13 +24,13 @@ PLACE = f"{FILE} {SPAN}"
 
 
 def relation(layer: str, scope: Scope = Scope.PART, stage: str = "normalization", **more: str) -> Callable[[Any], Any]:
-    """Tags a node that other nodes are made from and that is not served."""
+    """Tags a node that is not served: an input of other nodes."""
     decorate: Callable[[Any], Any] = tag(layer=layer, kind="intermediate", scope=scope, stage=stage, **more)
     return decorate
 
 
 def output(layer: str, scope: Scope = Scope.PART, stage: str = "outputs", **more: str) -> Callable[[Any], Any]:
-    """Tags a node that is served, under its own name or that of the tag ``dataset``; its contract has that name."""
+    """Tags a node that is served under its own name, or under the tag ``dataset``; its contract has the same name."""
     decorate: Callable[[Any], Any] = tag(layer=layer, kind="output", scope=scope, stage=stage, **more)
     return decorate
 
@@ -38,7 +38,7 @@ def output(layer: str, scope: Scope = Scope.PART, stage: str = "outputs", **more
 def join(left: Plan, right: Plan, on: str, *, keep: str, take: str = "", kind: JoinKind = "inner") -> Plan:
     """The columns ``keep`` of ``left`` and ``take`` of ``right``; ``on`` names the keys, ``left=right`` if they differ.
 
-    Only these columns enter the join, since lists can't go through one.
+    Only these columns enter the join, since Acero's joins refuse list columns.
     """
     pairs = [word.partition("=") for word in on.split()]
     left_keys, right_keys = tuple(pair[0] for pair in pairs), tuple(pair[2] or pair[0] for pair in pairs)
@@ -65,10 +65,10 @@ def kernel(
     adds_columns: bool = False,
     row_bytes: int = 0,
 ) -> Plan:
-    """``apply`` over the named columns of ``rows`` and of each side; its result replaces them.
+    """A kernel: ``apply`` gets the named columns of ``rows`` and of each side, and its result replaces the columns.
 
-    With ``adds_columns`` it is given all columns of ``rows`` and returns them with others. The rest is as in
-    ``KernelFunction``.
+    With ``adds_columns``, ``apply`` gets all columns of ``rows`` and returns them with further ones. The other
+    parameters are those of ``KernelFunction``.
     """
     plan, needs = rows[0], tuple(rows[1].split())
     function = KernelFunction(
@@ -87,6 +87,6 @@ def kernel(
 
 
 def resolved(resolution: Plan, repo_files: Plan, name: str, columns: str) -> Plan:
-    """file_id, path and the ``columns``, of one relation of points-to (``points_to.relation_rows`` lists them)."""
+    """The rows of one relation of points-to: file_id, path and ``columns`` (listed in ``points_to.relation_rows``)."""
     rows = resolution.where(col("relation").eq(name))
     return join(rows, repo_files, "file_id", keep=f"file_id {columns}", take="path")

@@ -1,4 +1,4 @@
-"""Objects of imported modules as they are at run time: the optional layer rt."""
+"""Objects of imported modules at run time: the optional layer rt."""
 
 from arrowdsl.plan.nodes import Scope
 from flight_server.pipeline.families import edges, nodes, props

@@ -1,4 +1,4 @@
-"""Scopes and bindings: the names of each scope, the name refs that bind or use them, and the bindings they mean."""
+"""Scopes and bindings: the names of each scope, the name refs that bind or use them, and the bindings of the uses."""
 
 import numpy as np
 import pyarrow as pa
@@ -60,10 +60,10 @@ _LOOKUPS = "is_local is_free is_global is_declared_global is_referenced"
 
 @output("sym")
 def sym_function_partitions(sym_scopes: Plan, sym_symbols: Plan) -> Plan:
-    """The names of each function's scope, by what they are there.
+    """The names of each function's scope, by kind.
 
-    ``locals`` are bound there, parameters aside; ``nonlocals`` are declared so; ``globals`` are declared or bound in no
-    enclosing function; ``frees`` come from an enclosing scope, declared nonlocal or not.
+    ``locals`` are bound in the function, without the parameters. ``nonlocals`` are declared nonlocal. ``globals`` are
+    declared global or bound in no enclosing function. ``frees`` come from an enclosing scope, declared nonlocal or not.
     """
     scopes = (sym_scopes, f"{FILE} scope_id scope_type")
     symbols = (sym_symbols, f"scope_id name {_KINDS}")
@@ -72,7 +72,7 @@ def sym_function_partitions(sym_scopes: Plan, sym_symbols: Plan) -> Plan:
 
 @relation("sym")
 def binding_sites(cst_name_refs: Plan, sym_symbols: Plan) -> Plan:
-    """The name refs with their names in their own scopes; ``binding_targets`` has the meaning of free and global names.
+    """The name refs with the symbols of their own scopes; ``binding_targets`` resolves free and global names.
 
     file_id, path, bstart, bend, name_ref_id, expr_ctx, symbol_row_id.
     """
@@ -82,11 +82,11 @@ def binding_sites(cst_name_refs: Plan, sym_symbols: Plan) -> Plan:
 
 @relation("sym")
 def binding_targets(sym_symbols: Plan, sym_scopes: Plan, sym_scope_edges: Plan) -> Plan:
-    """The bindings that names of other scopes mean, within a file.
+    """The bindings in other scopes of the same file that names refer to.
 
-    file_id, path, symbol_row_id, scope_id, name, target_id, rule: free_name, global_name, or class_body_global for the
-    meaning of a name in a class body as long as the body has not bound it. A name that the module does not bind itself
-    (a builtin, or one of a star import) has no row: only the whole repo tells.
+    file_id, path, symbol_row_id, scope_id, name, target_id, rule: free_name, global_name, or class_body_global (the
+    global that a name in a class body refers to until the body binds the name). A name that the module does not bind (a
+    builtin, or a name of a star import) has no row: only the whole repo can resolve it.
     """
     return kernel(
         "binding_targets",
@@ -100,7 +100,7 @@ def binding_targets(sym_symbols: Plan, sym_scopes: Plan, sym_scope_edges: Plan) 
 
 @relation("sym")
 def class_body_uses(cst_name_refs: Plan, binding_targets: Plan) -> Plan:
-    """Reads in a class body that may mean a name of the module.
+    """Reads in a class body that may refer to a name of the module.
 
     file_id, path, bstart, bend, name_ref_id, target_id.
     """
@@ -111,10 +111,10 @@ def class_body_uses(cst_name_refs: Plan, binding_targets: Plan) -> Plan:
 
 @relation("resolve")
 def bound_elsewhere(resolution: Plan, repo_files: Plan, sym_symbols: Plan) -> Plan:
-    """The names that another file or the outside gives their meaning.
+    """The names that are bound in another file or outside the repo.
 
-    file_id, path, src, dst, name. Points-to has the module's variable; all scopes of the file that read it without
-    binding it mean the same.
+    file_id, path, src, dst, name. Points-to resolves the module's variable; every scope of the file that reads the name
+    without binding it refers to that variable.
     """
     columns = f"{FILE} dst name"
     found = resolved(resolution, repo_files, "binding", "src dst name").distinct("src", *columns.split())
@@ -141,7 +141,7 @@ def _partitions(scopes: pa.Table, symbols: pa.Table) -> pa.Table:
 
 
 def _targets(symbols: pa.Table, scopes: pa.Table, edges: pa.Table) -> pa.Table:
-    """All names are looked up at once, each in the next enclosing scope until one binds it: a round for each depth."""
+    """All names are looked up at once, in one enclosing scope after another until one binds them."""
     parent = _parents(scopes, edges)
     scope = rows_of(symbols.column("scope_id"), scopes.column("scope_id"))
     name = codes(symbols.column("lookup_name"))

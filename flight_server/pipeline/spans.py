@@ -1,7 +1,7 @@
-"""Lines and characters that tools report, as byte spans in the repo's files.
+"""Byte spans in the repo's files, from the lines and characters that tools report.
 
-A SCIP document says in which code units it counts characters. Otherwise the tool decides (``TOOLS``); if that is not
-known either, only positions on lines of ASCII have a span, since all encodings agree there.
+A SCIP document may name the code units of its positions; otherwise the tool decides (``TOOLS``). If the tool is unknown
+too, only positions on ASCII lines have a span, since all encodings agree there.
 """
 
 from collections.abc import Mapping, Sequence
@@ -17,7 +17,7 @@ from flight_server.kernels.arrays import Bools, Ints, numbers, rows_of, truths
 from flight_server.kernels.text_positions import OUT_OF_RANGE, UTF8, UTF16, UTF32, LineIndex, line_index
 from flight_server.pipeline.relational import kernel
 
-# Indexers that don't say so count in UTF-16: pyright and the TypeScript compiler hold text as JavaScript strings.
+# These indexers count in UTF-16 without saying so: pyright and the TypeScript compiler hold text as JavaScript strings.
 TOOLS: Mapping[str, int] = MappingProxyType({"scip-python": UTF16, "scip-typescript": UTF16})
 ENCODINGS: Mapping[str, int] = MappingProxyType(
     {
@@ -28,11 +28,11 @@ ENCODINGS: Mapping[str, int] = MappingProxyType(
 )
 UNKNOWN = 0
 REASONS = (
-    "no_text",  # the repo has no such file, or not its text
+    "no_text",  # the repo does not have the file, or not its text
     "stale",  # the file has changed since it was indexed
-    "malformed_range",  # not three or four numbers, or its end is before its start
-    "unknown_encoding",  # nothing says how the line's wide characters count
-    "out_of_range",  # the file has no such line, or the line no such character
+    "malformed_range",  # the range has not three or four numbers, or ends before its start
+    "unknown_encoding",  # the line has non-ASCII characters, and the code units are unknown
+    "out_of_range",  # the line or the character does not exist
 )
 _PLACED = -1
 _RANGE = "start_line start_char end_line end_char range_len"
@@ -40,7 +40,7 @@ _LINES = "line column end_line end_column"
 
 
 def ranges_placed(ranges: Plan, scip_documents: Plan, repo_files: Plan, scip_metadata: Plan) -> Plan:
-    """SCIP ranges with bstart, bend, span_ok, and span_error: one of REASONS if there is no span."""
+    """SCIP ranges with bstart, bend, span_ok, and span_error (one of REASONS if there is no span)."""
     return kernel(
         "scip spans",
         _with_spans,
@@ -55,7 +55,10 @@ def ranges_placed(ranges: Plan, scip_documents: Plan, repo_files: Plan, scip_met
 
 
 def errors_placed(errors: Plan, repo_files: Plan, *, first_column: int) -> Plan:
-    """Errors with bstart and bend in place of lines, counted from 1, and columns, which count characters."""
+    """Errors with bstart and bend in place of lines and columns.
+
+    Lines count from 1, columns count characters from ``first_column``.
+    """
     return kernel(
         f"spans of errors, columns from {first_column}",
         partial(_with_error_spans, first_column=first_column),
@@ -96,7 +99,7 @@ def _with_spans(ranges: pa.Table, documents: pa.Table, files: pa.Table, metadata
 
 
 def _spans(texts: LineIndex, files: Ints, positions: Sequence[Ints], encodings: Ints) -> tuple[Ints, Ints, Bools]:
-    """The start and end of each range in bytes, and whether they depend on an encoding that is not known."""
+    """The start and end of each range in bytes, and a flag for those that depend on an unknown encoding."""
     start_line, start_char, end_line, end_char, _ = positions
     known = np.where(encodings == UNKNOWN, UTF8, encodings)
     plain = texts.only_ascii(files, start_line) & texts.only_ascii(files, end_line)
@@ -108,7 +111,7 @@ def _spans(texts: LineIndex, files: Ints, positions: Sequence[Ints], encodings: 
 
 
 def _encodings(documents: pa.Table, metadata: pa.Table) -> Ints:
-    """The code units that each document counts in."""
+    """The code units of each document's positions."""
     tools = {TOOLS.get(name, UNKNOWN) for name in metadata.column("tool_name").to_pylist()}
     default = tools.pop() if len(tools) == 1 else UNKNOWN
     named = pc.index_in(documents.column("position_encoding"), pa.array(ENCODINGS, pa.string()))

@@ -1,7 +1,7 @@
 """Symbols of a SCIP index: its occurrences as byte spans, aligned with name refs, imports and call sites.
 
-The node of a symbol is ``scip:<symbol>``. A local symbol's name repeats in every document, so its node has the
-document's id before it.
+The node of a symbol is ``scip:<symbol>``. The same local symbols occur in every document, so the node of a local symbol
+is ``scip:<document_id>:<symbol>``.
 """
 
 from dataclasses import dataclass
@@ -52,11 +52,11 @@ _DEFINITION, _WRITE, _READ = 1, 4, 8  # bits of symbol_roles
 
 @dataclass(frozen=True)
 class Site:
-    """Rows that symbols are found for: their id, their own span, and the span that the symbol's name is in.
+    """A kind of rows that symbols are found for: their id, their own span, and the span of the symbol's name.
 
-    Without an occurrence of exactly that span, ``tightest`` looks inside it; if ``shapes`` are given, only in call
-    sites with a callee of these shapes. A symbol found inside has the confidence ``inside``. ``carried`` are further
-    columns of the result.
+    If no occurrence has exactly the name's span, ``tightest`` looks for one inside it; ``shapes`` restricts this to
+    call sites with a callee of these shapes. A symbol found inside has the confidence ``inside``. ``carried`` are
+    further columns of the result.
     """
 
     name: str
@@ -70,7 +70,7 @@ class Site:
 
     @property
     def needs(self) -> str:
-        """The columns that are read."""
+        """The columns that the search reads."""
         shape = () if self.shapes is None else ("callee_shape",)
         return " ".join(dict.fromkeys(("path", self.id, *self.span, *self.name_span, *shape, *self.carried)))
 
@@ -84,7 +84,7 @@ CALLSITE = Site("callee", "call_id", _CALL, _CALLEE, tightest_at_end, 0.95, shap
 
 @relation("scip")
 def placed_occurrences(scip_occurrences: Plan, scip_documents: Plan, repo_files: Plan, scip_metadata: Plan) -> Plan:
-    """The occurrences with their byte spans, or with the reason why they have none.
+    """The occurrences with their byte spans, or with the reason for having none.
 
     The columns of scip_occurrences, bstart, bend, span_ok, span_error.
     """
@@ -99,7 +99,7 @@ def scip_occurrences_norm(placed_occurrences: Plan) -> Plan:
 
 @output("scip")
 def span_errors(placed_occurrences: Plan, scip_documents: Plan, repo_files: Plan) -> Plan:
-    """The documents that have occurrences without a span, and why, each reason once."""
+    """The documents with occurrences that have no span, a row for each reason."""
     texts = repo_files.where(col("text").is_not_null()).select("path", stored_sha256=col("file_sha256"))
     columns = "document_id path file_sha256"
     documents = join(scip_documents, texts, "path", keep=columns, take="stored_sha256", kind="left outer")
@@ -114,7 +114,7 @@ def span_errors(placed_occurrences: Plan, scip_documents: Plan, repo_files: Plan
 
 @relation("scip")
 def name_symbols(cst_name_refs: Plan, placed_occurrences: Plan) -> Plan:
-    """The name refs with the symbols at them.
+    """The name refs with their symbols.
 
     The columns of ``rel_name_symbol``, file_id, symbol_node_id, ref_kind, expr_ctx.
     """
@@ -123,7 +123,7 @@ def name_symbols(cst_name_refs: Plan, placed_occurrences: Plan) -> Plan:
 
 @relation("scip")
 def import_symbols(cst_imports: Plan, placed_occurrences: Plan) -> Plan:
-    """The imports with the symbols at them.
+    """The imports with their symbols.
 
     The columns of ``rel_import_symbol``, file_id, symbol_node_id.
     """
@@ -141,29 +141,29 @@ def callsite_symbols(cst_callsites: Plan, placed_occurrences: Plan) -> Plan:
 
 @output("resolve")
 def rel_name_symbol(name_symbols: Plan) -> Plan:
-    """The symbol that a name ref stands for."""
+    """The symbols of name refs."""
     return name_symbols.select(*OUTPUTS["rel_name_symbol"].schema.names)
 
 
 @output("resolve")
 def rel_import_symbol(import_symbols: Plan) -> Plan:
-    """The symbol that an import brings."""
+    """The symbols of imports."""
     return import_symbols.select(*OUTPUTS["rel_import_symbol"].schema.names)
 
 
 @output("resolve")
 def rel_callsite_symbol(callsite_symbols: Plan) -> Plan:
-    """The symbol that a call site calls."""
+    """The symbols of call sites' callees."""
     return callsite_symbols.select(*OUTPUTS["rel_callsite_symbol"].schema.names)
 
 
 @relation("scip")
 def accessed_symbols(name_symbols: Plan) -> Plan:
-    """The name refs with the symbols at them: which they define, read and write.
+    """The name refs with their symbols, and whether they define, read or write the symbol.
 
-    The columns of ``name_symbols``, is_definition, is_read, is_write. The bits of the role decide, and Python's syntax:
-    a stored name is written, a loaded one read. A read bit alone does not make a stored name read, since scip-python
-    0.6.6 sets it on all occurrences that are no definition; an import neither reads nor writes the name.
+    The columns of ``name_symbols``, is_definition, is_read, is_write. The bits of the role and Python's syntax decide:
+    a stored name is written, a loaded name is read. The read bit alone does not mark a stored name as read, since
+    scip-python 0.6.6 sets it on every occurrence that is not a definition. An import neither reads nor writes a name.
     """
     roles = (name_symbols, "symbol_roles ref_kind expr_ctx")
     return kernel("symbol access", _with_access, roles, adds_columns=True)
@@ -180,7 +180,7 @@ def part_symbols(scip_occurrences: Plan) -> Plan:
 
 @relation("scip", Scope.REPO)
 def related_symbols(scip_symbol_relationships: Plan) -> Plan:
-    """The relations of symbols, with their nodes.
+    """The relationships of symbols, with the nodes of both symbols.
 
     The columns of scip_symbol_relationships, src, dst.
     """
@@ -217,7 +217,7 @@ def _symbol_nodes(symbols: Plan) -> Plan:
 
 
 def _with_symbol_nodes(symbols: Plan, **columns: str) -> Plan:
-    """The rows with the nodes of their symbols: a new column for each column of symbols."""
+    """The rows with the nodes of their symbols; ``columns`` maps each new column to its column of symbols."""
     rows = (symbols, f"document_id {' '.join(columns.values())}")
     return kernel(f"symbol nodes {', '.join(columns)}", partial(_with_nodes, columns), rows, adds_columns=True)
 
@@ -250,7 +250,7 @@ def _symbols_at(site: Site, occurrences: pa.Table, sites: pa.Table) -> pa.Table:
     sites = sites.filter(pc.is_in(sites.column("path"), pc.unique(occurrences.column("path"))))
     spans = ((sites, site.name_span), (occurrences, _SPAN))
     wanted, known = on_one_axis(*((table["path"], table[start], table[end]) for table, (start, end) in spans))
-    pairs, exact = aligned(wanted, known, site.tightest, _loose(site, sites))
+    pairs, exact = aligned(wanted, known, site.tightest, _may_be_inside(site, sites))
     nodes = _node_ids(occurrences.column("symbol"), occurrences.column("document_id"))
     firsts, roles = _distinct(pairs.left, pairs.right, nodes, occurrences.column("symbol_roles"))
     left, right, exact = pairs.left[firsts], pairs.right[firsts], exact[firsts]
@@ -279,22 +279,22 @@ def _symbols_at(site: Site, occurrences: pa.Table, sites: pa.Table) -> pa.Table:
     )
 
 
-def _loose(site: Site, sites: pa.Table) -> Bools:
-    """The sites inside whose spans an occurrence counts too."""
+def _may_be_inside(site: Site, sites: pa.Table) -> Bools:
+    """A mask of the sites for which an occurrence inside the span counts too."""
     if site.shapes is None:
         return np.ones(sites.num_rows, dtype=bool)
     return truths(pc.is_in(sites.column("callee_shape"), pa.array(site.shapes)))
 
 
 def _distinct(left: Ints, right: Ints, nodes: pa.ChunkedArray, roles: pa.ChunkedArray) -> tuple[Ints, Ints]:
-    """The first pair of each site and symbol, in order of the sites, and the union of the roles of all its pairs."""
+    """The first pair of each site and symbol, in order of the sites, with the union of the roles of equal pairs."""
     bits = np.asarray(pc.fill_null(roles, 0)).astype(np.int64)[right]
     if np.all(np.diff(left) > 0):
         return np.arange(len(left)), bits
     code = np.asarray(pc.dictionary_encode(nodes.combine_chunks()).indices)[right]
     order = np.lexsort((np.arange(len(left)), code, left))
     starts = np.flatnonzero(is_first(left[order], code[order]))
-    together = np.bitwise_or.reduceat(bits[order], starts)
+    union = np.bitwise_or.reduceat(bits[order], starts)
     firsts = order[starts]
     by_position = np.argsort(firsts, kind="stable")
-    return firsts[by_position], together[by_position]
+    return firsts[by_position], union[by_position]

@@ -88,10 +88,10 @@ def literals(ast_nodes: Plan) -> Plan:
 
 @relation("cst")
 def receivers(ast_nodes: Plan, cst_callsites: Plan, cst_name_refs: Plan) -> Plan:
-    """The objects of calls of attributes.
+    """The receivers of method calls: the object ``x`` of a call ``x.f()``.
 
-    file_id, path, bstart, bend, call_id, receiver_id: the node of the object, which is a name or the last name of an
-    attribute, a call, a literal, or otherwise a node of the syntax tree.
+    file_id, path, bstart, bend, call_id, receiver_id: the node of the object, which is a name ref (for an attribute,
+    its last name), a call, a literal, or otherwise a node of the syntax tree.
     """
     attributes = ast_nodes.where(col("field_name").eq("func") & col("kind").eq("Attribute"))
     called = join(attributes, cst_callsites, "file_id parent_ast_idx=ast_idx", keep="file_id ast_idx", take="call_id")
@@ -105,10 +105,10 @@ def receivers(ast_nodes: Plan, cst_callsites: Plan, cst_name_refs: Plan) -> Plan
 
 @relation("cst")
 def returns(ast_nodes: Plan, cfg_points: Plan) -> Plan:
-    """The return statements, and the definitions that they are in.
+    """The return statements with their definitions.
 
-    file_id, path, bstart, bend, ast_idx, owner_def_id (null without control flow), return_id. Edges of other files end
-    in them, so their ids have no offset: they are numbered within their definition.
+    file_id, path, bstart, bend, ast_idx, owner_def_id (null without the layer cfg), return_id. Return statements are
+    numbered within their definition: edges of other files start at them, so their ids must not have offsets.
     """
     statements = cfg_points.where(col("kind").eq("stmt"))
     found = ast_nodes.where(col("kind").eq("Return"))
@@ -125,7 +125,7 @@ def _receiver_id() -> Expr:
 
 
 def _with_return_ids(rows: pa.Table) -> pa.Table:
-    """The rows in source order, each with its number in its definition, or in its file if that is not known."""
+    """The rows in source order, numbered within their definition, or within their file if the definition is unknown."""
     rows = rows.sort_by([("path", "ascending"), ("bstart", "ascending")])
     owner = pc.coalesce(rows.column("owner_def_id"), rows.column("file_id"))
     group = codes(owner)

@@ -1,4 +1,4 @@
-"""The names of classes that make the ids of types: for annotations and for the objects that points-to found alike."""
+"""The qualified names of classes in the ids of types, for annotations and for the objects that points-to finds."""
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -11,13 +11,13 @@ _NOT_PATH = r"^def:[0-9a-f]{16}:|#\d+$"
 def definition_names(ids: pa.ChunkedArray, files: pa.Table) -> pa.ChunkedArray:
     """The qualified names of definitions, by their ids; ``files`` has file_id and module.
 
-    Definitions of one name in one module, such as those of two branches, have one qualified name.
+    Two definitions of one name in a module, such as those in two branches of an ``if``, have the same qualified name.
     """
     module = module_of(pc.utf8_slice_codeunits(ids, _FILE.start, _FILE.stop), files)
     return pc.binary_join_element_wise(module, pc.replace_substring_regex(ids, _NOT_PATH, ""), ".")
 
 
 def module_of(file_ids: pa.ChunkedArray, files: pa.Table) -> pa.ChunkedArray:
-    """The names of the files' modules; a file that is no module is named by its id."""
+    """The names of the files' modules; a file that is not a module is named by its id."""
     at = pc.index_in(file_ids, files.column("file_id").combine_chunks())
     return pc.coalesce(files.column("module").take(at), file_ids)

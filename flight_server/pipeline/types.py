@@ -1,7 +1,7 @@
-"""Types, each once for the repo, and classes: the instances that points-to found, base classes and overridden methods.
+"""Types of the whole repo, and facts about classes: inferred types, base classes and overridden methods.
 
-A type is identified by the qualified names in it, so the annotation ``Foo`` and an instance of that class have one
-type.
+A type is identified by its qualified names, so the annotation ``Foo`` and an instance of the class ``Foo`` have the
+same type.
 """
 
 import pyarrow as pa
@@ -42,7 +42,7 @@ def part_types(type_exprs_norm: Plan) -> Plan:
 
 @relation("resolve", Scope.REPO)
 def class_types(resolution: Plan, repo_modules: Plan) -> Plan:
-    """The types of the objects that points-to found.
+    """The types of the objects that points-to finds.
 
     type_id.
     """
@@ -52,7 +52,7 @@ def class_types(resolution: Plan, repo_modules: Plan) -> Plan:
 
 @output("types", Scope.REPO)
 def types_norm(part_types: Plan, class_types: Plan) -> Plan:
-    """The types that annotations spell and that objects have, each once, sorted by type_id."""
+    """The types of annotations and of objects, each once, sorted by type_id."""
     spelled = part_types.select("type_id", origin=Literal("annotation"))
     found = class_types.select("type_id", origin=Literal("points_to"))
     each = Aggregate(Union((spelled, found)), ("type_id",), (("origin", "min", "origin"),)).order_by("type_id")
@@ -76,7 +76,7 @@ def inferred_types(resolution: Plan, repo_files: Plan, cst_params: Plan, cst_def
 
 @relation("resolve")
 def resolved_bases(resolution: Plan, repo_files: Plan) -> Plan:
-    """The direct bases of classes, in the repo or outside.
+    """The direct base classes of classes, in the repo or outside.
 
     file_id, path, src, dst, name.
     """
@@ -93,7 +93,7 @@ def resolved_overrides(resolution: Plan, repo_files: Plan) -> Plan:
 
 
 def _with_type_ids(found: Plan, repo_modules: Plan) -> Plan:
-    """The rows with type_id: of a class of the repo (``dst``) by its qualified name, else of the external ``name``."""
+    """The rows with type_id, from the qualified name of the repo's class ``dst`` or else from the external ``name``."""
     modules = (repo_modules, "module_file_id module")
     return kernel("type_ids", _identified, (found, "dst name"), modules, adds_columns=True)
 
