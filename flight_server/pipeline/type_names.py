@@ -3,9 +3,11 @@
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from flight_client.contracts.ids import FILE_ID_LENGTH
+
 NONE = "builtins.NoneType"
-_FILE = slice(len("def:"), len("def:") + 16)
-_NOT_PATH = r"^def:[0-9a-f]{16}:|#\d+$"
+_FILE = slice(len("def:"), len("def:") + FILE_ID_LENGTH)
+_NOT_PATH = r"^def:[^:]+:|#\d+$"
 
 
 def definition_names(ids: pa.ChunkedArray, files: pa.Table) -> pa.ChunkedArray:

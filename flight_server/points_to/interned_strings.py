@@ -14,12 +14,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from flight_client.contracts.ids import FILE_ID_LENGTH
 from flight_server.points_to.integer_columns import NONE, Ints, Mask, ints
 
 Strings: TypeAlias = pa.ChunkedArray | pa.Array
 
 _STARTS = tuple(f"{kind}def:" for kind in ("", "x:", "var:", "ret:", "yld:", "obj:", "site:"))
-_FILE_DIGITS = 16
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,7 @@ class FileOrder:
         octets, found = ids.cast(pa.binary()), pa.nulls(len(ids), pa.binary())
         for length in sorted(set(map(len, _STARTS))):
             is_here = reduce(pc.or_, (pc.starts_with(ids, start) for start in _STARTS if len(start) == length))
-            found = pc.if_else(is_here, pc.binary_slice(octets, length, length + _FILE_DIGITS), found)
+            found = pc.if_else(is_here, pc.binary_slice(octets, length, length + FILE_ID_LENGTH), found)
         return positions(pc.index_in(found, value_set=self.ids.values.cast(pa.binary()))) + 1
 
 

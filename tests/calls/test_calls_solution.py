@@ -185,7 +185,7 @@ def _of_paths(relations: pa.Table, tables: Mapping[str, pa.Table]) -> list[str]:
     files = tables["repo_files"]
     paths = dict(zip(files["file_id"].to_pylist(), files["path"].to_pylist(), strict=True))
     found = [json.dumps(row) for row in _rows(relations)]
-    return sorted(re.sub("[0-9a-f]{16}", lambda file: paths.get(file[0], file[0]), row) for row in found)
+    return sorted(re.sub(r"\b[a-z2-7]{13}\b", lambda file: paths.get(file[0], file[0]), row) for row in found)
 
 
 def _crowded() -> dict[str, str]:

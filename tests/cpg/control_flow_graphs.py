@@ -74,7 +74,7 @@ def owners(draw: st.DrawFn, name: str) -> Flow:
             {
                 "file_id": "f",
                 "path": "p",
-                "event_id": f"{ids[number]}/event:{ordinal}",
+                "event_id": f"{name}/event:{number}.{ordinal}",
                 "point_id": ids[number],
                 "ordinal": ordinal,
                 "binding_id": variable,

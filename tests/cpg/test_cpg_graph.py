@@ -14,6 +14,7 @@ from flight_client.contracts.kinds import (
     EDGE_KINDS,
     NODE_KINDS,
     ORIGINS,
+    PROP_KEYS,
     RESOLUTION_METHODS,
     RULE_NAMES,
 )
@@ -59,7 +60,7 @@ def test_no_edge_names_a_place_in_another_file_by_its_offset(service: Service) -
         (edge, named)
         for edge in edges
         for end in ("src_node_id", "dst_node_id")
-        for named in re.findall(r"\b([0-9a-f]{16}):\d+-\d+", edge[end])
+        for named in re.findall(r"\b([a-z2-7]{13}):\d+-\d+", edge[end])
     ]
     assert placed
     assert [edge for edge, named in placed if named != file_of[edge["path"]]] == []
@@ -100,6 +101,8 @@ def test_vocabularies_hold_what_families_say() -> None:
     assert {family.rule for family in EDGES} <= set(RULE_NAMES)
     assert {family.origin for family in EDGES} <= set(ORIGINS)
     assert {family.method for family in EDGES} <= set(RESOLUTION_METHODS)
+    assert {key for family in (*graph.ALL_PART_PROPS, *graph.ALL_REPO_PROPS) for key in family.keys} == set(PROP_KEYS)
+    assert len(set(PROP_KEYS)) == len(PROP_KEYS)
 
 
 @pytest.mark.parametrize("dataset", ["cpg_nodes", "cpg_edges", "cpg_props"])

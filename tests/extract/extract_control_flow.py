@@ -77,7 +77,7 @@ def events_of(source: str, owner: str = "<module>#1") -> list[str]:
     """The events of each point that has some, in order: ``use a, def b``; names of other scopes with their scope."""
     _, _, flow = flow_of(source.encode())
     lines = {row[0]: [] for row in owners_of(flow)[owner]}
-    for point_id, _, (scope, name), kind, _, _ in flow.events:
+    for point_id, _, _, (scope, name), kind, _, _ in flow.events:
         if point_id in lines:
             home = scope.scope_id.removeprefix("def:0:").removesuffix("/scope")
             lines[point_id].append(f"{kind} {name}" if home == owner else f"{kind} {home}:{name}")

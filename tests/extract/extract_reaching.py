@@ -104,7 +104,7 @@ def source_pairs(flow, walk, tree: ast.Module) -> dict[str, Pairs]:
     point_lines = {row[0]: lines[row[3]] for row in flow.points}
     partial = {row[0] for row in flow.points if row[2] in ("iter", "handler")}
     entries: dict[str, set[tuple[object, int]]] = defaultdict(set)
-    for point_id, _, binding, kind, start, end in flow.events:
+    for point_id, _, _, binding, kind, start, end in flow.events:
         if kind == "param":
             entries[point_id].add((binding, 0))
         elif kind == "use":

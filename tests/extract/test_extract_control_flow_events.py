@@ -116,7 +116,7 @@ def test_type_parameters_are_defined_where_they_stand():
 
 def test_a_name_that_nothing_binds_belongs_to_the_scope_that_uses_it():
     _, _, flow = flow_of(b"def f(): return nothing")
-    ((scope, name),) = (row[2] for row in flow.events if row[3] == "use")
+    ((scope, name),) = (row[3] for row in flow.events if row[4] == "use")
     assert (scope.scope_id, name) == ("def:0:f#1/scope", "nothing")
 
 
@@ -124,7 +124,7 @@ def test_an_event_has_the_span_of_its_name_ref_and_none_where_the_source_spells_
     data = "é = 1\nimport a.b as cc\ntry: é\nexcept E as ee: pass\n".encode()
     _, walk, flow = flow_of(data)
     refs = {row[:2] for row in walk.refs}
-    spelled = [row[4:] for row in flow.events]
+    spelled = [row[5:] for row in flow.events]
     assert [data[start:end].decode() for start, end in spelled if start is not None] == ["é", "cc", "é", "E", "ee"]
     assert {span for span in spelled if span[0] is not None} <= refs
-    assert [row[3] for row in flow.events if row[4] is None] == ["kill"]
+    assert [row[4] for row in flow.events if row[5] is None] == ["kill"]

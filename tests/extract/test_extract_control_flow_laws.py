@@ -89,14 +89,14 @@ def test_every_name_that_is_evaluated_has_one_event(path):
         span, kind = row[:2], row[4]
         if kind not in ("attribute", "keyword", "global") and span not in silent:
             wanted[span] = 2 if span in twice else 1
-    assert Counter(row[4:] for row in flow.events if row[4] is not None) == wanted
+    assert Counter(row[5:] for row in flow.events if row[5] is not None) == wanted
 
 
 @every_file
 def test_every_binding_is_a_symbol(path):
     _, walk, flow = found(path)
     symbols = symbol_tables(walk)["sym_symbols"]
-    assert {row[2] for row in flow.events} <= {symbol for symbol, *_ in symbols}
+    assert {row[3] for row in flow.events} <= {symbol for symbol, *_ in symbols}
 
 
 def augmented(tree, walk):

@@ -3,6 +3,8 @@
 import gc
 import importlib
 import re
+from base64 import b32decode
+from hashlib import blake2b
 
 import pytest
 from extract_rows import DEMO, STANDARD_LIBRARY, tables_of
@@ -52,16 +54,19 @@ def test_file_ids_are_those_of_the_contract():
         assert row["file_id"] == file_id("demo", row["path"])
 
 
-def test_other_ids_contain_the_digits_of_the_file_once():
+def test_other_ids_contain_the_id_of_the_file_once():
     rows = tables_of(DEMO)
     for row in (*rows["cst_defs"], *rows["cst_callsites"]):
-        assert re.fullmatch("[0-9a-f]{16}", row["file_id"])
+        assert re.fullmatch("[a-z2-7]{13}", row["file_id"])
         assert row.get("def_id", row.get("call_id")).split(":")[1] == row["file_id"]
 
 
 def test_a_file_id_of_an_older_snapshot_is_in_the_same_part():
-    ids = [file_id("demo", f"m{number}.py") for number in range(64)]
-    assert [part_of(found, 16) for found in ids] == [part_of(f"file:{found}", 16) for found in ids]
+    paths = [f"m{number}.py" for number in range(64)]
+    digits = [blake2b(f"demo\0{path}".encode(), digest_size=8).hexdigest() for path in paths]
+    assert [b32decode(f"{file_id('demo', path)}===", casefold=True).hex() for path in paths] == digits
+    for ids in (digits, [f"file:{found}" for found in digits]):
+        assert [part_of(found, 16) for found in ids] == [part_of_path("demo", path, 16) for path in paths]
 
 
 def test_extraction_leaves_no_cycles_to_the_garbage_collector():

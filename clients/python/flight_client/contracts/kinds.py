@@ -57,3 +57,29 @@ RULE_NAMES = _words(
     name_span name_inside import_span import_inside callee_span callee_inside symbol_relationship
     """
 )
+ENTITY_KINDS = ("node",)
+PROP_KEYS = _words(  # the keys by default, then the other columns of the raw tables whose rows are nodes
+    """
+    path size_bytes encoding sha256 name is_package kind docstring is_generator loc complexity param_count
+    call_count signature position known module asname relative_level is_star callee shape arg_count field value
+    binding qname type role message severity code source form origin qualname
+
+    abs_path text bytes cell_map file_sha256
+    def_id container_def_id def_bstart def_bend name_bstart name_bend qnames scope_id ast_idx param_id place
+    default_place type_expr_id bstart bend site_id import_id stmt_bstart stmt_bend alias_bstart alias_bend call_id
+    call_bstart call_bend callee_bstart callee_bend callee_dotted callee_qnames owner_def_id name_ref_id expr_ctx
+    ref_kind param_name expr_kind expr_role expr_text
+    parent_ast_idx field_name field_pos value_repr lineno col_offset end_lineno end_col_offset
+    ts_node_id parent_ts_id ts_type start_byte end_byte is_named has_error is_error is_missing ts_error_id
+    ts_missing_id
+    table_id is_nested is_optimized has_children scope_role symbol_row_id lookup_name is_referenced is_assigned
+    is_imported is_annotated is_parameter is_global is_declared_global is_nonlocal is_local is_free is_namespace
+    point_id
+    code_unit_id parent_code_unit_id python_version qualpath co_name firstlineno argcount posonlyargcount
+    kwonlyargcount nlocals flags stacksize code_len block_id start_offset end_offset instr_id instr_index offset
+    opname opcode arg argval_str argrepr is_jump_target jump_target_offset starts_line pos_start_line pos_end_line
+    pos_start_col pos_end_col
+    rt_id source_path source_line meta sig_id return_annotation default_repr annotation_repr member_id member_kind
+    value_module value_qualname
+    """
+)

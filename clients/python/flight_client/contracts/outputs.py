@@ -6,8 +6,10 @@ from types import MappingProxyType
 from arrowdsl.schema.schema import TableSpec
 from flight_client.contracts.kinds import (
     EDGE_KINDS,
+    ENTITY_KINDS,
     NODE_KINDS,
     ORIGINS,
+    PROP_KEYS,
     QNAME_SOURCES,
     RESOLUTION_METHODS,
     RULE_NAMES,
@@ -148,11 +150,13 @@ _OUTPUTS = (
         },
     ),
     contract(
-        "cpg_props_v1",
+        "cpg_props_v2",
         "cpg",
-        "entity_kind! entity_id! prop_key! value_str value_int:i64 value_float:f64 value_bool:bool value_json",
+        "entity_kind:dict! entity_id! prop_key:dict! value_str value_int:i64 value_float:f64 value_bool:bool"
+        " value_json",
         key="entity_kind entity_id prop_key value_str value_int value_float value_bool value_json",
         order="entity_kind entity_id prop_key",
+        vocabularies={"entity_kind": ENTITY_KINDS, "prop_key": PROP_KEYS},
     ),
     contract(
         "violations_v1",

@@ -53,11 +53,11 @@ def control_rows(graphs: Iterable[ControlGraph], walk: Walk) -> dict[str, list[R
     for graph in graphs:
         scope = graph.scope
         ids = [f"{scope.def_id}/point:{number}" for number in range(len(graph.points))]
-        for point_id, (kind, node, found) in zip(ids, graph.points, strict=True):
+        for number, (point_id, (kind, node, found)) in enumerate(zip(ids, graph.points, strict=True)):
             place = whole if isinstance(node, ast.Module) else span(node)
             points.append((point_id, scope, kind, numbers[node], *place))
-            if found:
-                events.extend([(point_id, ordinal, *event) for ordinal, event in enumerate(found)])
+            event_id = f"{scope.def_id}/event:{number}"
+            events.extend([(point_id, f"{event_id}.{n}", n, *event) for n, event in enumerate(found)])
         flow.extend([(ids[source], ids[target], kind) for source, target, kind in sorted(graph.edges)])
     return {"cfg_points": points, "cfg_flow": flow, "var_events": events}
 
