@@ -1,6 +1,7 @@
-"""Errors that a request or its data causes. Each has a stable ``code`` and a message: what was wrong, what is allowed.
+"""Errors caused by a request or its data.
 
-The Flight layer sends both to the client; the command line prints the message and exits with 2.
+Each has a stable ``code``, and a message that names the fault and the allowed values. The Flight layer sends both to
+the client; the command line prints the message and exits with 2.
 """
 
 from collections.abc import Iterable
@@ -43,7 +44,7 @@ class ExpressionError(DataError):
 
 
 class UnknownSourceError(DataError):
-    """A plan that names a table which its catalog does not have."""
+    """A plan that names a table or output missing from its catalog."""
 
     code = "unknown_source"
 
@@ -56,5 +57,5 @@ def one_of(names: Iterable[str], *, limit: int = 60) -> str:
 
 
 def first_line(error: Exception) -> str:
-    """The first line of an error's message: pyarrow's may go on with a dump of the plan."""
+    """The first line of an error's message, since pyarrow may append a dump of the plan."""
     return str(error).partition("\n")[0]

@@ -1,7 +1,7 @@
-"""Contracts enforced: the rows of a plan that satisfy their contract, and a report of those that violate it.
+"""Enforcement of contracts: the rows of a plan that satisfy their contract, and a report of those that violate it.
 
-A contract asks for values in its required columns, for values of the vocabulary in dictionary columns, and for a unique
-key. ``finalize`` leaves out rows that violate it, and ``violations`` reports each of them.
+A contract requires values in required columns, values of the vocabulary in dictionary columns, and a unique key.
+``finalize`` leaves out the rows that violate the contract, and ``violations`` reports them.
 """
 
 from collections.abc import Callable, Iterator
@@ -27,16 +27,16 @@ VIOLATIONS = pa.schema(
 )
 
 
-# a function that gives a mask of the rows that pass (None: all), then column, check and detail of the others' report
+# a function that returns a mask of the rows that pass (None: all), then the column, check and detail to report
 Check = tuple[Callable[[pa.Table], pa.ChunkedArray | None], str, str, str]
 
 
 def finalize(plan: Plan, spec: TableSpec, *, group_by: str | None = None) -> Plan:
-    """The rows of ``plan`` that satisfy the contract, in their order; columns that the contract lacks stay.
+    """The rows of ``plan`` that satisfy the contract, in their order, with all their columns.
 
-    Of rows with equal keys the first by the contract's tie-breakers stays. ``group_by`` names a column that the key
-    determines and whose equal values are adjacent: rows are then checked group by group instead of all at once, and
-    the key is unique within each group.
+    Of rows with equal keys, the first by the contract's tie-breakers stays. ``group_by`` names a column that is
+    determined by the key and whose equal values are adjacent: rows are then checked group by group instead of all at
+    once.
     """
     passes = frozenset((*spec.key, *([group_by] if group_by else []), *_constants(plan)))
     return _kernel(f"finalize {spec.name}", _satisfying, plan, spec, group_by, passes)
@@ -60,7 +60,7 @@ def _kernel(
 ) -> Kernel:
     """A kernel over the plan; ``passes`` is None for one that replaces the plan's columns."""
     grouped = (group_by,) if group_by else ()
-    key = tuple(dict.fromkeys((*spec.key, *(grouped if spec.key else ()))))  # unique however the rows are cut
+    key = tuple(dict.fromkeys((*spec.key, *(grouped if spec.key else ()))))
     encoded = _encoded(plan, spec)
     breakers = (name for name, _ in spec.tie_breakers)
     function = KernelFunction(
@@ -76,13 +76,13 @@ def _kernel(
 
 
 def _constants(plan: Plan) -> dict[str, Literal]:
-    """The columns that the plan sets to one value: a filter on such a column keeps all rows or none."""
+    """The columns that the plan sets to a constant: a filter on such a column keeps all rows or none."""
     columns = plan.columns if isinstance(plan, Project) else ()
     return {name: expr for name, expr in columns if isinstance(expr, Literal)}
 
 
 def _encoded(plan: Plan, spec: TableSpec) -> tuple[str, ...]:
-    """The dictionary columns that have to be checked: not those that the plan sets to a value of the vocabulary."""
+    """The dictionary columns to be checked: all but those that the plan sets to a value of the vocabulary."""
     fixed = {name: literal.value for name, literal in _constants(plan).items()}
     return tuple(
         name
@@ -95,8 +95,8 @@ def _checks(spec: TableSpec, key: tuple[str, ...], encoded: tuple[str, ...]) -> 
     for name in spec.required:
         yield partial(_valid, name=name), name, "required_non_null", "the value is null"
     for name in encoded:
-        known = partial(_known, name=name, vocabulary=pa.array(spec.vocabularies[name], pa.string()))
-        yield known, name, "type", "the value is not in the vocabulary"
+        in_vocabulary = partial(_in_vocabulary, name=name, vocabulary=pa.array(spec.vocabularies[name], pa.string()))
+        yield in_vocabulary, name, "type", "the value is not in the vocabulary"
     if key:
         first = partial(first_of_each, key=key, tie_breakers=spec.tie_breakers)
         yield first, ", ".join(spec.key), "key", "the key occurs more than once; one row stays"
@@ -107,10 +107,10 @@ def _valid(table: pa.Table, name: str) -> pa.ChunkedArray | None:
     return pc.is_valid(column) if column.null_count else None
 
 
-def _known(table: pa.Table, name: str, vocabulary: pa.Array) -> pa.ChunkedArray | None:
+def _in_vocabulary(table: pa.Table, name: str, vocabulary: pa.Array) -> pa.ChunkedArray | None:
     column = table.column(name)
-    known = pc.or_(pc.is_null(column), pc.is_in(column, vocabulary))
-    return None if pc.all(known).as_py() else known
+    passing = pc.or_(pc.is_null(column), pc.is_in(column, vocabulary))
+    return None if pc.all(passing).as_py() else passing
 
 
 def _satisfying(table: pa.Table, checks: tuple[Check, ...]) -> pa.Table:
@@ -132,7 +132,7 @@ def _violating(table: pa.Table, spec: TableSpec, checks: tuple[Check, ...]) -> p
 
 
 def _report(rows: pa.Table, spec: TableSpec, column: str, check: str, detail: str) -> pa.Table:
-    """A row for each key among the rows, with the number of rows that have it."""
+    """A row for each distinct key, with its number of rows."""
     parts = [pc.fill_null(rows.column(name).cast(pa.string()), "null") for name in spec.key or spec.required]
     keys = pa.table({"row_key": pc.binary_join_element_wise(*parts, ", ")})
     counted = keys.group_by("row_key", use_threads=False).aggregate([([], "count_all")])

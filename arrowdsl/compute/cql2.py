@@ -1,4 +1,4 @@
-"""The filter language of the wire, CQL2-JSON, read into expressions and written from them.
+"""The filter language of the wire, CQL2-JSON: parsing it into expressions, and writing expressions in it.
 
 This subset of OGC 21-065r2 has and, or, not, =, <>, <, <=, >, >=, in, between, like (wildcards % and _, escaped by a
 backslash) and isNull, over properties, strings, numbers and booleans.
@@ -16,12 +16,12 @@ import reprlib
 from arrowdsl.compute.expr import Call, Column, Expr, Literal, Values, describe
 from arrowdsl.errors import ExpressionError
 
-MAX_DEPTH = 32  # pyarrow recurses over expressions, on small stacks of its own threads
-MAX_CALLS = 500  # it recurses over each term of a chain of and/or too
+MAX_DEPTH = 32  # pyarrow recurses over expressions on its own threads, whose stacks are small
+MAX_CALLS = 500  # pyarrow also recurses over each term of a chain of and/or
 
 
 def from_cql2(document: object) -> Expr:
-    """The filter of a CQL2-JSON document; raises ExpressionError, which says what is wrong and what is allowed."""
+    """The filter of a CQL2-JSON document; raises ExpressionError."""
     expr = _parse(document, depth=0)
     if _calls(expr) > MAX_CALLS:
         raise ExpressionError(f"the filter has {_calls(expr)} operations, at most {MAX_CALLS} are allowed")
@@ -29,7 +29,7 @@ def from_cql2(document: object) -> Expr:
 
 
 def to_cql2(expr: Expr) -> object:
-    """The CQL2-JSON document of a filter."""
+    """The CQL2-JSON document of a filter; raises ExpressionError if CQL2 has no equivalent."""
     match expr:
         case Column(name):
             return {"property": name}

@@ -1,11 +1,11 @@
-"""Expressions evaluated over record batches, or translated to pyarrow's own, by which row groups of a file are skipped.
+"""Evaluation of expressions over record batches, and translation into pyarrow expressions, which skip row groups.
 
-An expression over a schema becomes a function of its leaves. A leaf stands for an array of a batch in the first case,
-for pyarrow's expression in the second. Operands whose types do not go together are refused when that function is made.
+An expression over a schema becomes a function of its leaves: arrays of a batch when it is evaluated, pyarrow
+expressions when it is translated. Operands of incompatible types are refused when the function is made.
 
-A constant takes the type of the column that it is compared with, and the answer stays exact. pyarrow would look for a
-common type instead: it takes 2.5 for a float32, and then fails on the first integer of the column that a float32 can't
-hold.
+A constant is converted to the type of the column that it is compared with, and the comparison stays exact. pyarrow
+looks for a common type instead: compared with 2.5, an integer column becomes float32, and the comparison fails at the
+first integer that a float32 can't hold.
 
 >>> from arrowdsl.compute.expr import col
 >>> batch = pa.record_batch({"line": [3, 12, None]})
@@ -54,15 +54,15 @@ FUNCTIONS: Mapping[str, Function] = MappingProxyType(
         "if": pc.if_else,
     }
 )
-_TRUE_ABOVE = frozenset({">", ">=", "<>"})  # of values that all lie above the constant
+_TRUE_ABOVE = frozenset({">", ">=", "<>"})  # the comparisons that hold if all values lie above the constant
 _TRUE_BELOW = frozenset({"<", "<=", "<>"})
 
 
 def evaluator(expr: Expr, schema: pa.Schema) -> Evaluator:
-    """A function that gives the expression's values for a batch of this schema; dictionaries count by their values.
+    """A function from a batch of this schema to the expression's values; dictionary columns are decoded.
 
-    Constants take the type of what they are compared with, so ``confidence >= 0.9`` holds for a float32 0.9. Raises
-    UnknownColumnError, and ExpressionError for operands whose types do not go together.
+    A constant is converted to the type of its other operand, so ``confidence >= 0.9`` holds for a float32 0.9. Raises
+    UnknownColumnError, and ExpressionError for operands of incompatible types.
     """
     values = _function(expr, plain(schema))
     coded = frozenset(column.name for column in schema if pa.types.is_dictionary(column.type))
@@ -86,7 +86,7 @@ def matching(batch: pa.RecordBatch, predicate: Expr) -> pa.RecordBatch:
 
 
 def to_arrow(expr: Expr, schema: pa.Schema) -> pc.Expression:
-    """Pyarrow's expression over rows of ``schema``; raises what ``evaluator`` raises."""
+    """The pyarrow expression over rows of ``schema``; raises the errors of ``evaluator``."""
 
     def leaf(found: Column | Literal) -> pc.Expression:
         return pc.field(found.name) if isinstance(found, Column) else pc.scalar(pa.scalar(found.value, found.type))
@@ -137,7 +137,7 @@ def _applied(function: Function, arguments: Sequence[Expr], schema: pa.Schema) -
 
 
 def _like(pattern: str) -> Function:
-    """SQL's like. pyarrow's misreads an escaped backslash in a prefix, so escapes go by regular expression."""
+    """SQL's like. pyarrow misreads an escaped backslash in a prefix, so a pattern with escapes becomes a regex."""
     if "\\" not in pattern:
         return partial(pc.match_like, pattern=pattern)
     wildcards = {"%": ".*", "_": "."}
@@ -210,7 +210,7 @@ def _comparison(function: str, left: Expr, right: Expr, schema: pa.Schema) -> Ca
 
 
 def _bare_number(expr: Expr) -> float | None:
-    """The value of a number that takes the type of what it is compared with; None for any other expression."""
+    """The value of a number literal without a type of its own; None for any other expression."""
     match expr:
         case Literal(bool(), _):
             return None
@@ -221,9 +221,9 @@ def _bare_number(expr: Expr) -> float | None:
 
 
 def _compare(function: str, data_type: pa.DataType, constant: float) -> Function:
-    """The comparison of values of a number type with a constant, null where the value is null.
+    """The comparison of numbers of ``data_type`` with a constant; null where the number is null.
 
-    Against a float column the constant is rounded as the column's own values were, so a float32 0.9 equals 0.9.
+    For a float type the constant is rounded to that type, so a float32 0.9 equals 0.9.
     """
     if pa.types.is_floating(data_type):
         rounded = _as_float(constant, data_type)
@@ -238,13 +238,13 @@ def _compare(function: str, data_type: pa.DataType, constant: float) -> Function
         return partial(_unless_null, answer=pa.scalar(function in _TRUE_BELOW))
     if whole != constant and function in {"=", "<>"}:
         return partial(_unless_null, answer=pa.scalar(function == "<>"))
-    if whole != constant:  # no integer lies between the two
+    if whole != constant:  # no integer lies between ``whole`` and ``constant``
         function = {"<": "<=", ">=": ">"}.get(function, function)
     return lambda value: COMPARISONS[function](value, pa.scalar(whole, data_type))
 
 
 def _is_any_of(choices: Sequence[float | str], data_type: pa.DataType) -> Function:
-    """Whether a value is one of the choices, which are of its kind; null where the value is null."""
+    """Whether a value is one of the choices; null where the value is null."""
     numbers = [choice for choice in choices if isinstance(choice, int | float)]
     if pa.types.is_floating(data_type):
         floats = [rounded.as_py() for rounded in (_as_float(n, data_type) for n in numbers) if rounded is not None]
@@ -262,7 +262,7 @@ def _unless_null(value: Value, answer: Value) -> Value:
 
 
 def _as_float(constant: float, data_type: pa.DataType) -> pa.Scalar | None:
-    """The constant rounded to a float type; None when it is beyond the largest."""
+    """The constant rounded to a float type; None if it is beyond the largest float."""
     rounded = pa.scalar(float(constant), data_type)
     return rounded if math.isfinite(rounded.as_py()) else None
 
@@ -280,7 +280,7 @@ def _bounds(data_type: pa.DataType) -> tuple[int, int]:
 
 
 def _of_one_type(arguments: tuple[Expr, ...], schema: pa.Schema) -> list[Expr]:
-    """The arguments of a coalesce, constants in the type of the others."""
+    """The arguments of a coalesce, with its constants in the type of the other arguments."""
     wanted = _type(_leading(arguments), schema)
     typed = [Literal(arg.value, arg.type or wanted) if isinstance(arg, Literal) else arg for arg in arguments]
     kinds = dict.fromkeys(str(_type(argument, schema)) for argument in typed)

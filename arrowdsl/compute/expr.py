@@ -1,10 +1,10 @@
 """Expressions as data: a tree of columns, literals and calls that can be inspected, rewritten and compared.
 
 Expressions are built with operators and methods. ``&``, ``|``, ``~``, ``<``, ``<=``, ``>`` and ``>=`` make a new
-expression; ``==`` does not: it compares two trees, since expressions are keys of dicts and parts of plans that are
-compared and hashed. Equality in a filter is written ``.eq(…)`` and ``.ne(…)``. A bare Python value is a literal.
+expression; ``==`` compares two trees instead, since plans and the expressions in them are compared and hashed. Equality
+in a filter is written ``.eq(…)`` and ``.ne(…)``. A bare Python value is a literal.
 
-``arrowdsl.compute.evaluate`` computes their values, ``arrowdsl.compute.cql2`` reads and writes the wire's language.
+``arrowdsl.compute.evaluate`` evaluates expressions, ``arrowdsl.compute.cql2`` reads and writes the wire's language.
 Logic is SQL's: a comparison with null is null, and a filter keeps the rows for which it is true.
 
 >>> where = (col("score") >= 0.5) & col("path").is_null() & ~col("kind").is_in(["class", "module"])
@@ -70,11 +70,11 @@ class Expr:
         return call("like", self, pattern)
 
     def is_null(self) -> "Call":
-        """Null; never null itself."""
+        """True if the value is null; never null itself."""
         return Call("isNull", (self,))
 
     def is_not_null(self) -> "Call":
-        """Not null; never null itself."""
+        """True if the value is not null; never null itself."""
         return ~self.is_null()
 
     def as_text(self) -> "Call":
@@ -91,7 +91,7 @@ class Column(Expr):
 
 @dataclass(frozen=True)
 class Literal(Expr):
-    """A constant; ``type`` is None if the value's Python type is enough. Unlike in Python, 1, 1.0 and true differ."""
+    """A constant; ``type`` None means the type of the Python value. Unlike in Python, 1, 1.0 and true are not equal."""
 
     value: Scalar
     type: pa.DataType | None = None
@@ -103,7 +103,7 @@ class Literal(Expr):
 
 @dataclass(frozen=True)
 class Values(Expr):
-    """The constant list at the right of an ``in``; a list of booleans differs from one of numbers."""
+    """The constant list at the right of an ``in``; unlike in Python, a list of booleans never equals one of numbers."""
 
     values: tuple[bool | int | float | str, ...]
     python_types: frozenset[object] = field(init=False, repr=False)
@@ -121,7 +121,7 @@ class Keys(Expr):
 
 @dataclass(frozen=True)
 class Parameter(Expr):
-    """A named constant; ``bind_parameters`` in ``arrowdsl.plan.nodes`` gives it a value, for one part of a repo."""
+    """A named constant that ``arrowdsl.plan.nodes.bind_parameters`` replaces by a value, for one part of a repo."""
 
     name: str
 
@@ -170,7 +170,7 @@ def conjunction(terms: Sequence[Expr]) -> Expr:
 
 
 def conjuncts(expr: Expr) -> tuple[Expr, ...]:
-    """The terms whose ``and`` the expression is."""
+    """The terms of the expression's top-level ``and``; the expression itself if it is not an ``and``."""
     return _terms("and", expr)
 
 
@@ -194,7 +194,7 @@ def columns(expr: Expr) -> frozenset[str]:
 
 
 def substitute(expr: Expr, replacements: Mapping[Expr, Expr]) -> Expr:
-    """The expression with every column, parameter or literal that ``replacements`` has replaced by its value there."""
+    """The expression with the columns, parameters and literals in ``replacements`` replaced."""
     match expr:
         case Column() | Parameter() | Literal():
             return replacements.get(expr, expr)

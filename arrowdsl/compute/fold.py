@@ -1,4 +1,4 @@
-"""Constant folding: terms that no row can change are computed, so that a plan can drop branches that have no rows.
+"""Constant folding: terms without columns are computed, so that a plan can drop branches that have no rows.
 
 >>> from arrowdsl.compute.expr import col, lit
 >>> fold(lit("CALLS").eq("READS") & (col("line") > 9))
@@ -15,7 +15,7 @@ _ONE_ROW = pa.record_batch({"": [None]})
 
 
 def fold(expr: Expr) -> Expr:
-    """The expression with the comparisons of constants, and the connectives that these decide, computed."""
+    """The expression with comparisons of constants replaced by their values, and connectives simplified accordingly."""
     match expr:
         case Call("and" | "or" as connective, arguments):
             return _fold_connective(connective, arguments, absorbing=connective == "or")
@@ -38,7 +38,7 @@ def _computed(expr: Call) -> Expr:
         return expr
     try:
         found = evaluator(expr, _ONE_ROW.schema)(_ONE_ROW)
-    except (ExpressionError, pa.ArrowException):  # it has a parameter, or an operand of a wrong type
+    except (ExpressionError, pa.ArrowException):  # a parameter, or an operand of a wrong type
         return expr
     value = found[0].as_py()
     return Literal(value, None if value is not None else found.type) if pa.types.is_boolean(found.type) else expr

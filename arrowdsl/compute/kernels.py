@@ -1,4 +1,4 @@
-"""Vectorised kernels: lists to rows, distinct values, groups of rows. None loops over rows; all keep their order."""
+"""Vectorised kernels: lists to rows, distinct values, groups of rows. All keep the order of rows."""
 
 from collections.abc import Iterable, Iterator, Mapping
 
@@ -9,7 +9,7 @@ import pyarrow.compute as pc
 
 from arrowdsl.schema.schema import SortKey
 
-GROUP_ROWS = 8 * 1024  # enough to spread the cost of a call, few enough for the first rows to come at once
+GROUP_ROWS = 8 * 1024  # enough to spread the cost of a call, few enough for a short time to the first rows
 
 Indices = npt.NDArray[np.int64]
 
@@ -17,9 +17,9 @@ Indices = npt.NDArray[np.int64]
 def explode_list_column(
     table: pa.Table, *, parent_id_col: str, list_col: str, out_parent_col: str, out_value_col: str
 ) -> pa.Table:
-    """A row for each element of each list, in order: the parent's id and the element. The schema's metadata stays.
+    """A row for each element of each list, in order: the parent's id and the element.
 
-    A null or empty list gives no row.
+    A null or empty list gives no row. The schema's metadata stays.
     """
     parents, values = _elements(table.column(list_col))
     parent = table.schema.field(parent_id_col).with_name(out_parent_col)
@@ -39,10 +39,10 @@ def distinct_sorted(values: pa.Array | pa.ChunkedArray) -> pa.Array:
 
 
 def explode(table: pa.Table, column: str, outputs: Mapping[str, str | None]) -> pa.Table:
-    """The table with one row for each element of the list ``column``, which ``outputs`` replaces.
+    """The table with a row for each element of the list ``column``, which is replaced by the columns of ``outputs``.
 
-    ``outputs`` names the new columns, each with a field of the element struct, or with None for the element itself. The
-    other columns are repeated; a null or empty list gives no row.
+    ``outputs`` maps each new column to a field of the element struct, or to None for the element itself. The other
+    columns are repeated; a null or empty list gives no row.
     """
     parents, elements = _elements(table.column(column))
     columns = {name: table.column(name).take(parents) for name in table.column_names if name != column}
@@ -64,9 +64,9 @@ def _elements(lists: pa.ChunkedArray) -> tuple[pa.Array, pa.Array]:
 def first_of_each(table: pa.Table, key: tuple[str, ...], tie_breakers: tuple[SortKey, ...]) -> pa.Array | None:
     """A mask that makes ``key`` unique: of rows with equal keys the first by ``tie_breakers``, then by their order.
 
-    Nulls count as equal to each other. None stands for all rows, the usual case, so that the caller copies nothing.
+    Nulls count as equal to each other. If the key is already unique, as usual, the result is None: nothing is copied.
     """
-    ids = [name for name in key if name.endswith(("_id", "_key"))]  # often distinct by themselves
+    ids = [name for name in key if name.endswith(("_id", "_key"))]  # one of these is often unique
     if are_distinct(table.column(name) for name in dict.fromkeys((*ids, *key))):
         return None
     sort_keys = [*((name, "ascending") for name in key), *tie_breakers]
@@ -77,10 +77,10 @@ def first_of_each(table: pa.Table, key: tuple[str, ...], tie_breakers: tuple[Sor
 
 
 def are_distinct(columns: Iterable[pa.ChunkedArray]) -> bool:
-    """Whether no two rows are equal in all of the columns; nulls count as equal to each other.
+    """Whether no two rows are equal in all columns; nulls count as equal to each other.
 
     Rows are numbered by their values in the first column, then in the first two and so on, until all numbers differ.
-    One column is often enough, in less than half of the time of grouping by all.
+    Often the first column is enough, in less than half of the time of grouping by all columns.
     """
     numbers: Indices | None = None
     for column in columns:
@@ -124,7 +124,7 @@ def whole_groups(batches: Iterator[pa.RecordBatch], column: str) -> Iterator[pa.
 
 
 def _last_start(values: pa.Array) -> int:
-    """The row number at which the last run starts; equal values are adjacent."""
+    """The row number at which the last run of equal values starts."""
     last = values[-1]
     equal = pc.sum(pc.equal(values, last)).as_py() if last.is_valid else values.null_count
     return len(values) - max(int(equal), 1)  # NaN does not equal itself

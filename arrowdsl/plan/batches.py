@@ -1,4 +1,4 @@
-"""Streams of record batches: cutting to bounded size, merging of small batches, decoding, limits."""
+"""Streams of record batches: cutting large batches, merging small ones, decoding, limits."""
 
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import closing
@@ -16,7 +16,7 @@ Batches = Generator[pa.RecordBatch, None, None]
 
 @dataclass(frozen=True)
 class Stream:
-    """Record batches of one schema, read once; ``batches.close()`` stops the plan behind them."""
+    """Record batches of one schema, which can be read once; ``batches.close()`` stops the plan that computes them."""
 
     schema: pa.Schema
     batches: Batches
@@ -25,8 +25,8 @@ class Stream:
 def rebatch(batches: Iterable[pa.RecordBatch], rows: int = BATCH_ROWS, size: int = BATCH_BYTES) -> Batches:
     """The same rows in batches of at most ``rows`` rows and ``size`` bytes, small ones merged; none is empty.
 
-    A batch with a quarter of either bound is not merged, which would copy it; nor is the first one, so that it goes out
-    at once. A single row over ``size`` bytes is a batch by itself.
+    A batch of at least a quarter of either bound is not merged, to avoid a copy. The first batch is not merged either,
+    so that it is yielded at once. A single row over ``size`` bytes is a batch by itself.
     """
     held: list[pa.RecordBatch] = []
     held_rows = held_size = 0
@@ -49,7 +49,7 @@ def rebatch(batches: Iterable[pa.RecordBatch], rows: int = BATCH_ROWS, size: int
 
 
 def decoded(batches: Batches) -> Batches:
-    """The rows with values in place of dictionary codes, in batches of at most BATCH_ROWS if there are dictionaries."""
+    """The rows with dictionary columns decoded; batches with dictionaries are cut to at most BATCH_ROWS rows."""
     with closing(batches):
         for batch in batches:
             if not any(pa.types.is_dictionary(kind) for kind in batch.schema.types):
@@ -63,7 +63,7 @@ def decoded(batches: Batches) -> Batches:
 
 
 def limited(batches: Batches, rows: int) -> Batches:
-    """The first ``rows`` rows; the source is closed as soon as it has given them."""
+    """The first ``rows`` rows; the source is closed as soon as they have been read."""
     with closing(batches):
         if rows == 0:
             return
@@ -79,7 +79,7 @@ def _joined(batches: list[pa.RecordBatch]) -> pa.RecordBatch:
 
 
 def _cut(batch: pa.RecordBatch, rows: int, size: int) -> Iterator[tuple[pa.RecordBatch, int]]:
-    """The batch in pieces within both bounds, each with its bytes; a piece that is too large is halved."""
+    """The batch in pieces within both bounds, each with its size in bytes; a piece that is too large is halved."""
     for start in range(0, batch.num_rows, rows):
         piece = batch if batch.num_rows <= rows else batch.slice(start, rows)
         piece_size = piece.nbytes

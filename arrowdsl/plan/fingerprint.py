@@ -1,7 +1,7 @@
 """Digests of plans: equal for equal plans in every process, different for plans whose rows may differ.
 
-A kernel counts by its name, version and declared columns, and by the text of its module and of the modules that this
-one uses. So a change whose author forgot the version does not find cached results from before.
+The digest of a kernel covers its name, version and declared columns, and the source of its module and of the modules
+that the module uses. So a changed kernel finds no old cached results, even if its author forgot to raise the version.
 """
 
 import inspect
@@ -65,9 +65,9 @@ def _source_of(function: Callable[..., Any]) -> str:
 
 @lru_cache(maxsize=256)
 def _module_source(module: str) -> str:
-    """The text of a loaded module and of the modules of its package that it takes names from, directly or not.
+    """The source of a loaded module, and of the modules of the same package that it imports, directly or not.
 
-    A module whose text is not available counts as empty.
+    A module without available source counts as empty.
     """
     package = module.partition(".")[0]
     texts: dict[str, str] = {}

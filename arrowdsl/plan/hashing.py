@@ -1,4 +1,4 @@
-"""Nodes that remember their hash: plans are looked up often, and a hash covers the whole plan below."""
+"""Plan nodes with cached hashes: plans are often keys of dicts, and a hash covers the whole plan below the node."""
 
 from dataclasses import dataclass
 from typing import Any, TypeVar, dataclass_transform
@@ -8,11 +8,11 @@ Class = TypeVar("Class", bound=type)
 
 @dataclass_transform(frozen_default=True)
 def plan_node(cls: Class) -> Class:
-    """A frozen dataclass that computes its hash once."""
+    """A class decorator: a frozen dataclass that computes its hash once."""
     made: Any = dataclass(frozen=True)(cls)
     computed = made.__hash__
 
-    def remembered(self: object) -> int:
+    def cached_hash(self: object) -> int:
         known: int | None = vars(self).get("_hash")
         if known is None:
             vars(self)["_hash"] = known = computed(self)
@@ -22,6 +22,6 @@ def plan_node(cls: Class) -> Class:
         """The fields without the hash, which differs in another process."""
         return {name: value for name, value in vars(self).items() if name != "_hash"}
 
-    made.__hash__ = remembered
+    made.__hash__ = cached_hash
     made.__getstate__ = state
     return cls

@@ -1,8 +1,8 @@
 """Left joins of tables, datasets and plans.
 
-Over plans a join is one more node, its rows in no promised order. Over tables and datasets it is run at once, and the
-left rows keep their order and schema metadata. Acero can't carry lists, structs or maps through a join: select them
-away, join the keys, and ``take``.
+Over plans, a join is one more node, and the order of its rows is undefined. Over tables and datasets, it runs at once,
+and keeps the order and schema metadata of the left side. Acero can't carry lists, structs or maps through a join: leave
+them out, join the keys, and ``take`` the nested columns afterwards.
 """
 
 from collections.abc import Sequence
@@ -21,11 +21,11 @@ _LEFT_ROW, _RIGHT_ROW = "__left_row", "__right_row"
 
 @dataclass(frozen=True)
 class JoinConfig:
-    """The keys of a join and the columns that come out of each side.
+    """The keys of a join and the output columns of each side.
 
-    ``keys`` are keys that have the same names on both sides. By default all columns of the left side come out, and
-    those of the right side that are not keys; a join of plans names both. A right column whose name is also a left
-    output gets ``output_suffix_for_right``.
+    ``keys`` are keys with the same names on both sides. The default output is all columns of the left side, and those
+    of the right side that are not keys; a join of plans must name both. A right column with the name of a left output
+    gets ``output_suffix_for_right``.
     """
 
     left_keys: tuple[str, ...] = ()
@@ -44,7 +44,7 @@ class JoinConfig:
         right_output: Sequence[str] = (),
         output_suffix_for_right: str = "",
     ) -> "JoinConfig":
-        """A join on keys that have the same names on both sides, with the named columns alone."""
+        """A join on keys with the same names on both sides, and its output columns."""
         names = tuple(keys)
         return cls(names, names, tuple(left_output), tuple(right_output), output_suffix_for_right)
 
@@ -58,7 +58,7 @@ class JoinConfig:
 
 
 def left_join(left: Plan | Source, right: Plan | Source, config: JoinConfig) -> Plan | pa.Table:
-    """Every left row, with the right columns of each row of equal keys, or nulls when there is none."""
+    """Every left row with the right columns of each matching row, or with nulls if no row matches."""
     if isinstance(left, Plan) and isinstance(right, Plan):
         return config.node(left, right)
     if isinstance(left, Plan) or isinstance(right, Plan):
@@ -74,7 +74,7 @@ def left_join(left: Plan | Source, right: Plan | Source, config: JoinConfig) -> 
 
 
 def _run(join: Join, left: Source, right: Source) -> pa.Table:
-    """The join of two sources, in the order of the left one and with its metadata."""
+    """The join of two sources, in the order of the left source and with its metadata."""
     numbered = PlanCatalog(
         {
             "left": _numbered(left, "left", (*join.left_keys, *join.left_output), _LEFT_ROW),

@@ -1,7 +1,7 @@
-"""Plan nodes: a query as frozen data, which names its tables and holds none.
+"""Plan nodes: a query as frozen data, with names in place of tables.
 
-A catalog gives the names their tables when the plan runs, so one plan runs over a part of a repo, over another part, or
-on another machine. Nodes are chained by the methods of ``Plan``:
+A catalog resolves the names when the plan runs, so the same plan runs over any part of a repo, on any machine. Nodes
+are chained by the methods of ``Plan``:
 
 >>> from arrowdsl.compute.expr import col
 >>> plan = Scan("orders").where(col("price") > 5).select("id", total=col("price"))
@@ -29,7 +29,7 @@ JoinKind = Literal["left outer", "inner", "left semi", "left anti"]
 class Scope(StrEnum):
     """How much of a repo a plan reads at once: one part, or all of it.
 
-    A plan of ``FIXPOINT`` scope reads all of it, once; a part's plan that refers to it is given the rows of that part.
+    A plan of ``FIXPOINT`` scope runs once over the whole repo; a part's plan that refers to it gets the part's rows.
     """
 
     PART = "part"
@@ -39,7 +39,7 @@ class Scope(StrEnum):
 
 @plan_node
 class Plan:
-    """A node of a plan, and with it all that stands below."""
+    """A node of a plan, with all nodes below it."""
 
     def where(self, predicate: Expr) -> "Filter":
         """The rows for which the predicate is true."""
@@ -54,7 +54,7 @@ class Plan:
         return Explode(self, column, tuple(outputs.items()))
 
     def distinct(self, *columns: str) -> "Aggregate":
-        """The distinct combinations of the columns, in no promised order."""
+        """The distinct combinations of the columns, in undefined order."""
         return Aggregate(self, columns)
 
     def order_by(self, *keys: str | SortKey) -> "Sort":
@@ -73,7 +73,7 @@ class Scan(Plan):
 
 @plan_node
 class Ref(Plan):
-    """Another output, evaluated in its own scope. Inlined, a repo-wide plan would see the rows of one part only."""
+    """Another output, evaluated in its own scope. If it were inlined, it would see the rows of one part only."""
 
     output: str
     scope: Scope
@@ -133,12 +133,12 @@ class Explode(Unary):
 
 @plan_node
 class Shared(Unary):
-    """Rows that several nodes of the plan read: they are computed once. The optimizer puts these nodes in."""
+    """A common subexpression: several nodes read its rows, which are computed once. The optimizer adds this node."""
 
 
 @plan_node
 class Join(Plan):
-    """An equi-join; rows come in no promised order. A right column whose name the left has too gets the suffix."""
+    """An equi-join; the order of rows is undefined. A right column with the name of a left column gets the suffix."""
 
     left: Plan
     right: Plan
@@ -159,17 +159,17 @@ class Union(Plan):
 
 @dataclass(frozen=True)
 class KernelFunction:
-    """A vectorised function from tables to a table, with the facts about it that the planner needs.
+    """A vectorised function from tables to a table, with the properties that the planner needs.
 
-    ``apply`` is called with the input and the kernel's sides. Without ``group_by`` it is called once, with all rows.
-    With ``group_by`` it is called with some rows at a time: rows with equal ``group_by`` values must be adjacent, and a
-    group is never split. With ``row_by_row`` each row of the output is a row of the input, in the same order, and it is
-    called with a batch at a time. An empty input gives an empty output.
+    ``apply`` is called with the input and the kernel's sides: once with all rows; or, with ``group_by``, with some
+    whole groups at a time (rows with equal ``group_by`` values must be adjacent); or, with ``row_by_row``, with one
+    batch at a time, if each output row is made from one input row, in the same order. An empty input gives an empty
+    output.
 
-    ``needs`` are the input columns that it reads, ``side_needs`` those of each side. A filter on a column of ``passes``
-    may be applied before the kernel: it gives the same rows as behind it. ``replaces_columns``: the output has none of
-    the input's columns. ``row_bytes`` estimates the peak of memory for each input row; 0 asks for no check before the
-    kernel starts. ``version`` changes when the result does.
+    ``needs`` are the input columns that ``apply`` reads, ``side_needs`` those of each side. A filter on a column of
+    ``passes`` gives the same rows before and after the kernel. ``replaces_columns``: the output has none of the input's
+    columns. ``row_bytes`` estimates the peak memory for each input row; with 0, memory is not checked before the kernel
+    starts. ``version`` must change when the result does.
     """
 
     name: str
@@ -186,7 +186,7 @@ class KernelFunction:
 
 @plan_node
 class Kernel(Unary):
-    """A kernel over its input and over ``sides``, plans whose rows it is given whole."""
+    """A kernel over its input and over ``sides``, which are always collected into whole tables."""
 
     function: KernelFunction
     sides: tuple[Plan, ...] = ()

@@ -1,4 +1,4 @@
-"""Joins, aggregates and sorts, each run by Acero, serially, over tables that hold the rows of its inputs."""
+"""Joins, aggregates and sorts, run by Acero on one thread over tables with the rows of their inputs."""
 
 from collections.abc import Iterable
 
@@ -14,9 +14,9 @@ Operator = Aggregate | Join | Sort
 
 
 def operator_batches(node: Operator, tables: Iterable[pa.Table]) -> Batches:
-    """The node's rows. They are computed serially, as they are asked for: threads would read ahead without bound."""
-    reader = _declaration(node, tables).to_reader(use_threads=False)  # unless closed, it drains its source
-    first = next(reader, None)  # raises if the plan can't start: to close the reader then aborts the process
+    """The node's rows, computed on demand on one thread: several threads would read ahead without bound."""
+    reader = _declaration(node, tables).to_reader(use_threads=False)  # a reader that is not closed drains its source
+    first = next(reader, None)  # outside ``with``: closing a reader that failed to start aborts the process
     with reader:
         if first is not None:
             yield first
@@ -26,7 +26,7 @@ def operator_batches(node: Operator, tables: Iterable[pa.Table]) -> Batches:
 
 
 def operator_schema(node: Operator, schemas: Iterable[pa.Schema]) -> pa.Schema:
-    """The schema of the node's rows, found by running it over no rows; raises ArrowException if it can't run."""
+    """The schema of the node's rows, found by running it on empty tables; raises ArrowException if it can't run."""
     return _declaration(node, map(empty_table, schemas)).to_table(use_threads=False).schema
 
 

@@ -1,7 +1,7 @@
-"""The optimizer is a tuple of rules; a rule is a function from plan to plan that keeps the rows and their order.
+"""The optimizer: a tuple of rules. A rule is a function from plan to plan that preserves the rows and their order.
 
-Filters go down to the scans first. Then branches whose filter can't be true vanish, common subexpressions are marked as
-shared, and scans are narrowed to the columns that a node above them needs.
+First, filters are pushed down to the scans. Then branches whose filter can't be true are dropped, common subexpressions
+are marked as shared, and scans are narrowed to the columns that the nodes above them need.
 """
 
 from collections import Counter
@@ -54,13 +54,13 @@ def push_filters(plan: Plan, catalog: Catalog) -> Plan:
 
 
 def drop_empty(plan: Plan, catalog: Catalog) -> Plan:
-    """A branch whose filter is never true becomes ``Empty``, and leaves its union."""
+    """A branch whose filter is never true becomes ``Empty``, and is removed from its union."""
     smaller = with_inputs(plan, [drop_empty(child, catalog) for child in inputs(plan)])
     match smaller:
         case Filter(_, predicate) | Scan(predicate=predicate) if predicate is not None and _is_never(predicate):
             return Empty(schema_of(plan, catalog))
         case Aggregate(keys=()):
-            return smaller  # it gives a row even for no rows
+            return smaller  # an aggregate without keys has a row even for an empty input
         case Unary(Empty()) | Join(Empty()):
             return Empty(schema_of(smaller, catalog))
         case Union(branches):
@@ -71,14 +71,14 @@ def drop_empty(plan: Plan, catalog: Catalog) -> Plan:
 
 
 def share(plan: Plan, _: Catalog) -> Plan:
-    """Plans that several others read are marked as shared, and so are scans of a table that is scanned repeatedly."""
+    """Plans with several readers are marked as shared, as are the scans of a table with several scans."""
     readers: Counter[Plan | str] = Counter()  # of plans, and of tables by name
     rest = [plan]
     while rest:
         node = rest.pop()
         found = node.table if isinstance(node, Scan) else node
         readers[found] += 1
-        if readers[found] == 1 or not isinstance(node, _COSTLY):  # a shared plan is run once, and so reads once
+        if readers[found] == 1 or not isinstance(node, _COSTLY):  # a shared plan runs once, so it reads its inputs once
             rest += inputs(node)
 
     def marked(node: Plan) -> Plan:
@@ -90,10 +90,10 @@ def share(plan: Plan, _: Catalog) -> Plan:
 
 
 def prune_columns(plan: Plan, catalog: Catalog) -> Plan:
-    """Scans read the columns that are needed above them, and no others.
+    """Scans read only the columns that the nodes above them need.
 
-    A shared plan gets the columns that any of its readers needs. A reader may itself be part of a shared plan, whose
-    needs are complete only once all its readers were seen: so passes are made until the needs stay the same.
+    A shared plan has the columns that any of its readers needs. A reader may itself be part of a shared plan, so the
+    passes are repeated until no needed columns are added.
     """
     everything = frozenset(schema_of(plan, catalog).names)
     shared: dict[Plan, Names] = {}
@@ -158,14 +158,14 @@ def _push_some(plan: Plan, child: Plan, terms: Iterable[Expr], goes: Callable[[E
 
 
 class _Pruning:
-    """One pass over a plan, with the columns that the pass before found to be needed of shared plans."""
+    """One pass over a plan. It starts with the needed columns of shared plans that the previous pass found."""
 
     def __init__(self, catalog: Catalog, shared: Mapping[Plan, Names]) -> None:
         self.catalog = catalog
         self.found = dict(shared)
 
     def prune(self, plan: Plan, needed: Names) -> Plan:
-        """The plan with the columns that are needed of it, and of a shared plan those that others need."""
+        """The plan with the needed columns; a shared plan also has the columns that its other readers need."""
         match plan:
             case Shared(Scan() as scan):
                 return Shared(self.prune(scan, needed))
@@ -209,12 +209,12 @@ class _Pruning:
                 return plan
 
     def _exactly(self, plan: Plan, needed: Names) -> Plan:
-        """The same without the columns that only other readers of a shared plan need: a kernel sees just its own."""
+        """The pruned plan without the columns that only other readers need: a kernel gets just its own columns."""
         pruned = self.prune(plan, needed)
         return _narrowed(pruned, needed, self.catalog) if isinstance(plan, Shared) else pruned
 
     def _join(self, join: Join, needed: Names) -> Plan:
-        """A name that both sides have stays on both: it decides what the right one is called. Some column stays."""
+        """A name on both sides stays on both, since it determines the suffix; at least one column stays."""
         shared = set(join.left_output) & set(join.right_output)
         left_output = tuple(name for name in join.left_output if name in needed | shared)
         right_output = tuple(name for name in join.right_output if name in needed | shared)
@@ -230,6 +230,6 @@ class _Pruning:
 
 
 def _narrowed(plan: Plan, needed: Names, catalog: Catalog) -> Plan:
-    """The plan without the columns that only its own filters, sorts and kernels need: branches have one schema."""
+    """The plan without columns that only its own nodes need, since all branches of a union have one schema."""
     names = schema_of(plan, catalog).names
     return plan if needed >= set(names) else plan.select(*(name for name in names if name in needed))

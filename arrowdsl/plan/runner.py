@@ -1,9 +1,8 @@
-"""Plans run serially and lazily: rows come as record batches, on demand, and closing a stream stops its plan.
+"""The runner: plans run serially and lazily, batch by batch on demand, and closing a stream stops its plan.
 
-Each node turns the batches of its inputs into its own. Scans, filters, projections and explodes work batch by batch;
-the branches of a union run one after another; joins, aggregates, sorts and most kernels collect their inputs first. No
-running plan feeds Acero, which reads its sources on a small pool of I/O threads: streams that wait for each other there
-deadlock.
+Scans, filters, projections and explodes work batch by batch; the branches of a union run one after another; joins,
+aggregates, sorts and most kernels collect their inputs first. Acero gets whole tables and never a running plan, since
+it reads its sources on a small pool of I/O threads, where streams that wait for each other deadlock.
 """
 
 from collections.abc import Iterable, Iterator
@@ -44,7 +43,7 @@ from arrowdsl.schema.schema import rebuilt
 
 
 def run_plan_streamable(plan: Plan, catalog: Catalog) -> pa.RecordBatchReader:
-    """The plan's rows as a reader; memory is bounded by what joins, aggregates, sorts and kernels of the plan hold."""
+    """The plan's rows as a reader; memory is bounded by the inputs of its joins, aggregates, sorts and kernels."""
     stream = open_stream(plan, catalog)
     return pa.RecordBatchReader.from_batches(stream.schema, stream.batches)
 
@@ -57,12 +56,12 @@ def run_plan(plan: Plan, catalog: Catalog) -> pa.Table:
 
 
 def open_stream(plan: Plan, catalog: Catalog) -> Stream:
-    """The plan's rows, none of them computed before the first is asked for."""
+    """The plan's rows; nothing is computed before the first batch is read."""
     return Stream(schema_of(plan, catalog), _Run(plan, catalog).rows(plan))
 
 
 def open_coded(plan: Plan, catalog: Catalog) -> Stream:
-    """The plan's rows; if a kernel gives strings as dictionary codes they stay so, and take less memory."""
+    """The plan's rows; dictionary columns of the topmost kernel are not decoded, which takes less memory."""
     if not isinstance(plan, Kernel):
         return open_stream(plan, catalog)
     return Stream(kernel_schema(plan, catalog), _Run(plan, catalog).kernel_rows(plan))
@@ -81,7 +80,7 @@ class _Run:
             case Scan(table):
                 return scan_batches(plan, self._catalog.source(table))
             case Empty():
-                return _nothing()
+                return _no_rows()
             case Shared(Scan() as scan):
                 return self._shared_scan(scan)
             case Shared(child):
@@ -104,10 +103,10 @@ class _Run:
                 raise SchemaMismatchError(f"a plan has no node {type(plan).__name__}")
 
     def kernel_rows(self, kernel: Kernel) -> Batches:
-        """The rows as the kernel's function gives them."""
+        """The rows as the kernel's function returns them, dictionaries included."""
         with closing(self.rows(kernel.input)) as batches:
-            sides: list[pa.Table] | None = None  # read once there are rows to be computed with them
-            for table in _together(batches, self._schema(kernel.input), kernel.function):
+            sides: list[pa.Table] | None = None  # read only if the input has rows
+            for table in _kernel_inputs(batches, self._schema(kernel.input), kernel.function):
                 sides = [self._table(side) for side in kernel.sides] if sides is None else sides
                 yield from kernel.function.apply(table, *sides).to_batches()
 
@@ -152,28 +151,28 @@ class _Run:
         schema = self._schema(union)
         for branch in present(branches, self._catalog):
             check_stopped()
-            yield from _under(schema, self._schema(branch), self.rows(branch))
+            yield from _with_schema(schema, self._schema(branch), self.rows(branch))
 
 
-def _nothing() -> Batches:
+def _no_rows() -> Batches:
     yield from ()
 
 
 def _resolved(ref: Ref, catalog: Catalog) -> Batches:
-    """The rows of an output's plans, each opened when the one before it is closed."""
+    """The rows of an output's plans, one plan after another."""
     schema = schema_of(ref, catalog)
     for source in catalog.resolve(ref):
         check_stopped()
         stream = open_stream(source.plan, source.catalog)
-        yield from _under(schema, stream.schema, stream.batches)
+        yield from _with_schema(schema, stream.schema, stream.batches)
 
 
-def _under(wanted: pa.Schema, given: pa.Schema, rows: Batches) -> Batches:
-    """The rows under a schema whose names and types they must have."""
+def _with_schema(wanted: pa.Schema, given: pa.Schema, rows: Batches) -> Batches:
+    """The rows with the schema ``wanted``, whose names and types must be those of ``given``."""
     with closing(rows) as batches:
-        spelled = [[f"{column.name} {column.type}" for column in schema] for schema in (wanted, given)]
-        if spelled[0] != spelled[1]:
-            raise SchemaMismatchError(f"plans in a union differ: {one_of(spelled[0])} and {one_of(spelled[1])}")
+        columns = [[f"{column.name} {column.type}" for column in schema] for schema in (wanted, given)]
+        if columns[0] != columns[1]:
+            raise SchemaMismatchError(f"plans in a union differ: {one_of(columns[0])} and {one_of(columns[1])}")
         for batch in batches:
             yield rebuilt(batch, wanted)
 
@@ -183,7 +182,9 @@ def _evaluators(expressions: tuple[Expr, ...], schema: pa.Schema) -> tuple[Evalu
     return tuple(evaluator(expr, schema) for expr in expressions)
 
 
-def _together(batches: Iterable[pa.RecordBatch], schema: pa.Schema, function: KernelFunction) -> Iterator[pa.Table]:
+def _kernel_inputs(
+    batches: Iterable[pa.RecordBatch], schema: pa.Schema, function: KernelFunction
+) -> Iterator[pa.Table]:
     if function.row_by_row:
         return (pa.Table.from_batches([batch], schema) for batch in batches)
     if function.group_by is None:

@@ -1,4 +1,4 @@
-"""The schema of a plan's rows, known before any is computed: each node is tried out on no rows."""
+"""The schema of a plan's rows, found before any row is computed: each node is run on an empty input."""
 
 from collections import Counter
 
@@ -19,15 +19,15 @@ def schema_of(plan: Plan, catalog: Catalog) -> pa.Schema:
     """The schema of the plan's rows; raises SchemaMismatchError or ExpressionError if the plan can't run."""
     if isinstance(plan, Kernel):
         return plain(kernel_schema(plan, catalog))
-    return catalog.schemas.of(plan, lambda: _tried(plan, catalog))
+    return catalog.schemas.of(plan, lambda: _checked_schema(plan, catalog))
 
 
 def kernel_schema(kernel: Kernel, catalog: Catalog) -> pa.Schema:
-    """The schema of the tables that the kernel's function gives, which may have dictionaries."""
-    return catalog.schemas.of(kernel, lambda: _tried(kernel, catalog))
+    """The schema of the tables that the kernel's function returns, which may have dictionaries."""
+    return catalog.schemas.of(kernel, lambda: _checked_schema(kernel, catalog))
 
 
-def _tried(plan: Plan, catalog: Catalog) -> pa.Schema:
+def _checked_schema(plan: Plan, catalog: Catalog) -> pa.Schema:
     name = type(plan).__name__.lower()
     try:
         schema = _schema(plan, [schema_of(child, catalog) for child in inputs(plan)], catalog)
@@ -49,8 +49,8 @@ def _schema(plan: Plan, given: list[pa.Schema], catalog: Catalog) -> pa.Schema:
         case Empty(schema):
             return schema
         case Ref():
-            known = catalog.schema(plan)
-            return _schema_of_output(plan, catalog) if known is None else known
+            cached = catalog.schema(plan)
+            return _schema_of_output(plan, catalog) if cached is None else cached
         case Filter(_, predicate):
             _check_filter(predicate, given[0])
             return given[0]

@@ -1,8 +1,8 @@
-"""The rows of common subexpressions while a plan runs: computed for the first reader, held until the last has them.
+"""The rows of common subexpressions while a plan runs: computed for the first reader, held until the last one starts.
 
-Scans of one table read different columns and rows of it, so they share one wide scan, with all columns that they read
-and the terms that their filters have in common. Rows are held up to SHARED_BYTES for a run; a result that does not fit
-is computed by each reader for itself.
+The scans of one table read different columns and rows, so they share one wide scan: it has the columns of all of them,
+and the common terms of their filters. A run holds at most SHARED_BYTES; a result that does not fit is computed again
+for each reader.
 """
 
 from collections import Counter
@@ -32,15 +32,15 @@ class SharedRows:
         self._large: set[Plan] = set()
 
     def wide(self, table: str) -> Scan:
-        """A scan that has the columns of all scans of the table, and the rows that all of their filters leave."""
+        """A scan with the columns of all scans of the table, and with the common terms of their filters."""
         return self._scans[table]
 
     def is_large(self, plan: Plan) -> bool:
-        """Whether the plan's rows were found not to fit."""
+        """Whether the plan's rows have turned out not to fit."""
         return plan in self._large
 
     def rows(self, plan: Plan, run: Callable[[], Batches]) -> Batches:
-        """The rows of a shared plan, from memory if an earlier reader has read them to their end."""
+        """The rows of a shared plan, from memory if an earlier reader has read them all."""
         self._readers[plan] -= 1
         held = self._held.get(plan)
         if held is None:
@@ -68,7 +68,7 @@ class SharedRows:
 
     @cached_property
     def _found(self) -> tuple[Counter[Plan], dict[str, list[Scan]]]:
-        """How often each shared plan is read, and the shared scans by table; branches without rows do not count."""
+        """The number of readers of each shared plan, and the shared scans by table; empty branches are ignored."""
         readers: Counter[Plan] = Counter()
         scans: dict[str, list[Scan]] = {}
         rest = [self._plan]

@@ -1,4 +1,4 @@
-"""Sources of rows: a catalog gives each name in a plan its table, its dataset, or another plan."""
+"""Sources of rows: a catalog maps each name in a plan to a table, a dataset, or another plan."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -16,14 +16,14 @@ KNOWN_SCHEMAS = 8192
 
 @dataclass(frozen=True)
 class DatasetSource:
-    """A dataset on disk, scanned lazily; it goes wherever a table goes. ``spec`` is its contract, if it has one."""
+    """A dataset on disk, scanned lazily, usable in place of a table. ``spec`` is its contract, if it has one."""
 
     dataset: ds.Dataset
     spec: TableSpec | None = None
 
     @property
     def schema(self) -> pa.Schema:
-        """The schema that scans give: values where the files have dictionaries."""
+        """The schema of scans, with values in place of the files' dictionaries."""
         return plain(self.dataset.schema) if self.spec is None else self.spec.plain_schema
 
 
@@ -39,13 +39,13 @@ Source: TypeAlias = pa.Table | DatasetSource
 
 
 class Schemas:
-    """A cache of the schemas of plans: to find one takes as long as running the plan over a small part."""
+    """A cache of the schemas of plans: finding a schema takes as long as running the plan over a small part."""
 
     def __init__(self) -> None:
         self._known: dict[Plan, pa.Schema] = {}
 
     def of(self, plan: Plan, find: Callable[[], pa.Schema]) -> pa.Schema:
-        """The schema of a plan, by ``find`` if it is not cached."""
+        """The cached schema of a plan; ``find`` computes a missing one."""
         known = self._known.get(plan)
         if known is None:
             if len(self._known) >= KNOWN_SCHEMAS:
@@ -67,7 +67,7 @@ class Catalog(Protocol):
         ...
 
     def resolve(self, ref: Ref) -> Iterable[PlanSource]:
-        """The plans whose rows, one after another, are those of an output, narrowed to the columns of ``ref``."""
+        """The plans whose concatenated rows are the rows of an output, narrowed to the columns of ``ref``."""
         ...
 
     def schema(self, ref: Ref) -> pa.Schema | None:
@@ -106,7 +106,7 @@ def present(branches: Sequence[Plan], catalog: Catalog) -> Sequence[Plan]:
 
 
 def is_absent(plan: Plan, catalog: Catalog) -> bool:
-    """Whether the plan has no rows because a table that it reads has none; no row is read to find out."""
+    """Whether the plan has no rows because a table that it reads is empty; decided without reading rows."""
     match plan:
         case Scan(table):
             source = catalog.source(table)
@@ -114,7 +114,7 @@ def is_absent(plan: Plan, catalog: Catalog) -> bool:
         case Empty():
             return True
         case Aggregate(keys=()):
-            return False  # it gives a row even for no rows
+            return False  # an aggregate without keys has a row even for an empty input
         case Unary(child):
             return is_absent(child, catalog)
         case Join(left, right, kind):

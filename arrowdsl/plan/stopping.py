@@ -1,7 +1,7 @@
-"""Cancellation of running work, by a check that raises once nobody waits for the result.
+"""Cancellation of running work, by a check that raises once no caller waits for the result.
 
-The thread that runs a plan sets the check. A kernel that computes for long calls ``check_stopped`` between its rounds;
-ten times a second is enough.
+The thread that runs a plan sets the check. A long-running kernel calls ``check_stopped`` between its rounds; ten times
+a second is enough.
 
 >>> with stopped_by(lambda: print("asked")):
 ...     check_stopped()

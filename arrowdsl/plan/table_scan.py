@@ -1,8 +1,8 @@
 """A scan: the named columns and rows of a table, as a stream of batches, in the table's order.
 
-Parquet files are read by their own reader, which begins in a fifth of the time of the engine's scan. Nothing is read
-ahead: of each file the columns of one row group are in memory, decoded as far as was asked for. Row groups that can
-have no row for the filter are skipped.
+Parquet files are read by pyarrow's Parquet reader, which starts in a fifth of the time of a dataset scan. Nothing is
+read ahead: the columns of one row group are in memory, decoded on demand. Row groups without rows for the filter are
+skipped.
 """
 
 from collections.abc import Iterable, Sequence
@@ -24,7 +24,7 @@ from arrowdsl.schema.schema import SchemaTransform, columns_of, plain, rebuilt
 
 
 def scan_schema(scan: Scan, source: Source) -> pa.Schema:
-    """The schema of a scan's rows: names and types alone, values where the table has dictionaries."""
+    """The schema of a scan's rows: names and types, with values in place of the table's dictionaries."""
     return _bare(source.schema, source.schema.names if scan.columns is None else scan.columns)
 
 
@@ -39,7 +39,7 @@ def scan_batches(scan: Scan, source: Source) -> Batches:
 
 
 def selected(scan: Scan, schema: pa.Schema, batches: Batches) -> Batches:
-    """The scan's rows out of batches that have them all, and its columns too."""
+    """The scan's rows and columns, selected from batches that have further ones."""
     with closing(batches):
         matches = None
         for batch in batches:
@@ -51,22 +51,22 @@ def selected(scan: Scan, schema: pa.Schema, batches: Batches) -> Batches:
 
 
 def read_columns(scan: Scan, available: Iterable[str]) -> tuple[str, ...]:
-    """The columns that a scan reads: those wanted, and behind them those of its filter."""
+    """The columns that a scan reads: its output columns, followed by those of its filter."""
     filtered = () if scan.predicate is None else sorted(columns(scan.predicate))
     return tuple(dict.fromkeys((*(available if scan.columns is None else scan.columns), *filtered)))
 
 
 def skipping(predicate: Expr | None, schema: pa.Schema) -> pc.Expression | None:
-    """The terms of a scan's filter by which row groups may be skipped."""
+    """The terms of a scan's filter that may skip row groups, as a pyarrow expression."""
     terms = [] if predicate is None else [term for term in conjuncts(predicate) if _may_skip(term, schema)]
     return to_arrow(conjunction(terms), schema) if terms else None
 
 
 def _may_skip(term: Expr, schema: pa.Schema) -> bool:
-    """Whether row groups may be skipped by a term of a filter.
+    """Whether a term of a filter may skip row groups.
 
-    Statistics leave NaN out: a row group of 1.0 and NaN looks like one of 1.0 alone. So a term that may hold for NaN
-    skips nothing. Neither does one about a column of dictionaries, which has other types in the files.
+    Statistics ignore NaN: a row group of 1.0 and NaN looks like one of 1.0 alone. So a term that may hold for NaN skips
+    nothing. Neither does a term on a dictionary column, whose type differs in the files.
     """
     types = [schema.field(name).type for name in columns(term)]
     if any(map(pa.types.is_dictionary, types)):
@@ -85,7 +85,7 @@ def _bare(schema: pa.Schema, names: Sequence[str]) -> pa.Schema:
 
 
 def dataset_batches(dataset: ds.Dataset, schema: pa.Schema, skip: pc.Expression | None) -> Batches:
-    """The columns of ``schema``; a column that a file lacks is null. Raises what reading a damaged file raises."""
+    """The columns of ``schema``; a column that a file lacks is null. Reading a damaged file raises pyarrow's errors."""
     transform = SchemaTransform(schema=schema)
     for fragment in dataset.get_fragments():
         if isinstance(fragment, ds.ParquetFileFragment):

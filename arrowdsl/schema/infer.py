@@ -1,6 +1,6 @@
-"""Schemas for tables that are built row by row: a registered schema where there is one, an inferred one elsewhere.
+"""Schemas for tables that are built row by row: the registered schema, or else an inferred one.
 
-A table then has the same columns and types whether it has a million rows or none.
+With a registered schema a table has the same columns and types whether it has a million rows or none.
 """
 
 from collections.abc import Mapping, Sequence
@@ -17,9 +17,9 @@ _NO_SCHEMAS: Mapping[str, pa.Schema] = MappingProxyType({})
 def infer_schema_or_registry(
     name: str, tables: Sequence[pa.Table], *, registry: Mapping[str, pa.Schema] = _NO_SCHEMAS
 ) -> pa.Schema:
-    """The registered schema of ``name``, if any, followed by the other columns of the tables as they appear.
+    """The registered schema of ``name``, if any, followed by the other columns of the tables in order of appearance.
 
-    Inferred columns are nullable; their types are promoted where that loses nothing. Raises SchemaMismatchError if the
+    Inferred columns are nullable; their types are promoted if no value is lost. Raises SchemaMismatchError if the
     tables have no common schema, or if there is neither a table nor a registered schema.
     """
     registered = registry.get(name)

@@ -2,7 +2,7 @@
 
 A ``TableSpec`` is the contract of one table. Alignment (``SchemaTransform``) gives a table the columns, types and
 metadata of a schema. Encoding (``EncodingPolicy``) turns string columns into dictionary columns with a constant
-vocabulary. Plans work on plain strings, so both are applied once, at the very end, in that order.
+vocabulary. Plans work on plain strings, so tables are aligned and then encoded once, at the very end.
 """
 
 from collections import Counter
@@ -41,9 +41,9 @@ class SchemaMetadataSpec:
 class TableSpec:
     """The contract of one table.
 
-    ``schema`` has non-nullable fields for required columns, ``DICTIONARY`` for encoded ones, and carries the
-    contract's metadata. ``key`` is unique over the rows; among rows of equal key the first by ``tie_breakers`` stays.
-    ``order`` is the canonical order. ``vocabularies`` has the constant vocabulary of each encoded column.
+    In ``schema``, required columns are not nullable, encoded columns have the type ``DICTIONARY``, and the metadata is
+    the contract's. ``key`` is unique; of rows with equal keys the first by ``tie_breakers`` stays. ``order`` is the
+    canonical order. ``vocabularies`` has the constant vocabulary of each encoded column.
     """
 
     name: str
@@ -57,7 +57,7 @@ class TableSpec:
 
     @property
     def version(self) -> int:
-        """The contract's version, as its metadata says."""
+        """The contract's version, from the schema's metadata."""
         return int(self.schema.metadata[b"contract_version"])
 
     @cached_property
@@ -67,7 +67,7 @@ class TableSpec:
 
     @cached_property
     def plain_schema(self) -> pa.Schema:
-        """The schema inside plans: strings where the contract has dictionaries."""
+        """The schema inside plans, with strings in place of dictionaries."""
         return plain(self.schema)
 
     @cached_property
@@ -77,12 +77,12 @@ class TableSpec:
 
 
 def empty_table(schema: pa.Schema) -> pa.Table:
-    """A table of no rows with exactly this schema, metadata and dictionary types included."""
+    """An empty table with exactly this schema, including metadata and dictionary types."""
     return schema.empty_table()
 
 
 def plain(schema: pa.Schema) -> pa.Schema:
-    """The schema with each dictionary column as its value type; nullability and metadata stay."""
+    """The schema with each dictionary type replaced by its value type; nullability and metadata stay."""
     if not any(map(pa.types.is_dictionary, schema.types)):
         return schema
     columns = [c.with_type(c.type.value_type) if pa.types.is_dictionary(c.type) else c for c in schema]
@@ -91,10 +91,10 @@ def plain(schema: pa.Schema) -> pa.Schema:
 
 @dataclass(frozen=True)
 class SchemaTransform:
-    """Aligns tables to ``schema``: its columns in its order, cast, absent nullable columns filled with nulls.
+    """Aligns tables to ``schema``: puts columns in its order, casts them, and fills absent nullable columns with nulls.
 
-    ``safe_cast`` refuses casts that lose information. Columns that the schema does not have are dropped, or with
-    ``keep_extra_columns`` appended.
+    ``safe_cast`` refuses casts that lose information. Columns that the schema does not have are dropped, or appended if
+    ``keep_extra_columns`` is set.
     """
 
     schema: pa.Schema
@@ -114,8 +114,8 @@ class SchemaTransform:
         return pa.Table.from_arrays(columns, schema=schema)
 
     def check(self, schema: pa.Schema) -> None:
-        """Raise SchemaMismatchError if no table of this schema can be aligned: known before the first row."""
-        given = Counter(schema.names)  # there may be a hundred thousand
+        """Raise SchemaMismatchError if no table of this schema can be aligned, before any row is read."""
+        given = Counter(schema.names)  # there may be a hundred thousand columns
         repeated = sorted(name for name, times in given.items() if times > 1)
         if repeated:
             raise SchemaMismatchError(f"columns appear more than once: {one_of(repeated)}")
@@ -170,8 +170,8 @@ class EncodingSpec:
 class EncodingPolicy:
     """Dictionary-encodes the named columns.
 
-    With a constant vocabulary all batches have one dictionary: the IPC file format needs that, and a reader keeps it
-    for the whole stream. Columns that the table does not have are ignored.
+    With a constant vocabulary all batches have the same dictionary, which the IPC file format requires and a stream's
+    reader receives only once. Columns that the table does not have are ignored.
     """
 
     specs: tuple[EncodingSpec, ...] = ()
@@ -215,7 +215,7 @@ def rebuilt(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
     """The batch under a schema of the same names and types; metadata and nullability may differ."""
     if batch.schema.equals(schema, check_metadata=True):
         return batch
-    return pa.RecordBatch.from_arrays(batch.columns, schema=schema) if schema.names else batch  # it would lose its rows
+    return pa.RecordBatch.from_arrays(batch.columns, schema=schema) if schema.names else batch  # keeps the row count
 
 
 def columns_of(schema: pa.Schema, names: Iterable[str]) -> pa.Schema:
