@@ -1,1 +1,1 @@
-"""Numeric algorithms over columns. They know no tables: arrays go in, arrays come out."""
+"""Numeric algorithms over columns: their arguments and results are arrays, not tables."""

@@ -1,4 +1,4 @@
-"""A data-flow solver over bit vectors, behind reaching definitions and dominance: gen and kill, until nothing changes.
+"""A data-flow solver over bit vectors for reaching definitions and dominance: gen and kill sets, up to the fixpoint.
 
 Each node has a row of 64-bit words. A bit that arrives at a node leaves it unless the node kills it; a node adds the
 bits that it generates. A round follows only the edges of nodes that changed in the round before.
@@ -13,14 +13,14 @@ import numpy.typing as npt
 from flight_server.kernels.arrays import Ints, is_first, spread, starts_of
 
 WORD = 64
-WORDS = 64  # the most words of a row that are solved at a time: they take WORDS * 8 bytes for each node
+WORDS = 64  # words of a row that are solved at a time, at most: WORDS * 8 bytes for each node
 
 Words = npt.NDArray[np.uint64]
 
 
 @dataclass(frozen=True)
 class Edges:
-    """Edges sorted by source; ``way`` says which of its source's ``Effects`` apply to an edge."""
+    """Edges; ``way`` selects which ``Effects`` of the source node apply to an edge."""
 
     src: Ints
     dst: Ints
@@ -29,21 +29,24 @@ class Edges:
 
 @dataclass(frozen=True)
 class Effects:
-    """For each way and node a row of words: the bits that are generated on that way, and those that are killed."""
+    """The bits that are generated and killed, by way and node; shape (ways, nodes, words)."""
 
     generated: Words
     killed: Words
 
 
 def layers(bits: Ints) -> list[tuple[int, int]]:
-    """Ranges of words that cover nodes with these numbers of bits: the first word alone, since most need no more."""
+    """Ranges of words to solve one after another, for nodes with these numbers of bits.
+
+    The first range is one word, since most nodes need no more.
+    """
     most = (int(bits.max(initial=0)) + WORD - 1) // WORD
     bounds = [0, *range(1, most, WORDS), most] if most else []
     return [(low, high) for low, high in pairwise(bounds) if low < high]
 
 
 def scatter(rows: Ints, bits: Ints, low: int, high: int, shape: int) -> Words:
-    """``shape`` rows of the words low … high, with those of the bits set (counted from word 0) that are in them."""
+    """``shape`` rows of the words low … high, with the bits set that are in this range; bits count from word 0."""
     words = np.zeros((shape, high - low), np.uint64)
     inside = (bits >= low * WORD) & (bits < high * WORD)
     at = bits[inside] - low * WORD
@@ -60,7 +63,10 @@ def scatter_runs(rows: Ints, first: Ints, count: Ints, low: int, high: int, shap
 
 
 def masks_of_runs(first: Ints, count: Ints, low: int, high: int) -> tuple[Ints, Ints, Words]:
-    """Runs of bits as words: for each word that a run touches in low … high the run, the word from low on, its mask."""
+    """Runs of bits as words: a row for each word in low … high that a run touches.
+
+    The columns are the run, the word (counted from ``low``), and the mask of the run's bits in it.
+    """
     start = np.maximum(first, low * WORD) - low * WORD
     stop = np.minimum(first + count, high * WORD) - low * WORD
     touched = np.where(stop > start, (stop - 1) // WORD - start // WORD + 1, 0)
@@ -73,14 +79,14 @@ def masks_of_runs(first: Ints, count: Ints, low: int, high: int) -> tuple[Ints, 
 
 
 def set_bits(words: Words) -> tuple[Ints, Ints]:
-    """For each bit that is set in one-dimensional ``words``: the number of its word, and its place there, in order."""
+    """For each set bit of one-dimensional ``words``, in order: the index of its word, and its position in the word."""
     octets = words.astype("<u8").view(np.uint8).reshape(-1, 8)
     found = np.flatnonzero(np.unpackbits(octets, bitorder="little"))
     return found // WORD, found % WORD
 
 
 def solve(edges: Edges, effects: Effects, arrived: Words) -> Words:
-    """The bits that arrive at each node. ``arrived`` holds those known before, and is changed in place."""
+    """The bits that arrive at each node; ``edges`` are sorted by source. ``arrived`` has initial bits, and is modified."""
     counts = np.bincount(edges.src, minlength=len(arrived))
     starts = starts_of(counts)
     active = np.flatnonzero(counts)

@@ -1,8 +1,8 @@
-"""Control flow as arrays: the points of many owners at once, gathered into basic blocks.
+"""Control flow as arrays: the points of many owners at once, grouped into basic blocks.
 
-A block is a chain of points, each the only successor of the one before it. An edge may leave a point in the middle of
-its work (an exception, a loop without a further item). Such a point is a block of its own, so that a ``Way`` for the
-whole block is exact.
+A block is a chain of points, each the only successor of the one before. An edge may leave a point before it has been
+executed completely (an exception, a loop without a next item). Such a point is a block of its own, so that one ``Way``
+holds for the whole block.
 """
 
 from dataclasses import dataclass
@@ -23,9 +23,9 @@ class Way(IntEnum):
 
 @dataclass(frozen=True)
 class FlowGraph:
-    """Points by number: each one's owner (numbered from 0), and whether it is an owner's entry or exit.
+    """Points and edges. By point: its owner (numbered from 0), and whether it is the owner's entry or exit.
 
-    ``src`` and ``dst`` are points, an edge each, with its ``way``.
+    Each edge leads from the point ``src`` to the point ``dst``.
     """
 
     owner: Ints
@@ -38,12 +38,12 @@ class FlowGraph:
 
 @dataclass(frozen=True)
 class Blocks:
-    """Points by number, and blocks by number; blocks of one owner have consecutive numbers.
+    """The basic blocks; the blocks of one owner have consecutive numbers.
 
-    ``block`` and ``rank`` are each point's block and its position there. ``order`` has the points by block and rank;
-    those of block b start at ``starts[b]``. Edges between blocks are ``src``, ``dst`` and ``way``, sorted by src.
-    ``owner`` is each block's owner, ``exits`` the blocks of exits. ``reached`` is true of entries and of points that an
-    edge leads to: others never run.
+    By point, ``block`` and ``rank`` are its block and its position in the block. ``order`` has the points by block and
+    rank; those of block b start at ``starts[b]``. ``src``, ``dst`` and ``way`` are the edges between blocks, sorted by
+    ``src``. ``owner`` is each block's owner, ``exits`` are the blocks of exits. ``reached`` is true for entries and for
+    points that an edge leads to; other points never run.
     """
 
     block: Ints
@@ -106,7 +106,7 @@ def blocks_of(graph: FlowGraph) -> Blocks:
 
 
 def _following(graph: FlowGraph) -> Ints:
-    """For each point the next one in its block, or itself. An exit is a block of its own; a loop's head starts one."""
+    """The next point in the block of each point, or itself. An exit is a separate block; a loop's head starts a block."""
     src, dst, owner = graph.src, graph.dst, graph.owner
     size = len(owner)
     plain = ~graph.is_exit
@@ -120,7 +120,7 @@ def _following(graph: FlowGraph) -> Ints:
 
 
 def _chains(following: Ints) -> tuple[Ints, Ints]:
-    """The first point of each point's chain, and the distance from there, by doubling pointers."""
+    """The first point of each point's chain, and the distance from it, by pointer doubling."""
     size = len(following)
     head, rank = np.arange(size), np.zeros(size, np.int64)
     linked = np.flatnonzero(following != np.arange(size))

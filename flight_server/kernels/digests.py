@@ -1,9 +1,9 @@
-"""Digests of 128 bits for rows of strings, equal on every machine, and their spelling in 22 characters.
+"""Digests of 128 bits for rows of strings, equal on every machine, and their encoding in 22 characters.
 
-A string is a row of 64-bit words, padded with zeros. Each word is multiplied by a constant of its place and mixed in
-the way of SplitMix64's finalizer (public domain); the results are added up in two lanes. A zero word adds nothing, so
-padding makes no difference; the length of a string counts as a word. Values that are not made to collide have different
-digests.
+A string is a row of 64-bit words, padded with zeros. Each word is multiplied by a constant of its position and mixed as
+in SplitMix64's finalizer (public domain); the results are added up in two sums. A zero word adds nothing, so padding
+makes no difference; the length of a string counts as a word. The digests are not cryptographic: only values that are
+constructed to collide have equal digests.
 """
 
 from collections.abc import Sequence
@@ -19,7 +19,7 @@ Words = npt.NDArray[np.uint64]
 _BYTES = 8
 _BLOCK = 1 << 13  # rows at a time, so that their words stay in the processor's cache
 _LONGEST = 512  # bytes
-_PLACES = 1 << 32  # no string has so many words
+_PLACES = 1 << 32  # more words than any string has
 _GAMMA, _FIRST, _SECOND, _LAST = 0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0xFF51AFD7ED558CCD, 0x94D049BB133111EB
 _ALPHABET = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 _PAIRS = np.frombuffer(b"".join(bytes((a, b)) for a in _ALPHABET for b in _ALPHABET), np.uint16)
@@ -27,7 +27,7 @@ _SHIFTS = ((52, 40, 28, 16, 4), (44, 32, 20, 8))
 
 
 def digests(seed: str, columns: Sequence[pa.Array]) -> Words:
-    """Two words for each row of the columns, which are strings, and the seed; a null counts as an empty string."""
+    """Two words for each row, from the seed and the row's strings; null counts as the empty string."""
     size = len(columns[0])
     start = np.frombuffer(blake2b(seed.encode(), digest_size=2 * _BYTES).digest(), "<u8").astype(np.uint64)
     lanes = np.repeat(start[:, None], size, axis=1)
@@ -46,7 +46,7 @@ def digests(seed: str, columns: Sequence[pa.Array]) -> Words:
 
 
 def spelled(prefix: str, lanes: Words) -> pa.Array:
-    """The prefix and, for each row, its two words in 22 characters of base64url."""
+    """For each row the prefix, and its two words in 22 characters of base64url."""
     size, at = lanes.shape[1], len(prefix)
     width = at + 22
     text = np.empty((size, width), np.uint8)
@@ -67,7 +67,7 @@ def spelled(prefix: str, lanes: Words) -> pa.Array:
 
 
 def _factor(place: int) -> np.uint64:
-    """An odd constant for each place of a word."""
+    """An odd constant for each position of a word."""
     return np.uint64((_GAMMA * (2 * place + 1)) % (1 << 64))
 
 
@@ -82,7 +82,7 @@ def _add(lanes: Words, words: Words, factor: np.uint64) -> None:
 
 
 def _shortened(column: pa.Array) -> pa.Array:
-    """The strings, with digests in place of the few that are so long that padding would cost too much memory."""
+    """The strings, with long ones replaced by digests, because padding to their length would take too much memory."""
     column = pc.fill_null(column, "")
     is_long = pc.greater(pc.binary_length(column), _LONGEST)
     if not pc.any(is_long).as_py():
@@ -92,7 +92,7 @@ def _shortened(column: pa.Array) -> pa.Array:
 
 
 def _words(column: pa.Array) -> Words:
-    """The strings' words, a row each: as many as the longest string needs."""
+    """The words of the strings; shape (strings, words of the longest string)."""
     longest = pc.max(pc.binary_length(column)).as_py() or 0
     width = -(-longest // _BYTES)
     padded = pc.ascii_rpad(column.cast(pa.large_string()), width * _BYTES, padding="\0")

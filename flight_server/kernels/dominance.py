@@ -1,11 +1,11 @@
 """Post-dominators and control dependence, on basic blocks.
 
-A block post-dominates another if every path from there to the exit leads through it. The solver finds, against the
-edges, the blocks that some path to the exit avoids; the others post-dominate. A post-dominator is nearer to the exit
-than the blocks that it dominates, so with bits numbered by distance from the exit the immediate one is the highest.
-Control dependence follows Ferrante, Ottenstein and Warren (1987).
+Block p post-dominates block b if every path from b to the exit leads through p. The solver follows the edges backwards
+and finds, for each b, the blocks that some path to the exit avoids; the others post-dominate b. A post-dominator is
+nearer to the exit than b. So if bits are numbered by distance from the exit, the immediate post-dominator is the highest
+bit. Control dependence follows Ferrante, Ottenstein and Warren (1987).
 
-Code that never reaches the exit is treated as if its endless loop could leave for the exit from the loop's first block.
+Code that never reaches the exit is treated as if the first block of its endless loop had an edge to the exit.
 """
 
 from dataclasses import dataclass
@@ -21,10 +21,9 @@ _NONE = -1
 
 @dataclass(frozen=True)
 class Dependences:
-    """Points, each with one that it depends on: its immediate post-dominator, or a point that decides on it.
+    """Pairs of a ``point`` and the point that it depends on: its immediate post-dominator, or a deciding point.
 
-    ``endless`` is true of a point from which no path leads to the exit; ``excepted`` where only the raising of an
-    exception decides.
+    ``endless`` is true if no path leads from ``point`` to the exit; ``excepted`` if only an exception decides.
     """
 
     point: Ints
@@ -34,7 +33,7 @@ class Dependences:
 
 
 def post_dominators(graph: FlowGraph) -> Dependences:
-    """Each point that has an immediate post-dominator, with it; by block and position."""
+    """The points that have an immediate post-dominator, paired with it, in the order of block and position."""
     blocks = blocks_of(graph)
     immediate, endless = _block_dominators(blocks)
     last = np.ones(len(blocks.order), dtype=bool)
@@ -48,7 +47,7 @@ def post_dominators(graph: FlowGraph) -> Dependences:
 
 
 def control_dependences(graph: FlowGraph) -> Dependences:
-    """Each point with the points that decide whether it is executed; sorted by both."""
+    """The points, paired with each point that decides whether they are executed; sorted by both."""
     blocks = blocks_of(graph)
     immediate, endless = _block_dominators(blocks)
     dependent, branch, excepted = _deciding(blocks, immediate)
@@ -60,13 +59,13 @@ def control_dependences(graph: FlowGraph) -> Dependences:
 
 
 def _block_dominators(blocks: Blocks) -> tuple[Ints, Bools]:
-    """For each block its immediate post-dominator, or -1; and whether no path leads from it to the exit."""
+    """The immediate post-dominator of each block, or -1; and whether no path leads from the block to the exit."""
     exit_of_owner = np.full(blocks.owners, _NONE)
     exit_of_owner[blocks.owner[blocks.exits]] = blocks.exits
     runs = blocks.reached[blocks.heads]
     endless = runs & (_distances(blocks.size, blocks.src, blocks.dst, blocks.exits) < 0)
     endless &= exit_of_owner[blocks.owner] >= 0
-    left = _left_from(blocks, endless)
+    left = _artificial_exits(blocks, endless)
     src = np.concatenate((blocks.src, left))
     dst = np.concatenate((blocks.dst, exit_of_owner[blocks.owner[left]]))
     distance = _distances(blocks.size, src, dst, blocks.exits)
@@ -74,7 +73,7 @@ def _block_dominators(blocks: Blocks) -> tuple[Ints, Bools]:
 
 
 def _distances(size: int, src: Ints, dst: Ints, exits: Ints) -> Ints:
-    """The number of edges from each block to an exit; -1 where no path leads there."""
+    """The number of edges on the shortest path from each block to an exit; -1 if there is no path."""
     order = np.argsort(dst, kind="stable")
     into, counts = src[order], np.bincount(dst, minlength=size)
     starts = starts_of(counts)
@@ -89,8 +88,8 @@ def _distances(size: int, src: Ints, dst: Ints, exits: Ints) -> Ints:
     return distance
 
 
-def _left_from(blocks: Blocks, endless: Bools) -> Ints:
-    """Endless blocks that lead nowhere, or back to themselves and to no earlier block: all others lead to such."""
+def _artificial_exits(blocks: Blocks, endless: Bools) -> Ints:
+    """Endless blocks without successors, and the first blocks of endless loops; every endless block leads to one."""
     never = blocks.size
     first = np.full(blocks.size, never)
     inside = np.flatnonzero(endless[blocks.src] & endless[blocks.dst])
@@ -126,7 +125,7 @@ def _immediate(blocks: Blocks, src: Ints, dst: Ints, distance: Ints) -> Ints:
 def _post_dominating(
     blocks: Blocks, edges: tuple[Ints, Ints], bit: Ints, counts: Ints, chosen: Ints, words: tuple[int, int]
 ) -> Words:
-    """For each of the ``chosen`` blocks the bits, among these words, of the others that post-dominate it."""
+    """The bits of the blocks that post-dominate each of the ``chosen`` blocks, within these words."""
     low, high = words
     number = np.full(blocks.size, _NONE)
     number[chosen] = np.arange(len(chosen))
@@ -145,7 +144,7 @@ def _post_dominating(
 
 
 def _highest(words: Words) -> Ints:
-    """The highest bit that is set in each row, or -1."""
+    """The highest set bit of each row, or -1."""
     rows, width = np.arange(len(words)), words.shape[1]
     word = width - 1 - np.argmax(words[:, ::-1] != 0, axis=1)
     value = words[rows, word]
@@ -155,7 +154,7 @@ def _highest(words: Words) -> Ints:
 
 
 def _deciding(blocks: Blocks, immediate: Ints) -> tuple[Ints, Ints, Bools]:
-    """Pairs of a block and one that decides on it, and whether it does so by an exception alone."""
+    """Pairs of a block and a block that decides whether it is executed, and whether only an exception decides."""
     edges = np.unique(np.stack((blocks.src, blocks.dst, blocks.way == Way.DURING)), axis=1)
     src, dst, exc = edges
     ends = np.unique(edges[:2], axis=1)[0]

@@ -1,8 +1,8 @@
-"""A join of intervals: for each site the occurrences that have its span or, failing that, the tightest inside it.
+"""An interval join: for each site the occurrences with the same span or, if there is none, the shortest ones inside it.
 
-For a call site the occurrence must end where the callee does: in ``self.save()`` the symbol called is that of ``save``.
-Several occurrences of one span are all found. All steps are sorting and binary search: near-linear in sites,
-occurrences and pairs found.
+For a call site the occurrence must end where the callee ends: in ``self.save()`` the called symbol is that of ``save``.
+All occurrences with the same span are found. All steps are sorts and binary searches, near-linear in the numbers of
+sites, occurrences and pairs found.
 """
 
 from collections.abc import Callable
@@ -17,7 +17,7 @@ from flight_server.kernels.arrays import Bools, Ints, numbers, spread
 
 @dataclass(frozen=True)
 class Spans:
-    """Half-open intervals, on one axis on which the files lie one after another."""
+    """Half-open intervals on one axis, on which the files follow one another."""
 
     starts: Ints
     ends: Ints
@@ -34,7 +34,7 @@ class Spans:
 
 @dataclass(frozen=True)
 class SpanPairs:
-    """Rows of sites and of the occurrences that belong to them."""
+    """Rows of sites (``left``) and of the occurrences that belong to them (``right``)."""
 
     left: Ints
     right: Ints
@@ -44,7 +44,7 @@ Tightest = Callable[[Spans, Spans], SpanPairs]
 
 
 def on_one_axis(*columns: tuple[pa.ChunkedArray, pa.ChunkedArray, pa.ChunkedArray]) -> list[Spans]:
-    """The spans of several tables, each given as its files, starts and ends. Where a start or end is null, it is -1."""
+    """The spans of several tables, each given as its files, starts and ends; a null start or end counts as -1."""
     names = pc.unique(pa.chunked_array([chunk for files, _, _ in columns for chunk in files.chunks]))
     spans = [Spans(numbers(starts), numbers(ends)) for _, starts, ends in columns]
     room = 1 + max((int(each.ends.max(initial=0)) for each in spans), default=0)
@@ -53,10 +53,10 @@ def on_one_axis(*columns: tuple[pa.ChunkedArray, pa.ChunkedArray, pa.ChunkedArra
 
 
 def aligned(sites: Spans, occurrences: Spans, tightest: Tightest, loose: Bools) -> tuple[SpanPairs, Bools]:
-    """Sites with the occurrences of their span; without one, if they are ``loose``, those that ``tightest`` finds.
+    """Sites with the occurrences of the same span; if a ``loose`` site has none, with those that ``tightest`` finds.
 
-    Pairs are in the order of the sites; the second result says whether the spans of a pair are equal. Empty
-    occurrences are left out.
+    Pairs are in the order of the sites; the second result is true for pairs with equal spans. Empty occurrences are
+    ignored.
     """
     solid = np.flatnonzero(occurrences.lengths > 0)
     found = occurrences.take(solid)
@@ -72,7 +72,7 @@ def aligned(sites: Spans, occurrences: Spans, tightest: Tightest, loose: Bools) 
 
 
 def tightest_inside(sites: Spans, occurrences: Spans) -> SpanPairs:
-    """The shortest occurrences inside each site. An occurrence inside several nested sites costs a pair for each."""
+    """The shortest occurrences inside each site. The cost grows with the number of sites around each occurrence."""
     order = np.argsort(occurrences.starts, kind="stable")
     starts = occurrences.starts[order]
     pairs = _ranges(np.searchsorted(starts, sites.starts), np.searchsorted(starts, sites.ends))
@@ -86,7 +86,7 @@ def tightest_inside(sites: Spans, occurrences: Spans) -> SpanPairs:
 
 
 def tightest_at_end(sites: Spans, occurrences: Spans) -> SpanPairs:
-    """The shortest occurrences inside each site that end where it ends."""
+    """The shortest occurrences inside each site that end where the site ends."""
     bits = _length_bits(sites, occurrences)
     keys = (occurrences.ends << bits) + occurrences.lengths
     wanted = sites.ends << bits
@@ -101,12 +101,12 @@ def _equal(sites: Spans, occurrences: Spans) -> SpanPairs:
 
 
 def _length_bits(*spans: Spans) -> int:
-    """The number of bits that hold any of the lengths."""
+    """The number of bits that the longest span's length needs."""
     return max(int(each.lengths.max(initial=0)) for each in spans).bit_length()
 
 
 def _matches(left: Ints, right: Ints) -> SpanPairs:
-    """The rows of equal keys."""
+    """The pairs of rows with equal keys."""
     order = np.argsort(right, kind="stable")
     keys = right[order]
     pairs = _ranges(np.searchsorted(keys, left, "left"), np.searchsorted(keys, left, "right"))
@@ -114,6 +114,6 @@ def _matches(left: Ints, right: Ints) -> SpanPairs:
 
 
 def _ranges(low: Ints, high: Ints) -> SpanPairs:
-    """For each row the numbers from its ``low`` up to its ``high``."""
+    """Pairs of each row and the numbers in [low, high)."""
     counts = high - low
     return SpanPairs(np.repeat(np.arange(len(low)), counts), spread(low, counts))

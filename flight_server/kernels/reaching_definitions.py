@@ -1,9 +1,9 @@
 """Reaching definitions: the definitions of a variable that may have given it the value that a use reads.
 
 All owners (functions, classes, modules, code objects) are solved at once. Within a block the last definition before a
-use reaches it; definitions that come from other blocks are solved with a bit for each, in slices of words, since
-definitions do not depend on each other. A definition reaches only uses in the code of its own owner: the order in which
-a closure or a global name is set and read elsewhere is not known from one owner's code.
+use reaches it. Definitions from other blocks are solved with one bit each, in slices of words, because definitions do
+not depend on each other. A definition reaches only uses in the code of its own owner, since one owner's code does not
+show when other code sets and reads a closure's or global variable.
 """
 
 from collections.abc import Iterator
@@ -26,14 +26,14 @@ from flight_server.kernels.bit_vectors import (
 )
 from flight_server.kernels.block_graph import Blocks, FlowGraph, Way, blocks_of
 
-PIECE = 1 << 18  # words unpacked at a time: 16 MB of bits, if all are set
+PIECE = 1 << 18  # words that are unpacked at a time, into 16 MB
 
 
 @dataclass(frozen=True)
 class Events:
-    """The effects of points on variables: each event's point (-1: to be ignored), its order there, and its variable.
+    """The effects of points on variables: each event's point (-1: ignore it), its order at the point, and its variable.
 
-    An event that is neither a definition nor a use is a kill. Equal variables of two owners count as two.
+    An event that is neither a definition nor a use is a kill. The same variable in two owners counts as two variables.
     """
 
     point: Ints
@@ -47,8 +47,8 @@ class Events:
 class _Ordered:
     """The events of points that may run, by block, variable and order; ``row`` is an event's number in ``Events``.
 
-    ``variable`` numbers the variables of all owners. ``last`` is the position of the last definition or kill of the
-    variable before the event in its block, -1 if there is none: then a use is exposed to other blocks.
+    ``variable`` numbers the variables of all owners. ``last`` is the position of the variable's last definition or kill
+    before the event in its block; -1 if there is none, and then a use is exposed to other blocks.
     """
 
     row: Ints
@@ -61,10 +61,10 @@ class _Ordered:
 
 @dataclass(frozen=True)
 class _Bits:
-    """The definitions that may reach an exposed use, numbered within their owner: a bit for each.
+    """The definitions that may reach an exposed use; each has a bit, numbered within its owner.
 
-    ``event`` has their positions, by owner and bit; those of owner o start at ``starts[o]``, ``counts[o]`` of them. The
-    definitions of one variable are adjacent: ``first[v]`` is the first bit, ``many[v]`` their number.
+    ``event`` has their positions in ``_Ordered``, by owner and bit; owner o has ``counts[o]`` of them from
+    ``starts[o]`` on. The bits of one variable are adjacent: ``many[v]`` bits from ``first[v]`` on.
     """
 
     event: Ints

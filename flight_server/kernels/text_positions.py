@@ -1,7 +1,7 @@
-"""Positions in source (line and character) as byte offsets: many positions in many files at once.
+"""Converts many source positions (line and character) in many files to byte offsets.
 
-The files' texts lie one after another in one buffer of UTF-8. A character is a code unit of UTF-8, UTF-16 or UTF-32.
-The encodings differ only after characters longer than a byte, which are few, so binary search looks at these alone.
+The files' texts follow one another in one buffer of UTF-8. A character is a code unit of UTF-8, UTF-16 or UTF-32. The
+encodings differ only after characters of more than one byte, which are few, so a binary search over these is enough.
 A line ends in LF, CR LF or a lone CR.
 """
 
@@ -20,17 +20,17 @@ OUT_OF_RANGE = -1
 Bytes = npt.NDArray[np.uint8]
 
 _CR, _LF = 0x0D, 0x0A
-# A first byte from each of these on starts a character of two, three, four bytes.
+# The lowest first byte of a character of two, three and four bytes.
 _LEADS = np.array([0xC0, 0xE0, 0xF0], np.uint8)
 
 
 @dataclass(frozen=True)
 class LineIndex:
-    """Files' texts and where their lines are; offsets are into ``utf8``.
+    """The files' texts and the offsets of their lines in ``utf8``.
 
-    ``starts`` has an offset for each file and one for the end, ``first_lines`` the number of the file's first line
-    among the lines of all and one for the end. A line is ``line_starts`` to ``line_ends``, without its newline.
-    ``wide`` are the first bytes of characters longer than a byte, ``widths`` their bytes.
+    ``starts`` has the offset of each file, and the end. ``first_lines`` has the number of each file's first line, counted
+    over all files, and the total. A line is ``line_starts`` to ``line_ends``, without its newline. ``wide`` has the
+    offsets of characters of more than one byte, ``widths`` their sizes in bytes.
     """
 
     utf8: Bytes
@@ -42,7 +42,7 @@ class LineIndex:
     widths: Ints
 
     def offsets(self, files: Ints, lines: Ints, characters: Ints, encodings: Ints) -> Ints:
-        """The byte offset of each position in its own file, OUT_OF_RANGE where the file has no such position.
+        """The byte offset of each position in its file; OUT_OF_RANGE if the file has no such position.
 
         ``files`` are rows of the table that the texts came from, ``encodings`` UTF8, UTF16 or UTF32. Lines and
         characters count from 0.
@@ -58,7 +58,7 @@ class LineIndex:
         return np.where(inside, offset - self.starts[files], OUT_OF_RANGE)
 
     def only_ascii(self, files: Ints, lines: Ints) -> Bools:
-        """Whether the line has characters of one byte only, so that a position is the same in every encoding."""
+        """Whether a line has only one-byte characters, so that its positions are the same in every encoding."""
         line = np.minimum(self.first_lines[files] + np.maximum(lines, 0), len(self.line_starts) - 1)
         before, after = (np.searchsorted(self.wide, bounds[line]) for bounds in (self.line_starts, self.line_ends))
         return np.equal(before, after)
@@ -74,7 +74,7 @@ class LineIndex:
         return wanted + saved[np.searchsorted(self.wide - saved[:-1], wanted)]
 
     def _within_character(self, offsets: Ints) -> Bools:
-        """Whether the offset is behind the first byte of a character and before its end."""
+        """Whether the offset is inside a character: after its first byte and before its end."""
         if not len(self.wide):
             return np.zeros(len(offsets), dtype=bool)
         before = np.searchsorted(self.wide, offsets) - 1
@@ -82,7 +82,7 @@ class LineIndex:
 
 
 def line_index(texts: pa.ChunkedArray) -> LineIndex:
-    """The index of some files' texts, in the order of the rows; a null counts as an empty text."""
+    """The line index of a column of texts; null counts as the empty text."""
     strings = pc.fill_null(texts, "").cast(pa.large_string()).combine_chunks()
     _, offsets, data = strings.buffers()
     bounds = np.frombuffer(offsets, np.int64)[strings.offset : strings.offset + len(strings) + 1]
@@ -95,7 +95,7 @@ def line_index(texts: pa.ChunkedArray) -> LineIndex:
 
 
 def _lines(utf8: Bytes, starts: Ints) -> tuple[Ints, Ints, Ints]:
-    """Of each line the row of its file, its start, and its end without the newline."""
+    """For each line the row of its file, its start, and its end without the newline."""
     is_first = np.zeros(len(utf8) + 1, dtype=bool)  # the first byte of a file
     is_first[starts] = True
     line_feeds, returns = np.flatnonzero(utf8 == _LF), np.flatnonzero(utf8 == _CR)
