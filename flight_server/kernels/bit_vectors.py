@@ -86,7 +86,7 @@ def set_bits(words: Words) -> tuple[Ints, Ints]:
 
 
 def solve(edges: Edges, effects: Effects, arrived: Words) -> Words:
-    """The bits that arrive at each node; ``edges`` are sorted by source. ``arrived`` has initial bits, and is modified."""
+    """The bits that arrive at each node; ``edges`` are sorted by source. ``arrived``, the initial bits, is modified."""
     counts = np.bincount(edges.src, minlength=len(arrived))
     starts = starts_of(counts)
     active = np.flatnonzero(counts)

@@ -106,7 +106,7 @@ def blocks_of(graph: FlowGraph) -> Blocks:
 
 
 def _following(graph: FlowGraph) -> Ints:
-    """The next point in the block of each point, or itself. An exit is a separate block; a loop's head starts a block."""
+    """The next point in each point's block, or itself. An exit is a separate block; a loop's head starts a block."""
     src, dst, owner = graph.src, graph.dst, graph.owner
     size = len(owner)
     plain = ~graph.is_exit

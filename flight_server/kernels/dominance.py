@@ -2,8 +2,8 @@
 
 Block p post-dominates block b if every path from b to the exit leads through p. The solver follows the edges backwards
 and finds, for each b, the blocks that some path to the exit avoids; the others post-dominate b. A post-dominator is
-nearer to the exit than b. So if bits are numbered by distance from the exit, the immediate post-dominator is the highest
-bit. Control dependence follows Ferrante, Ottenstein and Warren (1987).
+nearer to the exit than b. So if bits are numbered by distance from the exit, the immediate post-dominator is the
+highest bit. Control dependence follows Ferrante, Ottenstein and Warren (1987).
 
 Code that never reaches the exit is treated as if the first block of its endless loop had an edge to the exit.
 """

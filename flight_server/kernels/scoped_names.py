@@ -6,7 +6,7 @@ from flight_server.kernels.arrays import Ints
 
 
 class ScopedNames:
-    """The bindings of names in scopes, all given as numbers. If a scope binds a name more than once, the first counts."""
+    """The bindings of names in scopes, all given as numbers; of several bindings in one scope the first counts."""
 
     def __init__(self, scope: Ints, name: Ints, binding: Ints) -> None:
         self._width = int(name.max(initial=0)) + 1

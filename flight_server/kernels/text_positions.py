@@ -28,9 +28,9 @@ _LEADS = np.array([0xC0, 0xE0, 0xF0], np.uint8)
 class LineIndex:
     """The files' texts and the offsets of their lines in ``utf8``.
 
-    ``starts`` has the offset of each file, and the end. ``first_lines`` has the number of each file's first line, counted
-    over all files, and the total. A line is ``line_starts`` to ``line_ends``, without its newline. ``wide`` has the
-    offsets of characters of more than one byte, ``widths`` their sizes in bytes.
+    ``starts`` has the offset of each file, and the end. ``first_lines`` has the number of each file's first line,
+    counted over all files, and the total. A line is ``line_starts`` to ``line_ends``, without its newline. ``wide`` has
+    the offsets of characters of more than one byte, ``widths`` their sizes in bytes.
     """
 
     utf8: Bytes

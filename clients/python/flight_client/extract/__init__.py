@@ -1,6 +1,6 @@
 """Source code to raw tables, for any Python source that the running interpreter can parse.
 
-``scan`` lists the files of a folder; ``extract`` reads, decodes and parses each of them once, walks its ``ast`` once,
+``scan`` lists the files of a folder. ``extract`` reads, decodes and parses each of them once, walks its ``ast`` once,
 and yields record batches of ``repo_files`` and the tables of the chosen layers: ``cst_*``, ``ast_*``, ``sym_*`` and so
 on (columns: ``flight_client.contracts.raw``). Spans are byte offsets into the UTF-8 of the decoded text, which
 ``repo_files`` has without a byte order mark.

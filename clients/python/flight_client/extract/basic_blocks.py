@@ -1,7 +1,7 @@
 """Basic blocks of a code object, and the edges between them, from its instructions and its exception table.
 
 A block begins at the first instruction, at the target of a jump or an exception, after a jump, return or raise, and
-where the range of an entry of the exception table begins or ends: so one entry or none covers the whole block.
+where the range of an entry of the exception table begins or ends. So each block is covered by one entry or by none.
 """
 
 import dis
@@ -12,11 +12,11 @@ from itertools import pairwise
 
 RETURNS_OR_RAISES = frozenset({"RETURN_VALUE", "RETURN_CONST", "RAISE_VARARGS", "RERAISE"})
 UNCONDITIONAL = frozenset({"JUMP_FORWARD", "JUMP_BACKWARD", "JUMP_BACKWARD_NO_INTERRUPT"})
-# In 3.14 this one has a target that only says where the loop begins; control never goes there.
+# In 3.14, END_ASYNC_FOR has a target that only marks where the loop begins; control never goes there.
 _JUMPS = frozenset(dis.hasjrel + dis.hasjabs) - {dis.opmap["END_ASYNC_FOR"]}
-# From block to block: source, target, kind (next, true, false, exc), the offset of the instruction that decides between
-# true and false, the index of the exception entry. True: the tested value is true, or is (not) None where that is
-# tested, or an iterator or awaitable gave a value.
+# An edge between blocks: source, target, kind (next, true, false, exc), the offset of the instruction that decides
+# between true and false, the index of the exception entry. ``true`` means that the tested value is true, or that a test
+# for (not) None holds, or that an iterator or awaitable returned a value.
 BlockEdge = tuple[int, int, str, int | None, int | None]
 
 _CODE_UNIT = 2  # bytes; the exception table counts in these
@@ -36,7 +36,7 @@ class ExceptionEntry:
 
 @dataclass(frozen=True)
 class BasicBlock:
-    """A basic block: ``[start, end)`` in the code; ``kind`` is entry, handler (an exception leads here) or body."""
+    """A basic block: ``[start, end)`` in the code; ``kind`` is entry, handler (the target of an exception) or body."""
 
     start: int
     end: int
@@ -68,7 +68,7 @@ def _varints(table: bytes) -> Iterator[int]:
 
 
 def jump_target(instruction: dis.Instruction) -> int | None:
-    """The offset that a jump leads to; null for any other instruction."""
+    """The offset that a jump leads to; None for any other instruction."""
     return int(instruction.argval) if instruction.opcode in _JUMPS else None
 
 
@@ -97,9 +97,9 @@ def basic_blocks(
 def block_edges(
     instructions: Sequence[dis.Instruction], blocks: Sequence[BasicBlock], entries: Sequence[ExceptionEntry]
 ) -> Iterator[BlockEdge]:
-    """The edges out of each block: those that its last instruction makes, then that of an exception in it.
+    """The edges from each block: those of its last instruction, then that of an exception in the block.
 
-    An exception table is sorted, and its ranges don't overlap.
+    The entries of an exception table are sorted, and their ranges don't overlap.
     """
     starts, ranges = [block.start for block in blocks], [entry.start for entry in entries]
     offsets = [instruction.offset for instruction in instructions]

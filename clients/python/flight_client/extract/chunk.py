@@ -1,7 +1,7 @@
 """A chunk: a few files, extracted one after another into a record batch per table.
 
 A file that can't be read, decoded, parsed or walked gives a row in ``cst_parse_errors``, whose ``meta`` names the
-``stage`` at which it failed, and one in ``ast_errors``; the other files are not affected.
+failed ``stage``, and one in ``ast_errors``; the other files are not affected.
 """
 
 import ast
@@ -27,7 +27,7 @@ SOURCE_ERRORS = (SyntaxError, ValueError, LookupError, RecursionError, MemoryErr
 
 @dataclass(frozen=True)
 class Chunk:
-    """Files of one part, in order of path, and the layers to extract of them."""
+    """Files of one part, in the order of their paths, and the layers to extract from them."""
 
     repo: str
     files: tuple[SourceFile, ...]
@@ -40,7 +40,7 @@ class Chunk:
 
 
 class _FileRows:
-    """One file's rows by table: those of a stage remain when a later stage fails."""
+    """One file's rows by table; if a stage fails, the rows of earlier stages remain."""
 
     def __init__(self, file: SourceFile, repo: str, layers: tuple[str, ...]) -> None:
         self.file = file
@@ -50,7 +50,7 @@ class _FileRows:
         self.tables: dict[str, Columns] = {}
 
     def extract(self) -> None:
-        """Fill in the tables as far as the file allows; raises the error that stopped it."""
+        """Fill the tables, stage by stage; raises the error of the first stage that fails."""
         data = read(self.file.abs_path)
         digest = hashlib.sha256(data).hexdigest()
         self.stage = "decode"
@@ -67,7 +67,7 @@ class _FileRows:
             self.tables |= layer_tables(self.layers, tree, walk)
 
     def _add_file(self, digest: str, data: bytes, source: SourceText | None) -> None:
-        """The row of ``repo_files``: with the file's bytes, unless they are its text in UTF-8."""
+        """Add the row of ``repo_files``; it has the file's bytes only if they differ from its text in UTF-8."""
         file = self.file
         encoding, text, cells = (None, None, None) if source is None else (source.encoding, source.text, source.cells)
         undecoded = None if source is not None and source.utf8 == data else data
@@ -75,9 +75,9 @@ class _FileRows:
         self.tables["repo_files"] = columns_of([(digest, printable(file.abs_path), len(data), *content)])
 
     def fail(self, stage: str, kind: str, message: str, where: Sequence[int | None] = (None,) * 4) -> None:
-        """Add a row each of ``cst_parse_errors``, ``ast_errors`` and ``bc_errors``.
+        """Add one row each to ``cst_parse_errors``, ``ast_errors`` and ``bc_errors``.
 
-        ``where`` is as in a SyntaxError: first and last line and column, from 1; ``cst_parse_errors`` counts columns
+        ``where`` has the lines and columns of a SyntaxError, which count from 1; ``cst_parse_errors`` counts columns
         from 0.
         """
         line, column, *end = where
@@ -90,9 +90,10 @@ class _FileRows:
 
 
 def extract_chunk(chunk: Chunk) -> Iterator[pa.RecordBatch]:
-    """A batch for each of the chunk's tables, in that order, also those without rows.
+    """A batch for each of the chunk's tables, in their order, also for tables without rows.
 
-    Each is made when it is asked for, and its rows are then dropped: a caller that passes batches on holds only one.
+    Each batch is built when the iterator reaches it, and its rows are released then, so that only one batch at a time
+    is in memory.
     """
     with uncollected():
         files = in_deep_thread(partial(_extract_files, chunk))
@@ -106,7 +107,7 @@ def _extract_files(chunk: Chunk) -> list[_FileRows]:
         try:
             found.extract()
         except FileNotFoundError:
-            continue  # it was deleted since it was listed: it has no rows, as at the next ingest
+            continue  # deleted after it was listed: no rows, as in the next ingest
         except (OSError, *SOURCE_ERRORS) as error:
             _fail(found, error)
         files.append(found)

@@ -1,9 +1,9 @@
 """The bytecode of a file, as the running interpreter compiles it: code units, instructions, blocks. Nothing is run.
 
-The tree that was walked is compiled, so a file is parsed once, and positions in f-strings are right on 3.11 too. A code
-unit belongs to the definition at the position of the instruction that loads it; units that the compiler adds (scopes
-of type parameters, functions that compute annotations) belong to none. A ``finally`` body is compiled twice, so a
-definition may have two units. Code that the compiler drops as unreachable has none.
+The walked tree is compiled, so a file is parsed once, and positions in f-strings are right on 3.11 too. A code unit
+belongs to the definition at the position of the instruction that loads it; units that the compiler adds (scopes of type
+parameters, functions that compute annotations) belong to no definition. A ``finally`` body is compiled twice, so a
+definition may have two units. Code that the compiler removes as unreachable has no unit.
 
 Ids contain paths and ordinals, no offsets in the source.
 """
@@ -40,7 +40,7 @@ _COMPILE_ERRORS = (SyntaxError, ValueError, TypeError, RecursionError, MemoryErr
 
 @dataclass
 class _Rows:
-    """The rows of a file's units by table; ``definitions`` are by position and name."""
+    """The rows of a file's code units by table; ``definitions`` maps positions and names to definitions."""
 
     file_id: str
     definitions: Mapping[Place, LexicalScope]
@@ -52,7 +52,7 @@ class _Rows:
     ordinals: Counter[str] = field(default_factory=Counter)
 
     def add(self, module: CodeType, definition: LexicalScope) -> None:
-        """Add the module's unit and all those inside it, in preorder."""
+        """Add the module's code unit and all units inside it, in preorder."""
         pending: list[tuple[CodeType, str | None, LexicalScope | None]] = [(module, None, definition)]
         while pending:
             code, parent, found = pending.pop()
@@ -83,9 +83,9 @@ class _Rows:
 
 
 def bytecode_tables(tree: ast.Module, walk: Walk) -> dict[str, Columns]:
-    """The columns of the ``bc_*`` tables for a file, in the order of ``tables.ROWS``.
+    """The columns of the ``bc_*`` tables for a file, in the order of ``raw_rows.ROWS``.
 
-    A file that does not compile gives a row of ``bc_errors`` and no others.
+    A file that does not compile gives only a row of ``bc_errors``.
     """
     try:
         flags = 0 if walk.source.cells is None else ast.PyCF_ALLOW_TOP_LEVEL_AWAIT  # as in IPython
@@ -114,12 +114,12 @@ def _definitions(walk: Walk) -> dict[Place, LexicalScope]:
 
 
 def _with_plain_constants(code: CodeType) -> CodeType:
-    """The code with constants whose ``repr`` is short, and the same in every process: ``dis`` takes it of each."""
+    """The code with wrapped constants, whose ``repr`` (which ``dis`` calls) is short and equal in every process."""
     return code.replace(co_consts=tuple(map(Constant, code.co_consts)))
 
 
 def _loaded(instructions: Sequence[dis.Instruction]) -> list[tuple[CodeType, Place]]:
-    """The code objects that are loaded, in source order, with the places where their definitions stand."""
+    """The code objects that are loaded, in source order, with the positions of their definitions."""
     found = []
     for instruction in instructions:
         code = instruction.argval.value if isinstance(instruction.argval, Constant) else None
@@ -149,7 +149,7 @@ def _instruction(instruction: dis.Instruction) -> Row:
 
 
 def _line_started(instruction: dis.Instruction) -> int | None:
-    """The line that begins with this instruction; 3.13 has it in an attribute of its own."""
+    """The line that begins with this instruction, or None; 3.13 has a separate attribute for the line number."""
     starts: object = instruction.starts_line
     line = getattr(instruction, "line_number", None) if starts is True else starts
     return line if isinstance(line, int) and line is not False else None

@@ -1,7 +1,7 @@
-"""Constants of code objects as they are shown: bounded, and the same in every process.
+"""The texts of code objects' constants: bounded, and equal in every process.
 
-``repr`` of a code object holds an address, that of a frozenset depends on the hash seed, and that of a very long
-integer is refused.
+The ``repr`` of a code object contains an address, that of a frozenset depends on the hash seed, and that of a very long
+integer raises an error.
 """
 
 from types import CodeType
@@ -10,7 +10,7 @@ from flight_client.extract.node_rows import TEXT_CHARACTERS, literal_text
 
 
 class Constant:
-    """Stands for a constant where ``dis`` takes its ``repr``."""
+    """Wraps a constant, so that ``dis``, which calls ``repr``, gets ``constant_text``."""
 
     __slots__ = ("value",)
 

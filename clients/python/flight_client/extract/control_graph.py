@@ -1,11 +1,11 @@
-"""The control flow graph of one owner (a module, class body, function, lambda or comprehension), made by linking ways.
+"""The control flow graph of one owner: a module, class body, function, lambda or comprehension.
 
-A way is an edge that has no target yet: the point it leaves, and its kind. Code takes the ways that lead into it and
-gives the ways that lead out. A jump (return, break, continue, raise) gives none: its ways go to the innermost region
-that takes such jumps. A loop takes break and continue, handlers take raise, a cleanup (``finally``) takes all of them
-and, once its own code is there, sends them on from its end.
+A *way* is an edge without a target: its source point and its kind. The function that adds some code to the graph takes
+the ways into the code and returns the ways out of it. A jump (return, break, continue, raise) returns no ways; its ways
+go to the innermost region that catches such jumps. A loop catches break and continue, handlers catch raise, a cleanup
+(``finally``) catches all of them, and after its own code continues them from its end.
 
-Code without a way into it can't run: its points get no edges at all.
+Code without a way into it can't run, and its points get no edges.
 """
 
 import ast
@@ -28,34 +28,35 @@ _QUIET = frozenset({"entry", "exit", "handler", "finally"})
 
 
 def loop() -> Region:
-    """A region that takes break and continue."""
+    """A region that catches break and continue."""
     return {"break": [], "continue": []}
 
 
 def handlers() -> Region:
-    """A region whose exceptions reach handlers."""
+    """A region that catches exceptions, for handlers."""
     return {"raise": []}
 
 
 def cleanup() -> Region:
-    """A region that nothing leaves but through its cleanup; also an owner's whole code, whose jumps end at its exit."""
+    """A region that is only left through its cleanup; also an owner's code, whose jumps lead to the owner's exit."""
     return {"return": [], "break": [], "continue": [], "raise": []}
 
 
 def labelled(ways: Ways, kind: EdgeKind) -> Ways:
-    """The ways under another kind."""
+    """The ways with another kind."""
     return [(point, kind) for point, _ in ways]
 
 
 def with_jumps(region: Region, ways: Ways) -> Ways:
-    """The ways into a region's cleanup: from its end, and the jumps that it has taken."""
-    return ways + [way for taken in region.values() for way in taken]
+    """The ways into a region's cleanup: those from its end, and the jumps that it has caught."""
+    return ways + [way for caught in region.values() for way in caught]
 
 
 class ControlGraph:
     """The points of an owner (kind, node and events; point 0 is the entry) and the edges between them.
 
-    ``regions`` are those around the code that comes next. ``events`` collects the events of code in the owner's scope.
+    ``regions`` are the regions around the code that is added next. ``events`` collects the events of code in the
+    owner's scope.
     """
 
     def __init__(self, owner: Owner, events: VariableEvents) -> None:
@@ -67,9 +68,9 @@ class ControlGraph:
         self.regions: list[Region] = [cleanup()]
 
     def point(self, kind: PointKind, node: PointNode, events: list[Event], ways: Ways) -> Ways:
-        """Add a point that the ways lead to; gives the way on from it, none if it can't be reached.
+        """Add a point that the ways lead to; returns the way out of it, or none if the point can't be reached.
 
-        An exception that nothing in the owner takes has no edge, so that not every point is a branch.
+        An exception that no region of the owner catches has no edge, so that not every point is a branch.
         """
         point = len(self.points)
         self.points.append((kind, node, events))
@@ -77,37 +78,39 @@ class ControlGraph:
             return []
         self.link(ways, point)
         if kind not in _QUIET and node.__class__ not in _NEVER_RAISE:
-            region = self._taking("raise")
+            region = self._catching("raise")
             if region is not self.regions[0]:
                 region["raise"].append((point, "exc"))
         return [(point, "next")]
 
     def evaluated(self, node: ast.stmt | ast.expr, ways: Ways) -> Ways:
-        """Add a point that evaluates a node: a simple statement, a definition, an expression of its own."""
+        """Add a point that evaluates a node: a simple statement, a definition, or an expression."""
         return self.point("stmt", node, self.events.of(node), ways)
 
     def link(self, ways: Iterable[Way], point: int) -> None:
-        """Add edges to a point that exists."""
+        """Add edges to an existing point."""
         self.edges.update([(source, point, kind) for source, kind in ways])
 
     def jump(self, ways: Ways, jump: Jump) -> None:
-        """Send ways to the innermost region that takes the jump, the owner's own code at last.
+        """Send ways to the innermost region that catches the jump; the outermost region is the owner's code.
 
-        An exception's edges are of kind ``exc``, but those of a test keep theirs.
+        The edges of a ``raise`` have the kind ``exc``, except those that leave a test, which stay ``true`` or
+        ``false``.
         """
         if jump == "raise":
             ways = [(point, "exc" if kind == "next" else kind) for point, kind in ways]
-        self._taking(jump)[jump] += ways
+        self._catching(jump)[jump] += ways
 
     def leave(self, region: Region, ways: Ways, ends: Ways, *, swallows: bool = False) -> Ways:
-        """Send on the jumps that a cleanup has taken, from the ends of its code; gives the ways to the code after it.
+        """Continue the jumps that a cleanup has caught, from the ``ends`` of its code; returns the ways to later code.
 
-        ``ways`` led to the cleanup from the end of the region; if it ``swallows`` exceptions, these may go on too.
+        ``ways`` led into the cleanup from the end of the region. If the cleanup ``swallows`` exceptions, later code may
+        also run after an exception.
         """
-        for jump, taken in region.items():
-            if taken:
+        for jump, caught in region.items():
+            if caught:
                 self.jump(ends, jump)
         return ends if ways or (swallows and region["raise"]) else []
 
-    def _taking(self, jump: Jump) -> Region:
+    def _catching(self, jump: Jump) -> Region:
         return next(region for region in reversed(self.regions) if jump in region)

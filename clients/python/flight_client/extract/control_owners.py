@@ -1,20 +1,21 @@
 """Source-level control flow and variable events of one file: the rows of the ``cfg`` layer.
 
-The module, each class body, function, lambda and comprehension owns a graph with an entry and an exit, numbered in
-the order in which its code is visited: source order, but that a comprehension's clauses come before its element. An
-edit elsewhere in the file changes no id. Edges:
+The module and each class body, function, lambda and comprehension own a graph with an entry and an exit. Its points are
+numbered in source order, except that a comprehension's clauses come before its element. An edit elsewhere in the file
+changes no id. The kinds of edges:
 
-- ``true`` means that the condition in the source holds (``not x`` is a condition like any other), that an iteration
-  has an item, that a handler takes the exception; the target, and the handler's name, are defined on that edge only.
-- ``exc`` leaves its point at any moment: each of its definitions may have happened or not. Points that may raise have
-  one to the code of the owner that takes it (a handler, a ``finally``, the exit of a ``with``). An exception that
-  nothing takes has no edge, but for ``raise``, ``assert``, handlers that don't match and cleanups, which lead to the
-  exit.
-- ``next`` is any other. The end of a ``finally`` leads to every target for which its code was entered.
+- ``true``: the condition in the source holds (``not x`` is a condition like any other), an iteration has an item, or a
+  handler matches the exception. The iteration's target and the handler's name are defined on that edge only.
+- ``exc`` leaves its point at any moment, so each definition of the point may have happened or not. A point that may
+  raise has such an edge to the owner's code that catches the exception (a handler, a ``finally``, the exit of a
+  ``with``). An uncaught exception has no edge, except those of ``raise``, ``assert``, handlers that don't match and
+  cleanups, which lead to the exit.
+- ``next``: any other edge. The end of a ``finally`` leads to every target for which its code was entered.
 
-A point that can't be reached from its entry has no edges; any other but the entry has one that leads to it. A
-``finally`` point spans its ``try`` statement; an exit from ``with``, the item's expression; that where ``except … as
-e`` forgets ``e``, the handler. The rest span the node that they evaluate: a condition, not its ``if``.
+A point that can't be reached from the entry has no edges; any other point except the entry has an edge that leads to
+it. A ``finally`` point spans its ``try`` statement, the exit of a ``with`` the item's expression, and the end of
+``except … as e``, where ``e`` is unbound, the handler. Other points span the node that they evaluate: a condition, not
+its ``if``.
 """
 
 import ast
@@ -28,7 +29,7 @@ from flight_client.extract.walk import Row, Walk
 
 
 def owner_graphs(tree: ast.Module, walk: Walk) -> list[ControlGraph]:
-    """The graph of each owner in a file whose walk is finished, its scopes settled; in source order."""
+    """The graph of each owner in a file, in source order; the walk must be finished and its scopes settled."""
     events = VariableEvents(walk)
     events.inner.append(tree)
     graphs: list[ControlGraph] = []
@@ -41,10 +42,10 @@ def owner_graphs(tree: ast.Module, walk: Walk) -> list[ControlGraph]:
 
 
 def control_rows(graphs: Iterable[ControlGraph], walk: Walk) -> dict[str, list[Row]]:
-    """The rows of ``cfg_points``, ``cfg_flow`` and ``var_events``: owners in source order, points in their order.
+    """The rows of ``cfg_points``, ``cfg_flow`` and ``var_events``, owner by owner in source order.
 
-    Edges are by source and destination. Columns are as in ``raw_rows.ROWS``; an event has null for the span where the
-    source spells no name.
+    Edges are sorted by source and destination. The columns are those of ``raw_rows.ROWS``; the span of an event is null
+    if the source spells no name.
     """
     points: list[Row] = []
     flow: list[Row] = []
@@ -86,7 +87,7 @@ def _body(graph: ControlGraph, owner: Owner, ways: Ways) -> Ways:
 
 
 def _comprehension(graph: ControlGraph, owner: Comprehension, elements: tuple[ast.expr, ...], ways: Ways) -> Ways:
-    """Loops within loops; the first iterable was evaluated outside, before the entry."""
+    """Add nested loops; the first iterable was evaluated outside, before the entry."""
     heads: list[int] = []
     out: Ways = []
     for generator in owner.generators:

@@ -1,9 +1,9 @@
 """Statements to points: one for each simple statement, condition, iteration, handler and cleanup.
 
-The condition of a statement is split at its ``and`` and ``or``; a test whose operand is a constant has one way on.
-Exceptions that the owner may handle leave a point at any moment. ``try`` sends them to its first handler; a handler
-sends on those that it doesn't take. ``with`` is a cleanup that may swallow them; the end of ``except … as e``, which
-forgets ``e``, is one that doesn't, as the language reference writes it.
+The condition of a statement is split at its ``and`` and ``or``; a test of a constant has only one way out. An exception
+that the owner may handle leaves a point at any moment. ``try`` sends it to its first handler; a handler that doesn't
+match sends it to the next one. ``with`` is a cleanup that may swallow exceptions. The end of ``except … as e``, which
+unbinds ``e``, is a cleanup that doesn't, as in the language reference.
 """
 
 import ast
@@ -25,14 +25,14 @@ from flight_client.extract.syntax_tree import dispatch_table
 
 
 def block(graph: ControlGraph, body: Iterable[ast.stmt], ways: Ways) -> Ways:
-    """Statements, one after another. Takes the ways into code and gives the ways out of it, like all functions here."""
+    """Add statements. Like all functions here it takes the ways into the code and returns the ways out of it."""
     for node in body:
         ways = _DISPATCH[node.__class__](graph, node, ways)
     return ways
 
 
 def condition(graph: ControlGraph, node: ast.expr, ways: Ways) -> tuple[Ways, Ways]:
-    """The ways on where a condition holds, and where it doesn't."""
+    """Add a condition; returns the ways out if it holds, and if it doesn't."""
     if isinstance(node, ast.BoolOp):
         decided: Ways = []
         is_and = isinstance(node.op, ast.And)
@@ -49,13 +49,13 @@ def condition(graph: ControlGraph, node: ast.expr, ways: Ways) -> tuple[Ways, Wa
 
 
 def iteration(graph: ControlGraph, target: ast.expr, ways: Ways) -> tuple[Ways, Ways]:
-    """The ways on with the next item, which defines the target on that way alone, and without one."""
+    """Add an iteration; returns the way out with a next item, which alone defines the target, and without one."""
     next_item = graph.point("iter", target, graph.events.of(target), ways)
     return labelled(next_item, "true"), labelled(next_item, "false")
 
 
 def _if(graph: ControlGraph, node: ast.If, ways: Ways) -> Ways:
-    """With all its ``elif``, of which a source may have thousands: they are nested in the syntax tree."""
+    """Add an ``if`` with all its ``elif`` in a loop: a source may have thousands, nested in the syntax tree."""
     ends: Ways = []
     while True:
         true, ways = condition(graph, node.test, ways)
@@ -89,7 +89,7 @@ def _within(graph: ControlGraph, region: Region, body: Iterable[ast.stmt], ways:
 
 
 def _with(graph: ControlGraph, node: ast.With | ast.AsyncWith, ways: Ways) -> Ways:
-    """A point to enter each item and one, of kind ``finally``, to exit it."""
+    """Add a point that enters each item, and one of kind ``finally`` that exits it."""
     regions = []
     for item in node.items:
         ways = graph.point("stmt", item.context_expr, graph.events.of(item), ways)
@@ -124,7 +124,7 @@ def _try_except(graph: ControlGraph, node: ast.Try | ast.TryStar, ways: Ways) ->
 
 
 def _handle(graph: ControlGraph, nodes: list[ast.ExceptHandler], ways: Ways) -> Ways:
-    """Handlers are tried in turn: ``true`` leads into the handler, ``false`` to the next, ``exc`` past the last."""
+    """Try handlers in order: ``true`` leads into the handler, ``false`` to the next, ``exc`` past the last."""
     ends: Ways = []
     for node in nodes:
         matched, ways = _handler(graph, node, ways)
@@ -134,7 +134,7 @@ def _handle(graph: ControlGraph, nodes: list[ast.ExceptHandler], ways: Ways) -> 
 
 
 def _handle_groups(graph: ControlGraph, nodes: list[ast.ExceptHandler], ways: Ways) -> Ways:
-    """``except*``: every handler is tried, whether those before it took all, raised or left something."""
+    """``except*``: every handler is tried, even if an earlier one has handled the whole group or has raised."""
     ends: Ways = []
     for node in nodes:
         may_be_empty = bool(ends)
@@ -167,7 +167,7 @@ def _handler_body(graph: ControlGraph, node: ast.ExceptHandler, ways: Ways) -> W
 
 
 def _match(graph: ControlGraph, node: ast.Match, ways: Ways) -> Ways:
-    """A pattern is a test; the names that it captures are defined at a point of their own, before the guard."""
+    """A pattern is a test; the names that it captures are defined at a separate point, before the guard."""
     ways = graph.evaluated(node.subject, ways)
     ends: Ways = []
     for case in node.cases:
@@ -196,7 +196,7 @@ def _always_matches(pattern: ast.pattern) -> bool:
 
 
 def _assert(graph: ControlGraph, node: ast.Assert, ways: Ways) -> Ways:
-    """Where the condition doesn't hold, a point for the message, which raises; without one, the test does."""
+    """If the condition doesn't hold, the point of the message raises, or without a message the test."""
     true, false = condition(graph, node.test, ways)
     if node.msg is not None:
         false = graph.evaluated(node.msg, false)

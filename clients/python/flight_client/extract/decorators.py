@@ -1,4 +1,4 @@
-"""Decorators of the standard library that make a kind of definition, by their qualified names."""
+"""The kinds of definitions that decorators of the standard library create, by the decorators' qualified names."""
 
 from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
@@ -34,14 +34,14 @@ _OF_PROPERTIES = frozenset({"setter", "getter", "deleter"})
 
 
 def known_as(decorators: Iterable[tuple[Callable[[str], Qnames], str] | None]) -> list[str | None]:
-    """The kind of definition that each decorator makes, from its resolver and dotted name; None if it is unknown.
+    """The kind of definition that each decorator creates, from its resolver and dotted name; None if it is unknown.
 
-    A name that may come from several places has a kind if all of them that are in KNOWN have the same.
+    A dotted name with several qualified names has a kind if those of them that are in KNOWN all have the same kind.
     """
-    return [None if found is None else _known(*found) for found in decorators]
+    return [None if found is None else _kind(*found) for found in decorators]
 
 
-def _known(resolve: Callable[[str], Qnames], dotted: str) -> str | None:
+def _kind(resolve: Callable[[str], Qnames], dotted: str) -> str | None:
     root, _, last = dotted.rpartition(".")
     if root and last in _OF_PROPERTIES:
         return last

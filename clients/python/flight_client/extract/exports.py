@@ -14,16 +14,16 @@ _SCOPES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 
 
 def exports(tree: ast.Module) -> list[Export]:
-    """For each name: its node, the operation that adds it (``=``, ``+=``, ``append``), and the name.
+    """The exported names, each with its node and the operation that adds it (``=``, ``+=``, ``append``).
 
-    ``extend`` counts as ``+=``. An operation without names gives the name None. An operation or name that the source
-    does not spell out is ``unknown``.
+    ``extend`` counts as ``+=``. An operation without names gives the name None. If the source does not spell out the
+    operation or the name, the operation is ``unknown``.
     """
     return [export for statement in _statements(tree.body) for export in _exported(statement)]
 
 
 def _statements(body: Iterable[ast.AST]) -> Iterator[ast.AST]:
-    """The statements that run in the module's own scope, also within compound ones, in source order."""
+    """The statements that run in the module's own scope, also inside compound statements, in source order."""
     for statement in body:
         if not isinstance(statement, _SCOPES):
             yield statement
@@ -78,7 +78,7 @@ def _name(item: ast.expr, op: str) -> Export:
 
 
 def _changed_in(targets: Iterable[ast.expr]) -> Iterator[ast.Name]:
-    """``__all__`` inside other targets: unpacked into, deleted, changed by a slice."""
+    """The nodes of ``__all__`` in other targets: if it is unpacked into, deleted, or changed by a slice."""
     for target in targets:
         yield from (node for node in ast.walk(target) if isinstance(node, ast.Name) and _is_all(node))
 

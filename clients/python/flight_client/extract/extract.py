@@ -1,4 +1,4 @@
-"""From files to record batches: the same rows in the same order and batches for any number of processes."""
+"""Extracts files into record batches. Rows, order and batches don't depend on the number of processes."""
 
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import replace
@@ -15,7 +15,7 @@ from flight_client.extract.workers import Batches, run_chunks
 CHUNK_BYTES = 1 << 20
 CHUNK_FILES = 64
 BATCH_ROWS = 1 << 16
-SMALL_BYTES = 1 << 19  # less than starting a worker is worth
+SMALL_BYTES = 1 << 19  # below this, extracting takes less time than starting a worker
 
 
 def extract(
@@ -29,11 +29,11 @@ def extract(
 ) -> Generator[tuple[str, pa.RecordBatch], None, None]:
     """Yield (table name, batch) for the tables of ``layers``, under SCHEMAS; tables without rows are left out.
 
-    Files come in the order of (part, path), ``parts`` being a power of two; a file's rows are in source order. A batch
-    holds rows of one part and at most BATCH_ROWS of them. With ``jobs`` > 1 and enough to do, that many processes work,
-    and memory is bounded by a few chunks each (a chunk: 64 files or 1 MiB of source, or one larger file). ``progress``
-    is called with the number of files just finished. Closing the iterator ends the processes. Raises
-    UnknownLayerError and MissingExtraError.
+    Files come in the order of (part, path), where ``parts`` is a power of two; a file's rows are in source order. A
+    batch has at most BATCH_ROWS rows, all of one part. ``jobs`` is the number of worker processes; with 1, or for few
+    files, no worker is started. Each worker has a few chunks in memory (a chunk: 64 files or 1 MiB of source, or one
+    larger file). ``progress`` is called with the number of files just finished. Closing the iterator ends the workers.
+    Raises UnknownLayerError and MissingExtraError.
     """
     empty = Chunk(repo=repo, files=(), layers=known_layers(layers))
     chunks = _chunks(files, parts, empty)

@@ -1,8 +1,8 @@
-"""Annotations to facts: of which classes a place holds instances, and of which the containers there.
+"""Annotations to facts: the classes whose instances a place holds, and those of the items of containers at the place.
 
-The names of ``typing`` are recognised by their imports. A quoted annotation is parsed and lowered like any
-other, but calls nothing: its text is no code of the file. Of the parts that are not read as a type (the arguments of
-``Callable``, the rest of ``Annotated``), only the calls count.
+The names of ``typing`` are recognised by their imports. A quoted annotation is parsed and lowered like any other, but
+has no calls, because its text does not run. In the parts that are not read as types (the arguments of ``Callable``, the
+rest of ``Annotated``), only the calls are lowered.
 """
 
 import ast
@@ -16,9 +16,9 @@ from flight_client.extract.lexical_scopes import LexicalScope
 from flight_client.extract.places import Place
 from flight_client.extract.syntax_tree import dotted_name
 
-Form = Literal["union", "first", "type", "literal", "last", "list", "set", "dict", "tuple", "generator"]
+GenericKind = Literal["union", "first", "type", "literal", "last", "list", "set", "dict", "tuple", "generator"]
 
-_WORDS: Mapping[Form, str] = {
+_NAMES_BY_KIND: Mapping[GenericKind, str] = {
     "union": "Optional Union",
     "first": "Annotated Final ClassVar Required NotRequired ReadOnly InitVar Awaitable Unpack TypeGuard TypeIs",
     "type": "type Type",
@@ -29,14 +29,13 @@ _WORDS: Mapping[Form, str] = {
     "dict": "dict Dict Mapping MutableMapping defaultdict DefaultDict OrderedDict ChainMap",
     "tuple": "tuple Tuple",
     "generator": "Iterable Iterator Generator AsyncIterable AsyncIterator AsyncGenerator",
-}
-FORMS: Mapping[str, Form] = {name: form for form, names in _WORDS.items() for name in names.split()}
-QUOTED_CHARACTERS = 1000  # a longer text is passed over: its tree might be deep
-_MODULES = frozenset({"typing", "typing_extensions", "collections", "collections.abc", "builtins", "dataclasses"})
+} GENERIC_KINDS: Mapping[str, GenericKind] = {name: kind for kind, names in _NAMES_BY_KIND.items() for name in
+names.split()} QUOTED_CHARACTERS = 1000  # a longer text is skipped, because its tree may be deep _MODULES =
+frozenset({"typing", "typing_extensions", "collections", "collections.abc", "builtins", "dataclasses"})
 
 
 def annotate(flow: FlowContext, place: Place, node: ast.expr) -> None:
-    """The place holds instances of the annotation's classes."""
+    """Record that the place holds instances of the annotation's classes."""
     match node:
         case ast.Constant(value=str() as text):
             _quoted(flow, place, text, annotate)
@@ -56,9 +55,9 @@ def annotate(flow: FlowContext, place: Place, node: ast.expr) -> None:
 
 
 def annotate_result(flow: FlowContext, function: LexicalScope, node: ast.expr) -> None:
-    """A function's result is annotated; the iterator of a generator function annotates the values that it yields."""
+    """Annotate a function's result; in a generator function, ``Iterator[X]`` annotates the yielded values."""
     match node:
-        case ast.Subscript(slice=inner) if function.is_generator and _form(flow, node.value) == "generator":
+        case ast.Subscript(slice=inner) if function.is_generator and _generic_kind(flow, node.value) == "generator":
             first, *others = inner.elts if isinstance(inner, ast.Tuple) and inner.elts else [inner]
             annotate(flow, f"yld:{function.def_id}", first)
             mention(flow, *others)
@@ -67,7 +66,7 @@ def annotate_result(flow: FlowContext, function: LexicalScope, node: ast.expr) -
 
 
 def hold_classes(flow: FlowContext, place: Place, node: ast.expr) -> None:
-    """The place holds the annotation's classes themselves: that of ``type[X]``, that of an alias."""
+    """Record that the place holds the annotation's classes themselves, as for ``type[X]`` and for an alias."""
     match node:
         case ast.BinOp(op=ast.BitOr()):
             hold_classes(flow, place, node.left)
@@ -112,7 +111,7 @@ def _named(flow: FlowContext, node: ast.expr) -> Place | None:
 
 
 def _quoted(flow: FlowContext, place: Place, text: str, lower: Callable[[FlowContext, Place, ast.expr], None]) -> None:
-    """Lower a quoted type; one that is long, no expression or quoted twice is passed over."""
+    """Lower a quoted type; a text that is long, is not an expression or is quoted twice is skipped."""
     if flow.is_quoted or len(text) > QUOTED_CHARACTERS:
         return
     with suppress(SyntaxError, ValueError):
@@ -124,7 +123,7 @@ def _quoted(flow: FlowContext, place: Place, text: str, lower: Callable[[FlowCon
 
 def _subscripted(flow: FlowContext, place: Place, node: ast.Subscript) -> None:
     arguments = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
-    match _form(flow, node.value):
+    match _generic_kind(flow, node.value):
         case "union":
             for argument in arguments:
                 annotate(flow, place, argument)
@@ -147,7 +146,7 @@ def _subscripted(flow: FlowContext, place: Place, node: ast.Subscript) -> None:
             mention(flow, *arguments)
 
 
-def _contains(flow: FlowContext, kind: Form, container: Place, arguments: Sequence[ast.expr]) -> None:
+def _contains(flow: FlowContext, kind: GenericKind, container: Place, arguments: Sequence[ast.expr]) -> None:
     match kind, arguments:
         case "dict", [key, value]:
             keys = flow.temporary()
@@ -173,11 +172,11 @@ def _holds(
     flow.put(container, element, key, key_place)
 
 
-def _form(flow: FlowContext, node: ast.expr) -> Form | None:
-    """The meaning of a name before brackets; a name that may come from a star import has that of its spelling."""
+def _generic_kind(flow: FlowContext, node: ast.expr) -> GenericKind | None:
+    """The meaning of a name before brackets; a name that may come from a star import is judged by its spelling."""
     dotted, is_pure = dotted_name(node)
-    form = FORMS.get(dotted.rpartition(".")[2]) if dotted and is_pure else None
-    if form is None or dotted is None:
+    kind = GENERIC_KINDS.get(dotted.rpartition(".")[2]) if dotted and is_pure else None
+    if kind is None or dotted is None:
         return None
     meant = flow.scope.candidates(dotted)
-    return form if not meant or any(name.rpartition(".")[0] in _MODULES for name, _ in meant) else None
+    return kind if not meant or any(name.rpartition(".")[0] in _MODULES for name, _ in meant) else None

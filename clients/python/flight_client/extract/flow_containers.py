@@ -1,7 +1,7 @@
 """Containers to facts: displays, comprehensions and subscripts.
 
-A display that holds only constants is one object without items, so that a table of data stays one row. Exceptions are
-displays of a few texts that are names, which may be looked up.
+A display of constants is one object without items, so that a table of data gives one row. The exception is a display of
+a few strings that are names, because code may look these names up.
 """
 
 import ast
@@ -12,7 +12,7 @@ from flight_client.extract.flow_targets import Key, elements, iterate, key, key_
 from flight_client.extract.places import Place
 from flight_client.extract.syntax_tree import Comprehension
 
-MOST_NAMES = 6  # in a display of constants that has items
+MOST_NAMES = 6  # in a display of strings whose items are recorded
 _KINDS: Mapping[type[ast.AST], str] = {
     ast.List: "list",
     ast.ListComp: "list",
@@ -60,7 +60,7 @@ def _dict(flow: FlowContext, node: ast.Dict) -> Place:
 
 
 def _comprehension(flow: FlowContext, node: Comprehension) -> Place:
-    """Its code counts for the definition around it, but its variables are its own."""
+    """Lower a comprehension: its code counts for the definition around it, but its variables are its own."""
     container = flow.made(_KINDS[node.__class__])
     outer = flow.scope
     for index, generator in enumerate(node.generators):
@@ -94,7 +94,7 @@ def get_item(flow: FlowContext, node: ast.Subscript, base: Place, at: Key) -> Pl
 
 
 def _yield_from(flow: FlowContext, node: ast.YieldFrom) -> Place | None:
-    """Its value is the result of the inner generator."""
+    """Lower ``yield from``, whose value is the return value of the inner generator."""
     source = flow.value(node.value)
     if source is None:
         return None
@@ -106,7 +106,7 @@ def _yield_from(flow: FlowContext, node: ast.YieldFrom) -> Place | None:
 
 
 def _holds_constants(node: ast.expr) -> bool:
-    """Whether a display, or a part of one, has only constants in it."""
+    """Whether a display, or a part of one, contains only constants."""
     match node:
         case ast.List() | ast.Tuple() | ast.Set():
             return all(map(_holds_constants, node.elts))
@@ -119,7 +119,7 @@ def _holds_constants(node: ast.expr) -> bool:
 
 
 def _spells_names(nodes: Sequence[ast.expr]) -> bool:
-    """Whether the items of a display are few texts, each a dotted name."""
+    """Whether the items of a display are a few strings, each a dotted name."""
     return 0 < len(nodes) <= MOST_NAMES and all(
         isinstance(node, ast.Constant)
         and isinstance(node.value, str)
