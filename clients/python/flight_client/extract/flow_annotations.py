@@ -29,9 +29,12 @@ _NAMES_BY_KIND: Mapping[GenericKind, str] = {
     "dict": "dict Dict Mapping MutableMapping defaultdict DefaultDict OrderedDict ChainMap",
     "tuple": "tuple Tuple",
     "generator": "Iterable Iterator Generator AsyncIterable AsyncIterator AsyncGenerator",
-} GENERIC_KINDS: Mapping[str, GenericKind] = {name: kind for kind, names in _NAMES_BY_KIND.items() for name in
-names.split()} QUOTED_CHARACTERS = 1000  # a longer text is skipped, because its tree may be deep _MODULES =
-frozenset({"typing", "typing_extensions", "collections", "collections.abc", "builtins", "dataclasses"})
+}
+GENERIC_KINDS: Mapping[str, GenericKind] = {
+    name: kind for kind, names in _NAMES_BY_KIND.items() for name in names.split()
+}
+QUOTED_CHARACTERS = 1000  # a longer text is skipped, because its tree may be deep
+_MODULES = frozenset({"typing", "typing_extensions", "collections", "collections.abc", "builtins", "dataclasses"})
 
 
 def annotate(flow: FlowContext, place: Place, node: ast.expr) -> None:
