@@ -42,7 +42,7 @@ def bit_pairs(graph, walk, named: set[int], lines: dict[int, int]) -> Pairs:
 
 @pytest.mark.parametrize("path", FILES, ids=[path.name for path in FILES])
 def test_definitions_that_reach_uses(path: Path, monkeypatch):
-    monkeypatch.setattr(flow_reaching, "MOST_KEPT_APART", 1 << 30)
+    monkeypatch.setattr(flow_reaching, "MOST_SEPARATE", 1 << 30)
     try:
         tree, walk = walked(path.read_bytes())
     except SyntaxError:
@@ -63,7 +63,7 @@ def test_too_many_definitions_to_keep_apart_tell_nothing(monkeypatch):
     tracked = {(graph.scope, "x")}
     use = source.rindex(b"x")
     assert reaching(graph, tracked).uses[use] == ((graph.scope, "x"), (0, 1, 2))
-    monkeypatch.setattr(flow_reaching, "MOST_KEPT_APART", 2)
+    monkeypatch.setattr(flow_reaching, "MOST_SEPARATE", 2)
     assert use not in reaching(graph, tracked).uses
 
 

@@ -1,7 +1,8 @@
-"""The state that the functions of the flow lowering share: the scope, the definition whose code runs, and the rows.
+"""The state that the visitors of the layer ``flow`` share: the scope, the definition whose code runs, and the rows.
 
-Lowering visits each expression once, by a dispatch on the node's class, and gives the place of its value: None where
-nothing is known of it. Visitors recurse as plain Python calls, which use no C stack, so that deep trees are no danger.
+Lowering turns the syntax tree into facts. It visits each expression once, with the visitor of the node's class, and
+returns the place of the expression's value, or None if nothing is known about the value. Visitors recurse as plain
+Python calls, which use no C stack, so deep trees are safe.
 """
 
 import ast
@@ -28,13 +29,13 @@ CONSTANT_KINDS: Mapping[type, str] = {
 }
 _LEAST_BEGINNING = 2
 _BEGINS_NAME = re.compile(r"[A-Za-z_][\w.]*").fullmatch
-_SHOWN_BITS = 4 * SHOWN_CHARACTERS  # a longer integer has no short repr, and is slow to write
+_SHOWN_BITS = 4 * SHOWN_CHARACTERS  # a longer integer has no short repr, and its repr is slow to compute
 
 
 class FlowContext:
     """The lowering of one file: ``scope`` is where names are looked up, ``executor`` the definition whose code runs.
 
-    ``constant_kinds`` and ``beginnings`` say of a place that it holds a constant, and how its text begins.
+    By place, ``constant_kinds`` has the kind of a constant, and ``beginnings`` the known start of a string.
     ``is_quoted`` is true inside a quoted annotation.
     """
 
@@ -53,7 +54,7 @@ class FlowContext:
         self.enter(walk.scopes[0])
 
     def enter(self, scope: LexicalScope) -> LexicalScope:
-        """Go on in another scope; gives the one that was left."""
+        """Continue in another scope; returns the previous one."""
         left: LexicalScope = getattr(self, "scope", scope)
         self.scope = scope
         self.names = self.names_of[scope]
@@ -70,62 +71,62 @@ class FlowContext:
         )
 
     def value(self, node: ast.AST) -> Place | None:
-        """Lower an expression or statement; gives the place of its value."""
+        """Lower an expression or statement; returns the place of its value."""
         return self.dispatch[node.__class__](self, node)
 
     def values(self, nodes: Iterable[ast.AST | None]) -> None:
-        """Lower nodes in turn, for their effects."""
+        """Lower nodes in order; their values are ignored."""
         for node in nodes:
             if node is not None:
                 self.dispatch[node.__class__](self, node)
 
     def parts(self, node: ast.AST) -> None:
-        """Lower the nodes that a node holds."""
+        """Lower the child nodes of a node."""
         for child in ast.iter_child_nodes(node):
             visitor = self.dispatch.get(child.__class__)
             if visitor is not None:
                 visitor(self, child)
 
     def definition_place(self, node: ast.Name) -> Place:
-        """The place of the value that a name is bound to there."""
+        """The place that a name's definition at this node writes."""
         variable = self.names[node.id]
         if variable.definitions:
             return variable.definitions.get(self.lines[node.lineno - 1] + node.col_offset, variable.place)
         return variable.place
 
     def bound_place(self, node: object, name: str) -> Place:
-        """The same for a name that no ``ast.Name`` binds."""
+        """Like ``definition_place``, for a name that is bound without an ``ast.Name``."""
         variable = self.names[name]
         return variable.definitions.get(self.walk.bound_at[node][0], variable.place)
 
     def copy(self, place: Place, source: Place | None, reason: str) -> None:
-        """``place`` may hold all that ``source`` holds."""
+        """Record that ``place`` may hold everything that ``source`` holds."""
         if source is not None and source != place:
             self.rows.copies.append((place, source, reason))
 
     def load(
         self, place: Place, base: Place, access: str, key: str | None = None, key_place: Place | None = None
     ) -> None:
-        """``place`` may hold the part of ``base`` under a key, or under any if neither key nor its place is given."""
+        """Record that ``place`` may hold the part of ``base`` under a key, or under any key if none is given."""
         self.rows.loads.append((place, base, access, key, key_place, False))
 
     def put(self, base: Place, source: Place | None, key: str | None = None, key_place: Place | None = None) -> None:
-        """``base`` may hold, under a key or at any position, all that ``source`` holds."""
+        """Record that ``base`` may hold, under a key or at any position, everything that ``source`` holds."""
         if source is not None:
             self.rows.stores.append((base, "item", key, key_place, source))
 
     def attribute(self, base: Place, name: str) -> Place:
-        """The place of an attribute's value: one for all loads of it from the same place."""
+        """The place of an attribute's value; all loads of the attribute from the same place share it."""
         key = mangled(name, self.scope.private) if name.startswith("__") else name
-        known = self.executor.attributes
-        place = known.get((base, key))
+        attributes = self.executor.attributes
+        place = attributes.get((base, key))
         if place is None:
-            place = known[base, key] = self.temporary()
+            place = attributes[base, key] = self.temporary()
             self.rows.loads.append((place, base, "attr", key, None, False))
         return place
 
     def set_attribute(self, base: Place | None, name: str, source: Place | None) -> None:
-        """``x.name = …``."""
+        """Record ``x.name = …``."""
         if base is not None and source is not None:
             self.rows.stores.append((base, "attr", mangled(name, self.scope.private), None, source))
 
@@ -136,24 +137,24 @@ class FlowContext:
         return found
 
     def constant(self, value: object) -> Place:
-        """The place of a constant of the source."""
+        """The place of a constant in the source."""
         place = self.constant_of(CONSTANT_KINDS[value.__class__], shown(value))
         if isinstance(value, str) and len(value) < SHOWN_CHARACTERS:
             self.beginnings[place] = value
         return place
 
     def constant_of(self, kind: str, text: str | None = None) -> Place:
-        """The place of some constant of a kind, in the code that runs."""
-        known = self.executor.constants
-        place = known.get((kind, text))
+        """The place of a constant of a kind, with a known or unknown text; the executor's code shares it."""
+        constants = self.executor.constants
+        place = constants.get((kind, text))
         if place is None:
-            place = known[kind, text] = self.temporary()
+            place = constants[kind, text] = self.temporary()
             self.constant_kinds[place] = kind
             self.rows.allocs.append((place, f"const:{kind}", kind, text))
         return place
 
     def beginning(self, text: str) -> Place:
-        """The place of a text that begins so; of any text, if no name does."""
+        """The place of a string that begins with ``text``; of any string, if ``text`` can't begin a name."""
         if not begins_name(text):
             return self.constant_of("str")
         place = self.constant_of("prefix", shown(text))
@@ -170,7 +171,7 @@ class FlowContext:
         arguments: Iterable[Place | None] = (),
         result: Place | None = None,
     ) -> None:
-        """A call that syntax implies, of special methods of the objects at ``base``."""
+        """Record an implicit call of special methods of the objects at ``base``."""
         callee = self.temporary()
         self.rows.loads.extend([(callee, base, "attr", method, None, True) for method in methods])
         self.call(kind, callee, span, arguments, result)
@@ -178,7 +179,7 @@ class FlowContext:
     def call(
         self, kind: str, callee: Place, span: Span, arguments: Iterable[Place | None] = (), result: Place | None = None
     ) -> None:
-        """A site that has no ``ast.Call``; its arguments have no spans."""
+        """Record a call that is not an ``ast.Call``; its arguments have no spans."""
         site = self.executor.site_id()
         self.rows.calls.append((*span, site, None, kind, callee, result, self.executor.def_id))
         self.rows.args.extend(
@@ -195,7 +196,7 @@ def _executor(definition: LexicalScope) -> Executor:
 
 
 def shown(value: object) -> str | None:
-    """A constant as ``const_repr`` has it: a short str or int, the same on every interpreter."""
+    """The ``const_repr`` of a short str or int, equal on every interpreter; None for other constants."""
     match value:
         case str() if len(value) < SHOWN_CHARACTERS:
             text = literal_text(value)
@@ -207,12 +208,12 @@ def shown(value: object) -> str | None:
 
 
 def begins_name(text: str) -> bool:
-    """Whether a dotted name may begin with a text: one that is not too short to tell names apart."""
+    """Whether a dotted name may begin with the text, which must be long enough to distinguish names."""
     return _LEAST_BEGINNING <= len(text) < SHOWN_CHARACTERS and text.isascii() and _BEGINS_NAME(text) is not None
 
 
 def signed(node: ast.AST) -> ast.Constant | None:
-    """The constant that a node is: a literal, or a number with a minus."""
+    """The node as a constant: a literal, or a number with a minus sign; None for other nodes."""
     match node:
         case ast.Constant():
             return node

@@ -1,7 +1,8 @@
 """Definitions to facts: functions, lambdas, classes, their parameters, decorators and bases, imports, type parameters.
 
-Code that is evaluated where a definition stands (defaults, decorators, bases, annotations) is lowered there, the body
-in the definition's own scope. Places and sites that rows of the layer ``cst`` name too are numbered by position.
+Code that runs in the scope around a definition (defaults, decorators, bases, annotations) is lowered there; the body is
+lowered in the definition's own scope. Places and sites that also occur in rows of the layer ``cst`` are numbered by
+position.
 """
 
 import ast
@@ -73,7 +74,7 @@ def _lambda(flow: FlowContext, node: ast.Lambda) -> Place:
 
 
 def _base(flow: FlowContext, node: ast.expr) -> Place | None:
-    """``Base[X]`` is ``Base``."""
+    """The place of a base class; that of ``Base[X]`` is ``Base``."""
     if isinstance(node, ast.Subscript):
         mention(flow, node.slice)
         return _base(flow, node.value)
@@ -81,7 +82,7 @@ def _base(flow: FlowContext, node: ast.expr) -> Place | None:
 
 
 def _defaults(flow: FlowContext, node: ast.arguments, function: LexicalScope) -> None:
-    """The places of defaults have the numbers of their parameters."""
+    """Lower defaults; their places have the numbers of their parameters."""
     named = parameters(node)
     for position, default in defaults(node).items():
         place = default_place(function, position)
@@ -90,7 +91,7 @@ def _defaults(flow: FlowContext, node: ast.arguments, function: LexicalScope) ->
 
 
 def _parameters(flow: FlowContext, node: ast.arguments, function: LexicalScope) -> None:
-    """Parameters, with their annotations; surplus arguments are in a tuple and a dict."""
+    """Lower parameters and their annotations; ``*args`` is a tuple, ``**kwargs`` a dict."""
     names = flow.names_of[function]
     for position, parameter in enumerate(parameters(node)):
         place = held = argument_place(function, parameter.arg, position)
@@ -108,7 +109,7 @@ def _parameters(flow: FlowContext, node: ast.arguments, function: LexicalScope) 
 
 
 def _type_params(flow: FlowContext, node: Function | ast.ClassDef, definition: LexicalScope) -> None:
-    """Type parameters (3.12), in their own scope, in which the caller goes on."""
+    """Lower type parameters (3.12) in their own scope, in which the caller continues."""
     found = getattr(node, "type_params", ())
     if found and definition.parent is not None:
         flow.enter(definition.parent)

@@ -26,7 +26,7 @@ OPERATORS: Mapping[type[ast.operator], str] = {
     ast.BitAnd: "and",
 }
 _UNARY: Mapping[type[ast.unaryop], str] = {ast.USub: "__neg__", ast.UAdd: "__pos__", ast.Invert: "__invert__"}
-# Of the left operand, and of the right one where the left is a plain constant.
+# The method of the left operand, and that of the right operand, which is called if the left one is a constant.
 _COMPARISONS: Mapping[type[ast.cmpop], tuple[str, str]] = {
     ast.Eq: ("__eq__", "__eq__"),
     ast.NotEq: ("__ne__", "__ne__"),
@@ -58,7 +58,7 @@ def _attribute(flow: FlowContext, node: ast.Attribute) -> Place | None:
 
 
 def _call(flow: FlowContext, node: ast.Call) -> Place:
-    """A call's arguments have a row each, also those of which nothing is known."""
+    """Lower a call; each argument has a row, even if nothing is known about it."""
     function, dispatch, args = node.func, flow.dispatch, flow.rows.args
     callee = dispatch[function.__class__](flow, function)
     executor = flow.executor
@@ -83,7 +83,7 @@ def _call(flow: FlowContext, node: ast.Call) -> Place:
 
 
 def _super(flow: FlowContext, node: ast.Call, site: str) -> None:
-    """``super()`` has the arguments that the compiler adds: the class around, and the first argument."""
+    """Add the implicit arguments of ``super()``: the class around it, and the function's first argument."""
     is_super = isinstance(node.func, ast.Name) and node.func.id == "super" and flow.scope.home("super") is None
     around = class_around(flow.scope) if is_super else None
     if around is None:
@@ -103,8 +103,8 @@ def _bin_op(flow: FlowContext, node: ast.BinOp) -> Place | None:
 def _operation(flow: FlowContext, node: Located, left: Place | None, right: Place | None, name: str) -> Place | None:
     """The result of a binary operator: a method of the left operand, or of the right one if the left is constant.
 
-    A constant text formats with ``%`` whatever the right operand is; ``text + x`` may be up to ``x``, or a text.
-    A sum begins as its left text does.
+    A constant string formats with ``%`` for any right operand. ``"a" + x`` may call a method of ``x``, or be a string
+    that begins with ``a``.
     """
     kind, begins = flow.constant_kinds.get(left), flow.beginnings.get(left, "")
     is_text = kind in _TEXTS
@@ -126,7 +126,7 @@ def _operation(flow: FlowContext, node: Located, left: Place | None, right: Plac
 
 
 def _begin(flow: FlowContext, result: Place, text: str) -> None:
-    """``result`` may hold a text that begins so."""
+    """Record that ``result`` may hold a string that begins with ``text``."""
     if begins_name(text):
         flow.copy(result, flow.beginning(text), "assign")
         flow.beginnings[result] = text
@@ -149,7 +149,7 @@ def _unary_op(flow: FlowContext, node: ast.UnaryOp) -> Place | None:
 
 
 def _compare(flow: FlowContext, node: ast.Compare) -> Place:
-    """Identity calls nothing; membership calls a method of the container."""
+    """Lower comparisons: ``is`` calls nothing, ``in`` calls a method of the container."""
     left = flow.value(node.left)
     for operator, operand in zip(node.ops, node.comparators, strict=True):
         kind = operator.__class__
@@ -198,12 +198,12 @@ def _named_expr(flow: FlowContext, node: ast.NamedExpr) -> Place | None:
 
 
 def _operand(flow: FlowContext, node: ast.Await | ast.Starred) -> Place | None:
-    """``await x`` is ``x``."""
+    """The value of ``await x`` is that of ``x``."""
     return flow.value(node.value)
 
 
 def _yield(flow: FlowContext, node: ast.Yield) -> Place:
-    """Its value is the one sent to the generator."""
+    """Lower ``yield``, whose value is the one that is sent to the generator."""
     if node.value is not None:
         flow.copy(f"yld:{flow.executor.def_id}", flow.value(node.value), "yield")
     return f"x:{flow.executor.def_id}:sent"

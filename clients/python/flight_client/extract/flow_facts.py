@@ -1,9 +1,9 @@
 """The facts of one file for a points-to analysis: the objects that reach places, and the copies between places.
 
-The lowering visits the syntax tree in source order, by a table that gives each node class a function of the shared
-context; the functions of statements are here. Conditions decide nothing: code that may run counts. No other file is
-read; ``docs/flow.md`` has the meaning of the rows. Names are resolved by the walk's scopes, and where a variable has
-several definitions, the control flow says which of them a use may read.
+The syntax tree is visited in source order; a table maps each node class to its visitor, and the visitors of statements
+are in this file. Conditions are ignored, so all code counts as reachable. No other file is read. Names are resolved by
+the walk's scopes; if a variable has several definitions, the control flow decides which of them a use may read. The
+rows are described in ``docs/flow.md``.
 """
 
 import ast
@@ -41,11 +41,11 @@ def _expr(flow: FlowContext, node: ast.Expr) -> None:
 
 
 def _assign(flow: FlowContext, node: ast.Assign) -> None:
-    """``a, b = x, y`` gives each name its own value, without a tuple between."""
+    """Lower an assignment; ``a, b = x, y`` assigns item by item, without a tuple."""
     if _is_paired(node.value) and all(isinstance(target, ast.Tuple | ast.List) for target in node.targets):
         found = _paired(flow, node.value)
         for target in node.targets:
-            _give(flow, target, found)
+            _assign_items(flow, target, found)
         return
     value = flow.value(node.value)
     for target in node.targets:
@@ -53,7 +53,7 @@ def _assign(flow: FlowContext, node: ast.Assign) -> None:
 
 
 def _is_paired(node: ast.expr) -> bool:
-    """Whether a node is a display whose items are known one by one."""
+    """Whether a node is a tuple or list display without a starred item."""
     return isinstance(node, ast.Tuple | ast.List) and star_of(node.elts) is None
 
 
@@ -63,8 +63,8 @@ def _paired(flow: FlowContext, node: ast.expr) -> _Paired:
     return flow.value(node)
 
 
-def _give(flow: FlowContext, target: ast.expr, found: _Paired) -> None:
-    """Item by item; a star takes the surplus. Too few or too many raise when they run, and make no facts."""
+def _assign_items(flow: FlowContext, target: ast.expr, found: _Paired) -> None:
+    """Assign item by item; a starred target gets the surplus. A mismatch, an error at run time, is ignored."""
     if not isinstance(found, list):
         assign(flow, target, found, "unpack")
     elif not isinstance(target, ast.Tuple | ast.List):
@@ -75,7 +75,7 @@ def _give(flow: FlowContext, target: ast.expr, found: _Paired) -> None:
             end = max(star, len(found) - (len(target.elts) - star - 1))
             found = [*found[:star], _collected(flow, found[star:end], "list"), *found[end:]]
         for each, part in zip(target.elts, found, strict=False):
-            _give(flow, each, part)
+            _assign_items(flow, each, part)
 
 
 def _collected(flow: FlowContext, found: list[_Paired], kind: str) -> Place:
@@ -86,7 +86,7 @@ def _collected(flow: FlowContext, found: list[_Paired], kind: str) -> Place:
 
 
 def _ann_assign(flow: FlowContext, node: ast.AnnAssign) -> None:
-    """The annotation is of the assigned value, or of the variable where none is assigned."""
+    """Annotate the assigned value, or the variable if no value is assigned."""
     target = node.target
     value = None if node.value is None else flow.value(node.value)
     match target:
@@ -108,7 +108,7 @@ def _ann_assign(flow: FlowContext, node: ast.AnnAssign) -> None:
 
 
 def _aug_assign(flow: FlowContext, node: ast.AugAssign) -> None:
-    """The target is evaluated once; its method for the operation in place is called, or else the plain one."""
+    """Lower ``x += y``: the target is evaluated once, and its in-place method is called, or else the plain one."""
     match target := node.target:
         case ast.Name():
             old = flow.value(ast.copy_location(ast.Name(target.id, ast.Load()), target))
@@ -126,7 +126,7 @@ def _aug_assign(flow: FlowContext, node: ast.AugAssign) -> None:
 
 
 def _augmented(flow: FlowContext, node: ast.AugAssign, old: Place | None) -> Place | None:
-    """The result, which may be the old value itself."""
+    """The result of the operator's method."""
     right = flow.value(node.value)
     if old is None:
         return right
@@ -166,7 +166,7 @@ def _with(flow: FlowContext, node: ast.With | ast.AsyncWith) -> None:
 
 
 def _raise(flow: FlowContext, node: ast.Raise) -> None:
-    """A class that is raised is called."""
+    """Lower ``raise``; a raised class is called."""
     if node.exc is not None:
         raised = flow.value(node.exc)
         if raised is not None and not isinstance(node.exc, ast.Call):
@@ -175,7 +175,7 @@ def _raise(flow: FlowContext, node: ast.Raise) -> None:
 
 
 def _try(flow: FlowContext, node: ast.Try | ast.TryStar) -> None:
-    """A caught exception is an instance of one of the handler's classes; a group of ``except*`` is not known."""
+    """Lower ``try``. A caught exception is an instance of a class of the handler; an ``except*`` group is unknown."""
     flow.values(node.body)
     for handler in node.handlers:
         for found in handler.type.elts if isinstance(handler.type, ast.Tuple) else [handler.type]:

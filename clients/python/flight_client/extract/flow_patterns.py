@@ -8,7 +8,7 @@ from flight_client.extract.places import Place
 
 
 def match_pattern(flow: FlowContext, node: ast.pattern, subject: Place | None) -> None:
-    """Lower a pattern against the value at ``subject``. Values that are compared make no facts but their own."""
+    """Lower a pattern that is matched against the value at ``subject``."""
     match node:
         case ast.MatchAs():
             if node.pattern is not None:
@@ -35,7 +35,7 @@ def match_pattern(flow: FlowContext, node: ast.pattern, subject: Place | None) -
 
 
 def _narrow(flow: FlowContext, place: Place, node: ast.pattern | None) -> None:
-    """``case C() as x``: ``x`` is an instance of ``C``."""
+    """Record for ``case C() as x`` that ``x`` is an instance of ``C``."""
     match node:
         case ast.MatchClass():
             held = flow.value(node.cls)
@@ -49,7 +49,7 @@ def _narrow(flow: FlowContext, place: Place, node: ast.pattern | None) -> None:
 
 
 def _class_pattern(flow: FlowContext, node: ast.MatchClass, subject: Place | None) -> None:
-    """The class decides which attributes positions mean: a pattern at a position has no place."""
+    """Lower a class pattern. Positional patterns have no place, since the class decides which attributes they mean."""
     held = flow.value(node.cls)
     if subject is not None and held is not None and node.kwd_patterns:
         narrowed = flow.temporary()
@@ -73,7 +73,7 @@ def _sequence(flow: FlowContext, node: ast.MatchSequence, subject: Place | None)
 
 
 def _rest(flow: FlowContext, node: ast.pattern, name: str | None, subject: Place | None, kind: str) -> None:
-    """A star's list, a double star's dict: it may hold any item of the subject."""
+    """Bind the list of ``*rest`` or the dict of ``**rest``, which may hold any item of the subject."""
     if name is not None:
         rest = flow.made(kind, flow.bound_place(node, name))
         flow.put(rest, _part(flow, subject, (None, None)))

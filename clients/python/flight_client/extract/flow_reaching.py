@@ -1,10 +1,10 @@
-"""Reaching definitions in one owner's control graph, of the variables whose definitions have places of their own.
+"""Reaching definitions in one owner's control graph, for the variables whose definitions have separate places.
 
-The rows of the layer ``flow`` name these places, so that this is solved here and not, with all other data flow, where
-the graph is built (``docs/decisions.md``). The classic equations over sets of bits (Aho, Lam, Sethi, Ullman:
-*Compilers*, 9.2.4), with three refinements. Points that follow one another are one block. Only variables that some
-block uses before it defines them take part. And an edge says how much of its block has happened: all of it, none of it
-(an iteration without an item defines no target), or any part of it (an exception).
+The rows of the layer ``flow`` contain these places, so reaching definitions are solved during extraction and not, like
+all other data flow, where the graph is built (``docs/decisions.md``). The method is the classic equations over bit sets
+(Aho, Lam, Sethi, Ullman: *Compilers*, 9.2.4), with three refinements. Consecutive points form one block. Only variables
+that some block uses before it defines them are solved across blocks. And an edge says how much of its block has been
+executed: all of it, nothing (an iteration without an item defines no target), or any part of it (an exception).
 """
 
 from collections.abc import Collection, Iterable, Iterator
@@ -18,8 +18,8 @@ Happened = Literal["after", "before", "during"]
 Uses = dict[int, tuple[Binding, tuple[int, ...]]]
 
 UNDEFINED = -1  # stands for the variable before any definition, and after ``del``
-MOST_KEPT_APART = 8  # definitions that reach one use; a use that more reach is left out
-MOST_BITS = 1 << 27  # of all blocks' sets together: 16 MB
+MOST_SEPARATE = 8  # definitions that reach one use; a use with more is left out
+MOST_BITS = 1 << 27  # in the sets of all blocks together: 16 MB
 
 _PARTIAL = frozenset({"iter", "handler"})
 
@@ -28,9 +28,9 @@ _PARTIAL = frozenset({"iter", "handler"})
 class Reached:
     """The definitions that reach the uses of one owner.
 
-    ``definitions``: those of the tracked variables in the order of their points; their indexes are their numbers.
-    ``uses``: by the byte offset of a use, its variable and the numbers of the definitions that reach it, UNDEFINED
-    first; without the uses that too many reach, or that can't be reached themselves.
+    ``definitions`` has the definitions of the tracked variables in the order of their points; the index of a definition
+    is its number. ``uses`` has, by the byte offset of a use, its variable and the numbers of the definitions that reach
+    it, UNDEFINED first. Unreachable uses, and those that more than MOST_SEPARATE definitions reach, are left out.
     """
 
     definitions: list[Event]
@@ -39,10 +39,10 @@ class Reached:
 
 @dataclass(slots=True)
 class _Block:
-    """Points in a row. ``made`` are the numbers of its definitions in turn, ``last`` the last one of each variable.
+    """Consecutive points. ``made`` has the numbers of its definitions in order, ``last`` the last one of each variable.
 
-    ``exposed`` are its uses, by offset, that no definition in the block reaches. The other fields are sets, a bit for
-    each definition.
+    ``exposed`` has the uses, by offset, that no definition in the block reaches. The integer fields are sets with a bit
+    for each definition.
     """
 
     comes_from: list[tuple[int, Happened]] = field(default_factory=list)
@@ -55,7 +55,7 @@ class _Block:
     entering: int = 0
 
     def leaving(self, happened: Happened) -> int:
-        """The definitions on a way out."""
+        """The definitions that leave the block on an edge of this kind."""
         match happened:
             case "after":
                 return self.entering & ~self.killed | self.at_end
@@ -78,7 +78,10 @@ def reaching(graph: ControlGraph, tracked: Collection[Binding]) -> Reached:
 
 
 def _blocks(graph: ControlGraph) -> tuple[list[_Block], list[int]]:
-    """Runs of points, each the only successor of the one before and with its exceptions; and each point's block."""
+    """The blocks, and the block of each point.
+
+    Each point of a block is the only successor of the point before, and has the same targets for exceptions.
+    """
     kinds = [point[0] for point in graph.points]
     into: list[list[tuple[int, Happened]]] = [[] for _ in kinds]
     out = [0] * len(kinds)
@@ -105,7 +108,7 @@ def _blocks(graph: ControlGraph) -> tuple[list[_Block], list[int]]:
 
 
 def _add_point(block: _Block, events: Iterable[Event], tracked: Collection[Binding], found: Reached) -> None:
-    """Add a point's definitions to its block, and its uses to those that are reached or exposed."""
+    """Add a point's definitions to its block, and its uses to ``found`` or to the block's exposed uses."""
     for event in events:
         binding, kind, start, _ = event
         if binding not in tracked:
@@ -125,7 +128,10 @@ def _add_point(block: _Block, events: Iterable[Event], tracked: Collection[Bindi
 
 
 def _across(blocks: list[_Block], exposed: Iterable[Binding], found: Reached) -> None:
-    """Add the uses that definitions in other blocks reach. A definition's bit is its number; UNDEFINED's follow."""
+    """Add the uses that definitions in other blocks reach.
+
+    A definition's bit is its number; the bits of each variable's UNDEFINED follow.
+    """
     count = len(found.definitions)
     undefined = {binding: 1 << (count + number) for number, binding in enumerate(exposed)}
     masks = dict(undefined)
@@ -150,13 +156,13 @@ def _across(blocks: list[_Block], exposed: Iterable[Binding], found: Reached) ->
     for block in blocks:
         for use, binding in block.exposed.items():
             reached = block.entering & masks[binding]
-            if 0 < reached.bit_count() <= MOST_KEPT_APART:
+            if 0 < reached.bit_count() <= MOST_SEPARATE:
                 first = (UNDEFINED,) if reached & undefined[binding] else ()
                 found.uses[use] = (binding, (*first, *_ones(reached & ~undefined[binding])))
 
 
 def _solve(blocks: list[_Block], undefined: int) -> None:
-    """Rounds in the order of the source, until nothing changes: about as many as loops are nested."""
+    """Run rounds in source order until nothing changes; their number is about the depth of nested loops."""
     changed = True
     while changed:
         changed = False
@@ -170,7 +176,7 @@ def _solve(blocks: list[_Block], undefined: int) -> None:
 
 
 def _ones(bits: int) -> Iterator[int]:
-    """The positions of the bits that are set, ascending."""
+    """The positions of the set bits, ascending."""
     while bits:
         lowest = bits & -bits
         yield lowest.bit_length() - 1

@@ -1,7 +1,7 @@
 """Rows of the layer ``flow``, and the definitions that number their places and sites.
 
 A place may hold objects: a variable, the result of a function, the value of an expression. Places are strings without
-offsets: ``docs/flow.md`` says how they are spelled, and has the meaning of each table.
+offsets. ``docs/flow.md`` describes their notation, and each table.
 """
 
 from dataclasses import dataclass, field
@@ -16,7 +16,7 @@ UNEXECUTED = frozenset({"comprehension", "type_params"})  # scopes whose code co
 
 @dataclass(slots=True)
 class FlowRows:
-    """A file's rows by table, in the order of the walk: columns as in ``raw_rows.ROWS``."""
+    """A file's rows by table, in the order of the walk; the columns are those of ``raw_rows.ROWS``."""
 
     copies: list[Row] = field(default_factory=list)
     allocs: list[Row] = field(default_factory=list)
@@ -27,7 +27,7 @@ class FlowRows:
     annotations: list[Row] = field(default_factory=list)
 
     def tables(self) -> dict[str, list[Row]]:
-        """The rows by the names of their tables; a repeated fact counts once."""
+        """The distinct rows, by table name."""
         return {f"flow_{name}": list(dict.fromkeys(getattr(self, name))) for name in self.__slots__}
 
 
@@ -35,8 +35,8 @@ class FlowRows:
 class Executor:
     """A definition whose code runs: a module, class body, function or lambda.
 
-    It numbers its temporaries, objects and sites. Equal constants share a place in its code, and so do loads of an
-    attribute from one place.
+    It numbers its temporaries, objects and sites. In its code, equal constants share a place, and so do all loads of an
+    attribute from the same place.
     """
 
     def_id: str
@@ -58,13 +58,13 @@ class Executor:
         return f"obj:{self.def_id}:{self.objects}"
 
     def site_id(self) -> str:
-        """The id of a new site that calls."""
+        """The id of a new call site."""
         self.sites += 1
         return f"site:{self.def_id}:{self.sites}"
 
 
 def executing(scope: LexicalScope) -> LexicalScope:
-    """The scope of the definition whose code a scope's code is part of."""
+    """The scope of the definition that executes a scope's code."""
     while scope.kind in UNEXECUTED and scope.parent is not None:
         scope = scope.parent
     return scope

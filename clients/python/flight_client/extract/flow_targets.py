@@ -8,15 +8,15 @@ from flight_client.extract.flow_rows import SHOWN_CHARACTERS
 from flight_client.extract.places import Place
 
 Key = tuple[str | None, Place | None]  # the text of a subscript's key, or its place
-_WHOLE: Key = (":", None)  # the key of a slice
-# Iterated over without a call of ``__iter__``.
+_SLICE: Key = (":", None)
+# Iterating over these calls no ``__iter__`` that the source defines.
 _PLAIN = frozenset(
     {ast.Tuple, ast.List, ast.Set, ast.Dict, ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp, ast.Constant}
 )
 
 
 def assign(flow: FlowContext, target: ast.expr, source: Place | None, reason: str = "assign") -> None:
-    """The target is given the value at ``source``; the target's parts are lowered also where that is not known."""
+    """Assign the value at ``source`` to a target; the target's parts are lowered even if the value is unknown."""
     match target:
         case ast.Name():
             flow.copy(flow.definition_place(target), source, reason)
@@ -34,12 +34,12 @@ def assign(flow: FlowContext, target: ast.expr, source: Place | None, reason: st
 
 
 def target_place(flow: FlowContext, target: ast.expr) -> Place:
-    """The place that a target's value reaches first; ``assign`` it from there to the target."""
+    """The place that receives a target's value; ``assign`` then passes the value from there to the target."""
     return flow.definition_place(target) if isinstance(target, ast.Name) else flow.temporary()
 
 
 def set_item(flow: FlowContext, node: ast.Subscript, base: Place | None, at: Key, source: Place | None) -> None:
-    """``x[k] = …``."""
+    """Record ``x[k] = …``."""
     if base is not None:
         flow.put(base, source, *at)
         arguments = (key_argument(flow, node.slice, at), source)
@@ -47,7 +47,7 @@ def set_item(flow: FlowContext, node: ast.Subscript, base: Place | None, at: Key
 
 
 def delete(flow: FlowContext, target: ast.expr) -> None:
-    """``del`` makes no fact but the calls that it may imply."""
+    """Lower a target of ``del``, which gives no facts except implicit calls."""
     match target:
         case ast.Subscript():
             base = flow.value(target.value)
@@ -65,12 +65,12 @@ def delete(flow: FlowContext, target: ast.expr) -> None:
 
 
 def star_of(targets: Sequence[ast.AST]) -> int | None:
-    """The position of the starred one among targets or patterns."""
+    """The position of the starred target or pattern; None if there is none."""
     return next((n for n, node in enumerate(targets) if isinstance(node, ast.Starred | ast.MatchStar)), None)
 
 
 def _unpack(flow: FlowContext, targets: Sequence[ast.expr], source: Place | None) -> None:
-    """Each target is given the item at its position, from the end after a star, or the values of a generator."""
+    """Assign to each target the item at its position (from the end after a star), or the values of a generator."""
     star = star_of(targets)
     for position, target in enumerate(targets):
         if source is None:
@@ -91,7 +91,7 @@ def _unpack(flow: FlowContext, targets: Sequence[ast.expr], source: Place | None
 def iterate(
     flow: FlowContext, target: ast.expr, source: Place | None, node: ast.expr, *, is_async: bool = False
 ) -> None:
-    """Bind a target to the elements of the iterable ``node``, which is at ``source``."""
+    """Assign the elements of the iterable ``node``, whose place is ``source``, to a target."""
     if source is None:
         assign(flow, target, None)
         return
@@ -101,7 +101,7 @@ def iterate(
 
 
 def elements(flow: FlowContext, element: Place, source: Place, node: ast.expr, *, is_async: bool = False) -> None:
-    """The elements of the iterable ``node``, which is at ``source``, come to ``element``."""
+    """Load the elements of the iterable ``node``, whose place is ``source``, into ``element``."""
     flow.load(element, source, "iter")
     if node.__class__ in _PLAIN:
         return
@@ -113,13 +113,13 @@ def elements(flow: FlowContext, element: Place, source: Place, node: ast.expr, *
 
 
 def key(flow: FlowContext, node: ast.expr) -> Key:
-    """A subscript: the text of a short str or int, or of a tuple of such, ``:`` for a slice; else a place."""
+    """A subscript's key: the text of a short str or int, or of a tuple of these; ``:`` for a slice; else a place."""
     text = _spelled(node)
     if text is not None:
         return text, None
     if isinstance(node, ast.Slice):
         flow.parts(node)
-        return _WHOLE
+        return _SLICE
     return None, flow.value(node)
 
 

@@ -1,8 +1,9 @@
-"""The places that names mean: one for each variable, and more where several definitions have places of their own.
+"""The places that names mean: one for each variable, and one for each definition if they can be distinguished.
 
-A variable with several definitions in the code of its own scope, and none in another's, has a place for each of them,
-copied into the variable's. A use in that scope reads those that reach it; code elsewhere may run at any time and reads
-the variable's own place. In a class body a name that may not be defined yet has its meaning around the class.
+If a variable has several definitions, all in the code of its own scope, each definition has a place, which is copied to
+the variable's place. A use in that scope reads the places of the definitions that reach it. Code elsewhere may run at
+any time and reads the variable's place. In a class body, a name that may not be defined yet also has the meaning that
+it has around the class.
 """
 
 import ast
@@ -23,7 +24,7 @@ from flight_client.extract.variable_events import Binding, binding_of
 
 @dataclass(slots=True, eq=False)
 class Variable:
-    """A variable's place; those of its definitions and uses by the byte offset of the name, where they differ."""
+    """A variable's place, and the places of definitions and uses that differ from it, by the name's byte offset."""
 
     place: Place
     definitions: dict[int, Place] = field(default_factory=dict)
@@ -31,22 +32,22 @@ class Variable:
 
 
 class Variables:
-    """The variables of a file; ``cells`` are ``__class__`` in the methods of a class. ``rows`` gets their copies."""
+    """The variables of a file. ``cells`` has the variable ``__class__`` of each class; copies are added to ``rows``."""
 
     def __init__(self, module: LexicalScope, rows: FlowRows) -> None:
         self.module = module
         self.rows = rows
         self.cells = Memo(partial(_cell, rows))
-        self._known = Memo(_variable)
+        self._variables = Memo(_variable)
 
     def meant(self, scope: LexicalScope, name: str) -> Variable:
-        """The variable that a name means in a scope; a name that nothing in the file binds is one of the module."""
+        """The variable that a name means in a scope; a name without a binding in the file belongs to the module."""
         home, lookup = binding_of(scope, name, self.module)
         around = class_around(scope) if name == "__class__" and scope.home(name) is None else None
-        return self._known[home, lookup] if around is None else self.cells[around]
+        return self._variables[home, lookup] if around is None else self.cells[around]
 
     def keep_apart(self, graphs: Iterable[ControlGraph]) -> None:
-        """Give definitions and uses their own places, by the control flow of each owner."""
+        """Give definitions and uses separate places, by the control flow of each owner."""
         owners = list(graphs)
         tracked = _worth_tracking(owners)
         for graph in owners:
@@ -60,7 +61,7 @@ class Variables:
         arguments = _argument_places(graph)
         places: list[Place] = []
         for number, (binding, kind, start, _) in enumerate(reached.definitions):
-            variable = self._known[binding]
+            variable = self._variables[binding]
             place = variable.place
             if start is not None and counts[binding] > 1:
                 if kind == "param":
@@ -83,10 +84,10 @@ class Variables:
                     self.rows.copies.extend([(merged[found], source, "assign") for source in sources])
                 sources = [merged[found]]
             if sources:
-                self._known[binding].uses[start] = sources[0]
+                self._variables[binding].uses[start] = sources[0]
 
     def _around(self, binding: Binding) -> Place:
-        """The meaning of a class body's name where the class does not define it."""
+        """The place that a class body's name means if the class does not define it."""
         scope, lookup = binding
         outer = scope.parent
         while outer is not None and outer.kind == "class":
@@ -94,8 +95,8 @@ class Variables:
         return self.meant(outer or self.module, lookup).place
 
 
-def _variable(known: Binding) -> Variable:
-    return Variable(variable_place(*known))
+def _variable(binding: Binding) -> Variable:
+    return Variable(variable_place(*binding))
 
 
 def _cell(rows: FlowRows, definition: LexicalScope) -> Variable:
@@ -113,7 +114,7 @@ def class_around(scope: LexicalScope) -> LexicalScope | None:
 
 
 def _worth_tracking(graphs: Iterable[ControlGraph]) -> dict[LexicalScope, set[Binding]]:
-    """Variables with several definitions, all in the code of their own scope; in a class body, one is enough."""
+    """Variables with several definitions (in a class body: with any), all in the code of their own scope."""
     defined: dict[LexicalScope, Counter[Binding]] = {}
     elsewhere: set[Binding] = set()
     for graph in graphs:
@@ -133,7 +134,7 @@ def _worth_tracking(graphs: Iterable[ControlGraph]) -> dict[LexicalScope, set[Bi
 
 
 def _argument_places(graph: ControlGraph) -> dict[int, Place]:
-    """The places of an owner's parameters by the offsets of their names."""
+    """The places of an owner's parameters, by the byte offsets of their names."""
     owner = graph.owner
     if not isinstance(owner, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
         return {}

@@ -1,9 +1,9 @@
-"""Positions inside f-strings on interpreters whose parser doesn't know them (before PEP 701, that is 3.11).
+"""Positions inside f-strings for interpreters whose parser doesn't compute them (before PEP 701, that is 3.11).
 
-There an f-string is one token; its expressions are parsed apart and their positions are guesses, wrong over several
-lines, after escapes and in nested strings. So the replacement fields are found in the source, as that parser finds
-them, and each expression is parsed again with its true place. The n-th field in the source belongs to the n-th node,
-since a field's nested fields follow it in both.
+There an f-string is one token. Its expressions are parsed separately and their positions are guesses, which are wrong
+over several lines, after escapes and in nested strings. So the replacement fields are searched in the source, as that
+parser does it, and each expression is parsed again with its true position. The n-th field in the source belongs to the
+n-th node, since a field's nested fields follow it in both.
 """
 
 import ast
@@ -23,7 +23,7 @@ FIELDS_HAVE_POSITIONS = _parser_knows_fields()
 
 _BETWEEN_TOKENS = re.compile(rb"(?:[\s\\]|#[^\r\n]*)*")
 _OPENING = re.compile(rb"([A-Za-z]*)('''|\"\"\"|'|\")")
-# The text between replacement fields in a body, and in a format specification, where braces can't be doubled.
+# Two patterns each: the text between replacement fields in a body, and in a format specification (no doubled braces).
 _COOKED = (
     re.compile(rb"(?:[^{}\\]|\{\{|\}\}|\\N\{[^}]*\}|\\[^{}]|\\)*", re.DOTALL),
     re.compile(rb"(?:[^{}\\]|\\N\{[^}]*\}|\\[^{}]|\\)*", re.DOTALL),
@@ -41,7 +41,7 @@ class UnplacedFieldError(ValueError):
 
 @dataclass(frozen=True)
 class _Field:
-    """A replacement field: byte offsets of its expression, and where the field ends, after its brace."""
+    """A replacement field: the byte offsets of its expression, and the end of the field after its closing brace."""
 
     start: int
     end: int
@@ -49,7 +49,7 @@ class _Field:
 
 
 def place_fields(joined: ast.JoinedStr, source: SourceText, start: int, end: int) -> None:
-    """Give the fields of an f-string (or several strings in a row, one an f-string) their true positions.
+    """Set the true positions of the fields of an f-string, which may be several adjacent string tokens.
 
     ``start`` and ``end`` are its byte offsets. Raises UnplacedFieldError.
     """
@@ -96,7 +96,7 @@ def _closing_quote(utf8: bytes, position: int, quote: bytes) -> int:
 def _fields_in(
     utf8: bytes, position: int, end: int, literal: re.Pattern[bytes], spec: re.Pattern[bytes]
 ) -> Generator[_Field, None, int]:
-    """The fields of one f-string's body or format specification, those in their specifications first; gives its end."""
+    """Yield the fields of an f-string's body or format specification, nested fields first; returns its end."""
     position = _end_of(literal, utf8, position, end)
     while utf8[position : position + 1] == b"{" and position < end:
         expression = position + 1
@@ -113,7 +113,7 @@ def _fields_in(
 
 
 def _end_of_expression(utf8: bytes, position: int, end: int) -> int:
-    """The first ``!``, ``:``, ``=`` or ``}`` after an expression's start that is not inside it."""
+    """The offset of the ``!``, ``:``, ``=`` or ``}`` that ends the expression at ``position``."""
     depth = 0
     while position < end:
         character = utf8[position : position + 1]
@@ -139,12 +139,12 @@ def _end_of(pattern: re.Pattern[bytes], utf8: bytes, position: int, end: int | N
 
 
 def _parsed(source: SourceText, start: int, end: int) -> ast.expr:
-    """The expression between two byte offsets, its nodes placed where it stands in the file."""
+    """The expression between two byte offsets, parsed, with positions in the file."""
     text = source.utf8[start:end]
     start += len(text) - len(text.lstrip(_SPACE))
     text = text.strip(_SPACE)
     expression = ast.parse(b"(" + text + b")", mode="eval").body
-    if expression.col_offset == 0:  # a tuple or generator that took the parentheses for its own
+    if expression.col_offset == 0:  # a tuple or generator whose position includes the added parentheses
         expression.col_offset += 1
         if expression.end_col_offset:
             expression.end_col_offset -= 1

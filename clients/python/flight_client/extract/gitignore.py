@@ -1,13 +1,12 @@
-"""The rules of ``.gitignore`` files, as in gitignore(5), and those that hold in a folder: the last that matches wins.
+"""The rules of ``.gitignore`` files, as in gitignore(5), and the rules that apply in a folder; the last match wins.
 
-The files are read as git reads them; git is not needed, and a folder outside any checkout has its ``.gitignore`` files
-respected all the same. Two things differ, so that rows depend on the folder alone: the user's own ``core.excludesFile``
-is not read, nor is the index, so a file that was added in spite of a rule needs a rule that includes it again.
+The files are read as git reads them, but git is not needed, and ``.gitignore`` files count outside of a checkout too.
+Two things differ from git, so that rows depend on the folder alone. The user's ``core.excludesFile`` is not read. Nor
+is the index, so a file that was added to git in spite of a rule needs a rule that includes it again.
 
-Each line becomes a regular expression. The expressions never backtrack over the text that a ``*`` or ``**`` has
-skipped, but for the last of each: the earliest match of the text between two of them is as good as any other, so a
-hostile pattern can't take exponential time. Names are compared byte by byte, as git does it: ``é`` is two characters
-here.
+Each line becomes a regular expression. Only the last ``*`` and the last ``**`` of a pattern can backtrack: for the
+others the earliest match of the text that follows is as good as any later one. So a hostile pattern can't take
+exponential time. Names are compared byte by byte, as in git: ``é`` is two characters here.
 """
 
 import codecs
@@ -46,7 +45,7 @@ _CLASS_MEMBER = re.compile(
 
 @dataclass(frozen=True)
 class Rule:
-    """A line: the names that it matches (with ``by_path``: paths from the rules' folder), and what a match means."""
+    """A line: a pattern of names (``by_path``: of paths from the rules' folder), and the effect of a match."""
 
     pattern: re.Pattern[str]
     by_path: bool
@@ -55,7 +54,7 @@ class Rule:
 
     @classmethod
     def of(cls, line: str) -> "Rule | None":
-        """The rule that a line spells; None for one that is empty, a comment, or can match nothing."""
+        """The rule in a line; None if the line is empty, a comment, or can't match anything."""
         text = "" if line.startswith("#") else _without_trailing_spaces(_bytewise(line).removesuffix("\r"))
         negated = text.startswith("!")
         text = text[negated:]
@@ -83,7 +82,7 @@ class Rules:
 
     @classmethod
     def of(cls, folder: str, lines: Iterable[str]) -> "Rules":
-        """The rules that lines spell."""
+        """The rules in the lines of a file."""
         return cls(folder, tuple(rule for rule in map(Rule.of, lines) if rule is not None))
 
     def verdict(self, path: str, *, is_folder: bool) -> bool | None:
@@ -100,7 +99,7 @@ class Rules:
 
     @cached_property
     def _any_name(self) -> re.Pattern[str]:
-        """Matches if any rule by name does: most entries match neither this nor ``_any_path``."""
+        """Matches if any rule by name matches. Most entries match neither this nor ``_any_path``."""
         return _any_of(rule.pattern for rule in self.rules if not rule.by_path)
 
     @cached_property
@@ -117,14 +116,14 @@ def _bytewise(text: str) -> str:
 
 
 def _without_trailing_spaces(line: str) -> str:
-    """The line without the spaces at its end, but for one that a backslash escapes."""
+    """The line without the spaces at its end, except one that a backslash escapes."""
     text = line.rstrip(" ")
     backslashes = len(text) - len(text.rstrip("\\"))
     return line[: len(text) + 1] if backslashes % 2 else text
 
 
 def _by_path(pattern: str) -> str | None:
-    """A regular expression for a pattern of several names; None if it can't match."""
+    """A regular expression for a pattern with slashes; None if it can't match."""
     groups: list[list[str]] = [[]]
     for step in pattern.split("/"):
         if step == "**":
@@ -143,7 +142,7 @@ def _by_path(pattern: str) -> str | None:
 
 
 def _segment(step: str) -> str | None:
-    """One name's pattern: ``*``, ``?``, ``[…]``, a backslash before a literal character. None if it can't match."""
+    """A regular expression for a pattern of one name (``*``, ``?``, ``[…]``, backslashes); None if it can't match."""
     pieces: list[str] = [""]
     at = 0
     while at < len(step):
@@ -173,7 +172,7 @@ def _segment(step: str) -> str | None:
 
 
 def _class(step: str, start: int) -> tuple[str, int] | None:
-    """The bracket expression that begins before ``start``, and where it ends; None if it is not closed."""
+    """The bracket expression whose content begins at ``start``, and its end; None if it is not closed."""
     negated = step[start : start + 1] in {"!", "^"}
     at = start + negated
     members = ""
@@ -198,14 +197,14 @@ def _class(step: str, start: int) -> tuple[str, int] | None:
 
 @dataclass(frozen=True)
 class Ignored:
-    """The rules that hold in a folder, the outermost first; ``folder`` is its path from the top of the checkout."""
+    """The rules that apply in a folder, outermost first; ``folder`` is its path from the top of the checkout."""
 
     rules: tuple[Rules, ...] = ()
     folder: str = ""
 
     @classmethod
     def above(cls, root: Path) -> "Ignored":
-        """The rules that apply to a folder from the checkout around it."""
+        """The rules that the checkout around a folder applies to it."""
         top = next((each for each in (root, *root.parents) if (each / GIT_FOLDER).exists()), None)
         if top is None or top == root:
             return cls()
@@ -215,21 +214,21 @@ class Ignored:
         return found
 
     def inside(self, name: str) -> "Ignored":
-        """The same rules for a folder below."""
+        """The same rules, for a subfolder."""
         return Ignored(self.rules, f"{self.folder}{name}/")
 
     def with_file(self, folder: Path) -> "Ignored":
-        """The rules together with the folder's own ``.gitignore``; ``folder`` is where it is on disk."""
+        """The rules together with the folder's own ``.gitignore``; ``folder`` is its path on disk."""
         rules = _rules(folder / IGNORE_FILE, self.folder)
         return self if rules is None else Ignored((*self.rules, rules), self.folder)
 
     def entered(self, folder: str, names: set[str]) -> "Ignored":
-        """The rules in a folder with these entries: a checkout of its own drops the rules around it."""
+        """The rules in a folder with these entries; if the folder is a checkout, outer rules don't apply."""
         around = _excludes_of(Path(folder)) if GIT_FOLDER in names else self
         return around.with_file(Path(folder)) if IGNORE_FILE in names else around
 
     def ignores(self, name: str, *, is_folder: bool) -> bool:
-        """Whether an entry of the folder is left out: the innermost file with a rule that matches it decides."""
+        """Whether an entry of the folder is ignored; the innermost file with a matching rule decides."""
         path = self.folder + name
         verdicts = (rules.verdict(path, is_folder=is_folder) for rules in reversed(self.rules))
         return next((verdict for verdict in verdicts if verdict is not None), False)
@@ -248,7 +247,7 @@ def _excludes_of(top: Path) -> Ignored:
 
 
 def _rules(file: Path, folder: str) -> Rules | None:
-    """The rules of a file; None if there is no such regular file: git doesn't follow a link here either."""
+    """The rules of a file; None if it is not a regular file. As in git, symbolic links are not followed."""
     if file.is_symlink():
         return None
     try:
@@ -260,7 +259,7 @@ def _rules(file: Path, folder: str) -> Rules | None:
 
 
 def _first_line(file: Path) -> str:
-    """The first line of a file; empty where it can't be read."""
+    """The first line of a file; empty if it can't be read."""
     try:
         with open_regular(str(file)) as stream:
             return os.fsdecode(stream.readline(MAX_RULES_BYTES).rstrip(b"\n"))

@@ -1,4 +1,4 @@
-"""The interpreter's settings while files are extracted: stack, recursion limit, warnings, garbage collection."""
+"""The interpreter's settings during extraction: stack, recursion limit, warnings, garbage collection."""
 
 import contextlib
 import gc
@@ -9,9 +9,9 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
-# A thread of our own gives every file the same stack, so that rows don't depend on the number of processes.
+# A thread with this stack size extracts every file, so that rows don't depend on the number of processes.
 STACK_BYTES = 256 << 20
-PARSE_DEPTH = 10_000  # the interpreter allows a syntax tree some multiple of it, and that fits into STACK_BYTES
+PARSE_DEPTH = 10_000  # the parser allows some multiple of this depth, which fits into STACK_BYTES
 WALK_DEPTH = 200_000  # frames of Python code only, which don't use the C stack
 _SET = threading.RLock()
 
@@ -20,7 +20,7 @@ _T = TypeVar("_T")
 
 @contextlib.contextmanager
 def recursion(depth: int) -> Iterator[None]:
-    """Run the block under this recursion limit of the process: one thread at a time may set it."""
+    """Run the block with this recursion limit, which holds for the process; one thread at a time may set it."""
     with _SET:
         limit = sys.getrecursionlimit()
         sys.setrecursionlimit(depth)
@@ -44,7 +44,7 @@ def in_deep_thread(work: Callable[[], _T]) -> _T:
 
 @contextlib.contextmanager
 def uncollected() -> Iterator[None]:
-    """Run the block without garbage collection, which would traverse trees and rows in vain: none is in a cycle."""
+    """Run the block without garbage collection, which would be wasted: trees and rows have no cycles."""
     was_enabled = gc.isenabled()
     gc.disable()
     try:

@@ -1,7 +1,7 @@
-"""The layers: the tables of each, and how a file's rows come into them.
+"""The layers: their tables, and the functions that extract a file's rows.
 
-Most layers are extracted from a file that was parsed and walked. A layer with a parser of its own takes the file's
-text, so it also has rows of files that ``ast`` refuses; its library is loaded when the layer is chosen.
+Most layers are extracted from the walked syntax tree of a file. A layer with its own parser uses the file's text, so it
+also has rows of files that ``ast`` can't parse; the parser's library is loaded only if the layer is chosen.
 """
 
 import ast
@@ -27,7 +27,7 @@ _TREE_SITTER = ("tree_sitter", "tree_sitter_python")
 
 
 class UnknownLayerError(DataError):
-    """A layer that no extractor has."""
+    """A layer that does not exist."""
 
     code = "unknown_layer"
 
@@ -39,7 +39,7 @@ class MissingExtraError(DataError):
 
 
 def known_layers(layers: Iterable[str]) -> tuple[str, ...]:
-    """The layers, each once, in the order of LAYERS; raises UnknownLayerError and MissingExtraError."""
+    """The distinct layers in the order of LAYERS; raises UnknownLayerError and MissingExtraError."""
     chosen = frozenset(layers)
     unknown = sorted(chosen.difference(LAYERS))
     if unknown:
@@ -54,13 +54,13 @@ def known_layers(layers: Iterable[str]) -> tuple[str, ...]:
 
 
 def tables_of(layers: Iterable[str]) -> tuple[str, ...]:
-    """The tables of these layers, in the order of EXTRACTED; ``repo_files`` goes with any."""
+    """The tables of these layers, and ``repo_files``, in the order of EXTRACTED."""
     chosen = {"repo", *layers}
     return tuple(name for name in EXTRACTED if RAW_TABLES[name].layer in chosen)
 
 
 def text_tables(layers: Iterable[str], source: SourceText) -> dict[str, Columns]:
-    """The columns of those layers' tables that are extracted from a file's text alone."""
+    """The columns of the tables that these layers extract from a file's text."""
     if "ts" not in layers:
         return {}
     tables: dict[str, Columns] = importlib.import_module("flight_client.extract.tree_sitter_nodes").node_tables(source)
@@ -68,7 +68,7 @@ def text_tables(layers: Iterable[str], source: SourceText) -> dict[str, Columns]
 
 
 def layer_tables(layers: Sequence[str], tree: ast.Module, walk: Walk) -> dict[str, Columns]:
-    """The columns of these layers' tables for a file; ``walk`` has walked ``tree``."""
+    """The columns of the tables that these layers extract from a walked tree."""
     graphs = owner_graphs(tree, walk) if "cfg" in layers or "flow" in layers else []
     tables: dict[str, Columns] = {}
     for layer in layers:
@@ -105,7 +105,7 @@ _WALKED: Mapping[str, Callable[[ast.Module, Walk, Sequence[ControlGraph]], dict[
     }
 )
 DEFAULT_LAYERS = ("cst", "ast", "sym", "cfg", "flow")
-LAYERS = (*DEFAULT_LAYERS, "bc", "ts")  # the last two are extracted when they are asked for by name
+LAYERS = (*DEFAULT_LAYERS, "bc", "ts")
 
 
 def _columns(rows: Mapping[str, Sequence[Row]]) -> dict[str, Columns]:
@@ -126,7 +126,7 @@ def _manifest(tree: ast.Module, walk: Walk) -> Row:
 
 
 def _indent(source: SourceText, tree: ast.Module) -> str:
-    """The indentation of the first block at the top level that has lines of its own; four spaces if none has."""
+    """The indentation of the first block at the top level that begins on a new line; four spaces if there is none."""
     for node in tree.body:
         body = getattr(node, "body", None)
         if isinstance(body, list) and body and body[0].lineno > node.lineno:

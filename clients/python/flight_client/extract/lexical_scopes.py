@@ -1,11 +1,11 @@
 """Scopes and the names bound in them, with Python 3.11's semantics on every interpreter.
 
 A walk opens a scope for each module, class, function, lambda, comprehension and list of type parameters, and records
-the names that each binds. Once the file is walked, ``settle`` moves names declared global or nonlocal to the scope
-where they live and numbers the definitions; from then on scopes have ids and resolve names.
+the names that each binds. After the walk, ``settle`` moves names declared global or nonlocal to the scopes that they
+belong to, and numbers the definitions. From then on scopes have ids and can resolve names.
 
 Qualified names are those of LibCST's QualifiedNameProvider, made absolute: a name bound by imports has the imported
-names (IMPORT), any other bound name its scope's prefix (LOCAL), a name bound nowhere may be a builtin (BUILTIN).
+names (IMPORT), any other bound name its scope's prefix (LOCAL), and an unbound name may be a builtin (BUILTIN).
 """
 
 from collections import Counter
@@ -23,11 +23,11 @@ _FUNCTIONS = frozenset({"function", "lambda", "comprehension"})
 
 @dataclass(slots=True, eq=False)
 class LexicalScope:
-    """A scope. ``qualpath`` names it inside the module, ``prefix`` stands before the qualified names bound in it.
+    """A scope. ``qualpath`` is its path in the module, ``prefix`` begins the qualified names bound in it.
 
-    ``bound`` has the bindings of each name: the qualified name that an import gives it, None for any other binding.
-    ``import a.b`` binds ``a`` and, for lookup only, ``a.b``. ``start`` and ``end`` are the definition's byte offsets.
-    ``private`` is the class whose private names are meant here, empty where there is none.
+    ``bound`` has the bindings of each name: the qualified name for an import, None for any other binding. ``import
+    a.b`` binds ``a`` and, for lookup only, ``a.b``. ``start`` and ``end`` are the definition's byte offsets.
+    ``private`` is the class by whose name private names are mangled here, or empty.
     """
 
     kind: ScopeKind
@@ -48,11 +48,11 @@ class LexicalScope:
 
     @property
     def name(self) -> str:
-        """The last step of its path: ``f``, ``<lambda>``, ``<module>``."""
+        """The last part of ``qualpath``: ``f``, ``<lambda>``, ``<module>``."""
         return self.qualpath.rpartition(".")[2]
 
     def bind(self, name: str, target: str | None = None) -> None:
-        """Record that this scope's code binds the name: ``target`` is an imported qualified name."""
+        """Record that this scope's code binds the name; ``target`` is the qualified name that an import binds."""
         targets = self.bound.get(name)
         if targets is None:
             self.bound[name] = [target]
@@ -67,7 +67,7 @@ class LexicalScope:
         return scope
 
     def home(self, name: str) -> "LexicalScope | None":
-        """The scope whose binding a load of the name in this scope means; None if nothing in the module binds it."""
+        """The scope whose binding a load of the name means in this scope; None if the module does not bind it."""
         scope: LexicalScope | None = self
         while scope is not None:
             if scope is self or scope.kind != "class" or self._is_type_params_of(scope):
@@ -80,12 +80,12 @@ class LexicalScope:
         return None
 
     def defined(self, name: str) -> Qnames:
-        """The qualified name of a function or class whose definition stands in this scope."""
+        """The qualified name of a function or class that is defined in this scope."""
         home = self.home(name) or self
         return ((f"{home.prefix}.{name}", "LOCAL"),)
 
     def candidates(self, dotted: str) -> Qnames:
-        """The qualified names that a dotted name may have here, sorted, without repetitions."""
+        """The qualified names that a dotted name may have here, sorted and distinct."""
         found = self.resolved.get(dotted)
         if found is None:
             found = self.resolved[dotted] = self._candidates(dotted)
@@ -96,11 +96,11 @@ class LexicalScope:
         home = self.home(root)
         if home is None:
             return ((f"builtins.{root}", "BUILTIN"),) if root in BUILTIN_NAMES else ()
-        known = _longest_bound_prefix(dotted, home.bound) if home.has_dotted else root
-        rest = dotted[len(known) :]
+        prefix = _longest_bound_prefix(dotted, home.bound) if home.has_dotted else root
+        rest = dotted[len(prefix) :]
         names = {
             (f"{home.prefix}.{dotted}", "LOCAL") if target is None else (target + rest, "IMPORT")
-            for target in home.bound[known]
+            for target in home.bound[prefix]
         }
         return tuple(sorted(names))
 
@@ -119,7 +119,7 @@ def module_itself(name: str) -> Qnames:
 
 
 def mangled(name: str, class_name: str) -> str:
-    """A class-private name as it is looked up; other names as they are."""
+    """The mangled spelling of a class-private name; other names are unchanged."""
     if not name.startswith("__") or name.endswith("__"):
         return name
     owner = class_name.lstrip("_")
@@ -132,18 +132,18 @@ def module_scope(name: str, end: int) -> LexicalScope:
 
 
 def inner_scope(kind: ScopeKind, name: str, parent: LexicalScope, span: Span, *, of_class: bool) -> LexicalScope:
-    """A definition's scope, or that of its type parameters (PEP 695), which qualified names and paths ignore.
+    """The scope of a definition, or of its type parameters (PEP 695), which qualified names and paths ignore.
 
-    ``name`` is the definition's, or ``<lambda>``, ``<listcomp>`` and so on; ``of_class``: it is that of a class.
+    ``name`` is the definition's name, or ``<lambda>``, ``<listcomp>`` and so on. ``of_class`` is true for a class.
     """
     private = name if of_class else parent.private
     return LexicalScope(kind, parent, _qualpath(name, parent), _prefix(kind, name, parent), *span, private=private)
 
 
 def settle(scopes: list[LexicalScope], file_id: str) -> None:
-    """Move names declared global or nonlocal to the scopes where they live, then give definitions and scopes their ids.
+    """Move names declared global or nonlocal to the scopes that they belong to, then set the ids.
 
-    ``scopes`` are in the order opened, so that a parent comes before its children.
+    ``scopes`` are in the order in which they were opened, so a parent comes before its children.
     """
     for scope in scopes:
         for name in scope.globals & scope.bound.keys():
@@ -167,7 +167,7 @@ def _enclosing_function(name: str, scope: LexicalScope) -> LexicalScope | None:
 
 
 def _number(scopes: list[LexicalScope], file_id: str) -> None:
-    """Equal qualified paths are numbered from 1 in source order; a scope's id starts with its definition's."""
+    """Set the ids: equal qualified paths are numbered from 1 in source order; a scope's id extends its definition's."""
     ordinals: Counter[tuple[bool, str]] = Counter()
     in_source_order = sorted(scopes, key=lambda scope: scope.start)
     parametrised = {
@@ -189,7 +189,7 @@ def _number(scopes: list[LexicalScope], file_id: str) -> None:
 
 
 def _qualpath(name: str, parent: LexicalScope) -> str:
-    """As in ``__qualname__`` (PEP 3155)."""
+    """The path as in ``__qualname__`` (PEP 3155)."""
     holder = parent
     while holder.kind == "type_params" and holder.parent is not None:
         holder = holder.parent

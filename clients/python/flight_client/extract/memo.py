@@ -1,4 +1,4 @@
-"""A mapping whose values are computed when they are first asked for."""
+"""A mapping whose values are computed on first access."""
 
 from collections.abc import Callable
 from typing import TypeVar
@@ -8,7 +8,7 @@ Value = TypeVar("Value")
 
 
 class Memo(dict[Key, Value]):
-    """Values of a function by its argument. The function must not hold the memo's owner: that would be a cycle."""
+    """A function's cached results. The function must not refer to the memo's owner, which would be a cycle."""
 
     def __init__(self, function: Callable[[Key], Value]) -> None:
         super().__init__()

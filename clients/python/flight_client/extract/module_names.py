@@ -1,7 +1,7 @@
-"""Module names. A module's dotted name starts at the topmost folder with an ``__init__`` above it.
+"""Module names. A module's dotted name starts at the topmost folder above it that has an ``__init__``.
 
-So a namespace folder inside a package is part of the name, and a script outside any package goes by its own name. When
-the root itself is a package, the name starts at the root, or further up while the folders there are packages too.
+So a namespace folder inside a package is part of the name, and a script outside of packages has just its own name. If
+the root itself is a package, the name starts at the topmost of the packages around the root.
 """
 
 from collections.abc import Set as AbstractSet
@@ -21,11 +21,11 @@ class Module:
 
     @property
     def package(self) -> str:
-        """The dotted name of its package, from which relative imports start; empty when it has none."""
+        """The dotted name of its package, where relative imports start; empty if it has none."""
         return self.name if self.is_package else self.name.rpartition(".")[0]
 
     def absolute(self, level: int, module: str) -> str:
-        """The module that ``from <level dots><module> import`` names; the dots stay if there is no such package."""
+        """The module that ``from <level dots><module> import`` names; with the dots if there is no such package."""
         if not level:
             return module
         parents = self.package.split(".") if self.package else []
@@ -37,7 +37,7 @@ class Module:
 
 @dataclass(frozen=True)
 class ModuleNames:
-    """Names the modules under ``root``; ``packages`` are the folders with an ``__init__``, as paths from there."""
+    """Names the modules under ``root``; ``packages`` are the folders with an ``__init__``, relative to ``root``."""
 
     root: Path
     packages: AbstractSet[str]
@@ -56,7 +56,7 @@ class ModuleNames:
 
     @cached_property
     def _root_name(self) -> str:
-        """The dotted name of the root, which is a package itself."""
+        """The dotted name of the root, if the root is a package."""
         folder = self.root.resolve()
         parts = [folder.name]
         for parent in folder.parents:

@@ -1,8 +1,8 @@
 """The syntax tree as a table: a row for each node of ``ast``, in preorder over its fields.
 
-This is a pass of its own over the tree that the walk has walked: it needs no scopes, and the walk needs no parents and
-fields. Both number the nodes in the same way (``ast_idx``): expression contexts and operators don't count, nor do empty
-constants in f-strings, which only some interpreters make.
+This is a second pass over the walked tree, since it needs no scopes, and the walk needs no parents and fields. Both
+number the nodes in the same way (``ast_idx``): expression contexts and operators don't count, nor do empty constants in
+f-strings, which only some interpreters create.
 
 Positions are those of ``ast``. Literal texts and format specifications inside f-strings have none, since only
 interpreters from 3.12 on know them.
@@ -25,7 +25,7 @@ from flight_client.extract.memo import Memo
 from flight_client.extract.syntax_tree import FIELDS, NODE_CLASSES
 
 TEXT_CHARACTERS = 200
-HEX_BITS = 1024  # longer integers are written in hexadecimal: in decimal, time grows with the square of the digits
+HEX_BITS = 1024  # longer integers are hexadecimal, because a decimal takes time quadratic in its length
 
 Codes = npt.NDArray[np.signedinteger[Any]]
 Flags = npt.NDArray[np.bool_]
@@ -37,14 +37,14 @@ _HIDDEN = frozenset({"Cc", "Cf", "Co", "Cs", "Zl", "Zp", "Zs"})
 
 
 def _holders(kind: str, fields: Iterable[str]) -> tuple[str, ...]:
-    """The fields of a class that may hold nodes; ``name`` is one in a type alias only, else it is a text."""
+    """The fields of a class that may hold nodes; ``name`` is a node only in a type alias, else a string."""
     if kind in _LEAVES:
         return ()
     return tuple(name for name in fields if name not in _TEXTS and (name != "name" or kind == "TypeAlias"))
 
 
 HOLDERS: dict[type, tuple[str, ...]] = {found: _holders(found.__name__, fields) for found, fields in FIELDS.items()}
-_CLASSES = tuple(HOLDERS)  # a class is encoded as its place here, a field as its place in _FIELD_NAMES
+_CLASSES = tuple(HOLDERS)  # a class is encoded as its index here, a field as its index in _FIELD_NAMES
 _FIELD_NAMES = tuple(dict.fromkeys(name for names in HOLDERS.values() for name in names))
 _Holders = tuple[tuple[str, int], ...]
 _SEEN: dict[type, tuple[int, _Holders]] = {
@@ -105,7 +105,7 @@ _NONE = -1  # stands for null in columns of numbers
 
 @dataclass(slots=True)
 class _Preorder:
-    """The nodes of a tree, with the class of each, its parent's index, and its field and place in the parent."""
+    """The nodes of a tree, with the class of each, its parent's index, and its field and position in the parent."""
 
     nodes: list[ast.AST] = field(default_factory=list)
     classes: list[int] = field(default_factory=list)
@@ -114,7 +114,7 @@ class _Preorder:
     places: list[int] = field(default_factory=list)
 
     def add(self, node: ast.AST, code: int, parent: int, field_code: int, place: int) -> int:
-        """Append a node; gives its index."""
+        """Append a node; returns its index."""
         nodes = self.nodes
         nodes.append(node)
         self.classes.append(code)
@@ -124,7 +124,7 @@ class _Preorder:
         return len(nodes) - 1
 
     def descend(self, node: ast.AST, index: int, holders: _Holders) -> None:
-        """Append the nodes in these fields of a node, and those below them; ``index`` is the node's own."""
+        """Append the nodes in these fields of a node, and all nodes below; ``index`` is the node's index."""
         for name, field_code in holders:
             value: Any = getattr(node, name, None)
             if value.__class__ is not list:
@@ -177,7 +177,10 @@ def node_columns(tree: ast.Module, line_starts: Sequence[int]) -> tuple[pa.Array
 
 
 def _are_unplaced(classes: Codes, parents: Codes, fields: Codes) -> Flags:
-    """Literal texts and format specifications in f-strings; the root's parent, the last node, is no f-string."""
+    """Which nodes are literal texts or format specifications in f-strings.
+
+    The root's parent index, -1, means the last node, so the root is excluded explicitly.
+    """
     is_text: Flags = (classes == _CONSTANT) & (classes[parents] == _JOINED_STR)
     is_text[0] = False
     is_text |= fields == _FORMAT_SPEC
@@ -193,7 +196,7 @@ def _encoded(codes: Codes, values: pa.Array) -> pa.Array:
 
 
 def _where(is_there: Flags, values: Codes) -> pa.Array:
-    """The values where a node has one, nulls elsewhere."""
+    """A column with these values for the nodes that have one, and nulls elsewhere."""
     column = np.zeros(len(is_there), values.dtype)
     column[is_there] = values
     return pa.array(column, mask=~is_there)
@@ -208,7 +211,7 @@ def _texts(nodes: Sequence[ast.AST], have_one: Flags, text_of: Mapping[type, Cal
 
 
 def _escaped(code: int) -> str:
-    """A character as it is written in ``value_repr``: invisible ones are escaped, by a fixed version of Unicode."""
+    """A character as written in ``value_repr``; invisible characters (of a fixed Unicode version) are escaped."""
     character = chr(code)
     is_hidden = character == "\\" or (character != " " and ucd_3_2_0.category(character) in _HIDDEN)
     return ascii(character)[1:-1] if is_hidden else character
@@ -218,7 +221,7 @@ _ESCAPES = Memo(_escaped)
 
 
 def literal_text(value: object) -> str:
-    """The start of a literal's ``repr``, the same on every interpreter."""
+    """The start of a literal's ``repr``, equal on every interpreter."""
     match value:
         case str() if not value.isascii():
             shown = value[:TEXT_CHARACTERS]

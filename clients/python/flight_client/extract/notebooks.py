@@ -1,10 +1,10 @@
-"""Jupyter notebooks: the text of one is its code cells, joined by newlines (nbformat 3 and 4).
+"""Jupyter notebooks (nbformat 3 and 4): a notebook's text is its code cells, joined by newlines.
 
-The syntax of IPython alone is masked for the parser, byte for byte, so that no offset moves and the text in
-``repo_files`` stays as it was written. A line magic, a shell command or a question (``%cd x``, ``!ls``, ``len?``)
-becomes a comment; inside a block, where a statement has to stand, and behind ``=``, it becomes the name ``_``, of
-which nothing is known (in IPython it is the last result). The code behind ``%time`` and ``%timeit`` remains.
-A cell magic turns its whole cell into comments, but for those that run the cell as Python in the same process.
+IPython's additional syntax is masked for the parser, byte for byte, so offsets don't change; ``repo_files`` has the
+original text. A line magic, a shell command or a question (``%cd x``, ``!ls``, ``len?``) becomes a comment. Inside a
+block, which needs a statement, and after ``=`` it becomes the name ``_``, whose value is unknown (in IPython it is the
+last result). The code after ``%time`` and ``%timeit`` remains. A cell magic turns its cell into comments, unless it
+runs the cell as Python in the same process.
 """
 
 import json
@@ -21,8 +21,8 @@ _CELL_MAGIC = re.compile(r"\s*%%(\w+)[^\r\n]*")
 _TIMED = re.compile(r"%time(?:it)?[ \t]+(?=[^-\s])")
 _LINE = re.compile(r"[^\r\n]+")
 _NEWLINE = re.compile(r"\r\n?|\n")
-# At the beginning of a statement, where none of these is Python: a name and a question mark, or a magic, maybe behind
-# a target and ``=``.
+# Matches at the beginning of a statement, where none of these is Python: a name and a question mark, or a magic, maybe
+# after a target and ``=``.
 _MAGIC = re.compile(
     r"(?P<indent>[ \t]*)(?:"
     r"(?P<question>\w[\w.]*\?\??[ \t]*(?=[\r\n]|\Z))"
@@ -43,10 +43,10 @@ class NotebookError(ValueError):
 
 @dataclass(frozen=True)
 class Notebook:
-    """A notebook's text, the same text masked for the parser, and where its cells are.
+    """A notebook's text, the text masked for the parser, and the positions of its cells.
 
-    ``cells`` has for each code cell its place among all cells of the notebook, from 0, and its half-open range of bytes
-    in the UTF-8 of the text.
+    ``cells`` has for each code cell its index among all cells of the notebook, and its half-open range of bytes in the
+    UTF-8 of the text.
     """
 
     text: str
@@ -55,7 +55,7 @@ class Notebook:
 
     @classmethod
     def of(cls, data: bytes) -> "Notebook":
-        """Raises NotebookError, and ValueError for data that is not JSON."""
+        """The notebook in a file's bytes; raises NotebookError, and ValueError for data that is not JSON."""
         cells = list(_code_cells(json.loads(data.decode("utf-8-sig"))))
         sources = [source for _, source in cells]
         lengths = [len(source.encode()) for source in sources]
@@ -66,7 +66,7 @@ class Notebook:
 
 
 def masked(cell: str) -> str:
-    """A cell with the same number of bytes in every line, which Python parses if IPython runs it."""
+    """The cell, masked so that Python parses it if IPython runs it; each line keeps its number of bytes."""
     if not any(mark in cell for mark in "%!?"):
         return cell
     magic = _CELL_MAGIC.match(cell)
@@ -93,7 +93,7 @@ def masked(cell: str) -> str:
 
 
 def _masked_magic(found: re.Match[str], line: str) -> str:
-    """A line with a magic: its indentation and the target of an assignment stay, the rest is a comment or ``_``."""
+    """A masked line: indentation and assignment target stay, the rest becomes a comment or ``_``."""
     start = len(found["indent"]) + len(found["target"] or "")
     before, command = line[:start], line[start:]
     timed = None if found["target"] else _TIMED.match(command)
@@ -106,12 +106,12 @@ def _masked_magic(found: re.Match[str], line: str) -> str:
 
 
 def _commented(lines: str) -> str:
-    """Each line as a comment of as many bytes; an empty line stays empty."""
+    """Each line as a comment with the same number of bytes; an empty line stays empty."""
     return _LINE.sub(lambda line: "#" * len(line[0][0].encode()) + line[0][1:], lines)
 
 
 def _end_of_command(cell: str, start: int) -> int:
-    """Where the command ends: with its line, unless a backslash there takes the next one in."""
+    """The end of a command: the end of its line, unless a backslash continues it on the next line."""
     for newline in _NEWLINE.finditer(cell, start):
         if cell[newline.start() - 1] != "\\":
             return newline.start()
@@ -119,9 +119,9 @@ def _end_of_command(cell: str, start: int) -> int:
 
 
 def _code_cells(document: object) -> Iterator[tuple[int, str]]:
-    """The code cells with their places among all cells; raises NotebookError."""
+    """The code cells with their indexes among all cells; raises NotebookError."""
     if not isinstance(document, dict):
-        raise NotebookError("a notebook is a JSON object")
+        raise NotebookError("the file is not a notebook: it is not a JSON object")
     _check_language(document.get("metadata"))
     sheets = document.get("worksheets")  # nbformat 3
     cells = document.get("cells") if sheets is None else _cells_of_sheets(sheets)
@@ -142,10 +142,10 @@ def _cells_of_sheets(sheets: object) -> list[object]:
 
 
 def _check_language(metadata: object) -> None:
-    """Raises NotebookError if the notebook names another language; most name Python or none."""
+    """Raise NotebookError if the notebook names another language than Python; a notebook may name none."""
     described = metadata if isinstance(metadata, dict) else {}
     for key, name in (("kernelspec", "language"), ("language_info", "name")):
         about = described.get(key)
         language = about.get(name) if isinstance(about, dict) else None
         if isinstance(language, str) and language.lower() not in LANGUAGES:
-            raise NotebookError(f"a notebook of the language {language!r}")
+            raise NotebookError(f"the notebook's language is {language!r}; allowed: Python")

@@ -1,7 +1,7 @@
-"""The places that rows of ``cst`` and ``flow`` both name: numbered by position, so that neither layer needs the other.
+"""The places that rows of ``cst`` and ``flow`` share. They are numbered by position, so neither layer needs the other.
 
 ``x:<def_id>:p<pos>`` is a parameter, ``v<pos>`` its default, ``b<pos>`` a base or keyword of a class, and
-``site:<def_id>:d<pos>`` the call of a decorator. The rows of ``cst`` spell them in the same way.
+``site:<def_id>:d<pos>`` the call of a decorator. The templates in ``raw_rows`` spell them in the same way.
 """
 
 from flight_client.extract.lexical_scopes import LexicalScope, mangled
@@ -10,12 +10,12 @@ Place = str
 
 
 def variable_place(scope: LexicalScope, lookup: str) -> Place:
-    """A variable, by the scope that binds it and the name as it is looked up there."""
+    """The place of a variable: the scope that binds it, and its mangled name."""
     return f"var:{scope.scope_id}:{lookup}"
 
 
 def argument_place(function: LexicalScope, name: str, position: int) -> Place:
-    """The place that takes an argument: the variable, or a place of its own if the function binds the name again."""
+    """The place that receives an argument: the variable, or a separate place if the function binds the name again."""
     if len(function.bound.get(name, ())) > 1:
         return f"x:{function.def_id}:p{position}"
     return variable_place(function, mangled(name, function.private))
@@ -32,7 +32,7 @@ def base_place(definition: LexicalScope, position: int) -> Place:
 
 
 def class_place(definition: LexicalScope) -> Place:
-    """The place of the class itself, before its decorators: ``__class__`` in its methods."""
+    """The place of the undecorated class, which is ``__class__`` in its methods."""
     return f"x:{definition.def_id}:class"
 
 

@@ -1,8 +1,8 @@
-"""Rows of a walk to record batches: exactly the columns and types of the contracts, metadata included.
+"""Rows of a walk to record batches with exactly the columns, types and metadata of the contracts.
 
-A walk's row starts with its span. Values that are known only once the whole file was walked (ids of scopes, qualified
-names) are looked up here; ids made of spans or of other ids are written as templates and filled in by Arrow, and the
-file's own columns are repeated by run length.
+A walk's row starts with its span. Values that need the complete walk (ids of scopes, qualified names) are computed
+here. Ids that consist of spans or other ids are templates, which Arrow fills in. The columns of the file are run-end
+decoded.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -130,7 +130,7 @@ def _symbol_ids(found: Iterable[tuple[LexicalScope, str]]) -> list[str]:
 
 
 def _qnames(sought: Iterable[tuple[Callable[[str], Qnames], str] | None]) -> pa.Array:
-    """The names that each resolver finds for its dotted name, as list<struct<name, source>>; empty where none."""
+    """The names that each resolver finds for its dotted name, as list<struct<name, source>>; empty if it finds none."""
     offsets, names, sources = [0], [], []
     for item in sought:
         if item is not None:
@@ -160,13 +160,13 @@ LATE: Mapping[str, Callable[..., Sequence[object] | pa.Array]] = MappingProxyTyp
 
 
 def columns_of(rows: Iterable[tuple[object, ...]]) -> Columns:
-    """Rows turned into columns; none at all where there are no rows."""
+    """Rows turned into columns; without rows there are no columns."""
     return tuple(zip(*rows, strict=True))
 
 
 @dataclass
 class TableRows:
-    """The rows of several files for one table: columns, id and path of each file, and how many rows end with it."""
+    """The rows of several files for one table: columns, id and path of each file, and the row number of its end."""
 
     table: str
     files: list[Columns] = field(default_factory=list)
@@ -183,7 +183,7 @@ class TableRows:
             self.ends.append(len(columns[0]) + (self.ends[-1] if self.ends else 0))
 
     def batch(self) -> pa.RecordBatch:
-        """The rows so far under SCHEMAS[table]."""
+        """The rows so far, with the schema SCHEMAS[table]."""
         schema = SCHEMAS[self.table]
         if not self.files:
             return pa.RecordBatch.from_pylist([], schema=schema)
@@ -197,7 +197,7 @@ class TableRows:
             if name == "flags" and name not in kinds:
                 bits = pa.array(column, pa.int32())
                 arrays |= {flag: _is_set(bits, bit) for bit, flag in enumerate(_SYMBOL_FLAGS)}
-            else:  # an offset may be no column of its own, but a part of an id
+            else:  # an offset may be part of an id without being a column
                 late = LATE.get(name)
                 found = column if late is None else late(column)
                 kind = pa.string() if name == "argument" else kinds.get(name, pa.int64())

@@ -1,9 +1,9 @@
 """The source files of a folder.
 
-Left out are, in this order of precedence: files that the caller excludes, files that are not the repo's own source
-(hidden files and folders, virtual environments, installed packages, build output), and files that ``.gitignore`` files
-name. Symbolic links are not followed: the target is read at its own path, or is no part of the repo; so loops end, and
-a link can't bring a file from outside into the tables.
+These files are left out, in this order of precedence: files that the caller excludes, files that are not the repo's own
+source (hidden files and folders, virtual environments, installed packages, build output), and files that ``.gitignore``
+files name. Symbolic links are not followed: a target inside the repo is read at its own path, and a target outside is
+not part of the repo. So there are no loops, and a link can't add outside files to the tables.
 """
 
 import hashlib
@@ -49,7 +49,7 @@ class BadGlobError(DataError):
 
 @dataclass(frozen=True)
 class SourceFile:
-    """A file: ``path`` is relative to the root, with ``/``; a byte that is no UTF-8 stands there as its hex escape.
+    """A file: ``path`` is relative to the root, with ``/``; a byte that is not UTF-8 is written as a hex escape.
 
     ``size`` is in bytes.
     """
@@ -61,7 +61,7 @@ class SourceFile:
 
     @cached_property
     def sha256(self) -> str:
-        """The hash of its bytes in hex, read when it is first asked for; empty if the file can't be read."""
+        """The hash of its bytes in hex, computed on first access; empty if the file can't be read."""
         try:
             with open_regular(self.abs_path) as stream:
                 return hashlib.file_digest(stream, "sha256").hexdigest()
@@ -72,11 +72,11 @@ class SourceFile:
 
 @dataclass(frozen=True)
 class Selection:
-    """The caller's choice of files, in gitignore patterns that count from the folder's root.
+    """The caller's choice of files, as gitignore patterns relative to the root.
 
-    With ``include``, only files are taken that one of its patterns matches, by their own path or by that of a folder
-    around them. Files that ``exclude`` matches are left out; a pattern with ``!`` includes them again, also if another
-    rule would leave them out.
+    With ``include``, only files are used whose path, or the path of a folder around them, matches one of its patterns.
+    Files that ``exclude`` matches are left out. A pattern with ``!`` in ``exclude`` includes files again, also files
+    that another rule leaves out.
     """
 
     include: Rules
@@ -84,11 +84,11 @@ class Selection:
 
     @classmethod
     def of(cls, include: Iterable[str] = (), exclude: Iterable[str] = ()) -> "Selection":
-        """Raises BadGlobError (``bad_glob``)."""
+        """A selection from patterns; raises BadGlobError (``bad_glob``)."""
         return cls(Rules("", tuple(map(_rule, include))), Rules("", tuple(map(_rule, exclude))))
 
     def includes(self, path: str) -> bool:
-        """Whether a file is among those wanted."""
+        """Whether ``include`` selects a file."""
         if not self.include.rules or self.include.verdict(path, is_folder=False):
             return True
         steps = path.split("/")
@@ -99,9 +99,9 @@ class Selection:
 def scan(root: Path, *, include: Sequence[str] = (), exclude: Sequence[str] = ()) -> tuple[SourceFile, ...]:
     """All regular ``*.py``, ``*.pyi`` and ``*.ipynb`` files under ``root`` that are its source, sorted by path.
 
-    ``include`` and ``exclude`` are as in Selection. Raises NotAFolderError (``not_a_folder``), NoSourceFilesError
-    (``no_source_files``) and BadGlobError (``bad_glob``). A folder below the root that can't be listed is left out,
-    with a warning to the log.
+    ``Selection`` describes ``include`` and ``exclude``. Raises NotAFolderError (``not_a_folder``), NoSourceFilesError
+    (``no_source_files``) and BadGlobError (``bad_glob``). A folder below the root that can't be listed is left out, and
+    a warning is logged.
     """
     selection = Selection.of(include, exclude)
     found: dict[str, os.DirEntry[str]] = {}
@@ -123,7 +123,7 @@ def scan(root: Path, *, include: Sequence[str] = (), exclude: Sequence[str] = ()
 def _size(entry: os.DirEntry[str]) -> int:
     try:
         return entry.stat(follow_symlinks=False).st_size
-    except OSError:  # it was deleted meanwhile
+    except OSError:  # the file was deleted in the meantime
         return 0
 
 
@@ -136,13 +136,13 @@ def _rule(glob: str) -> Rule:
 
 @dataclass(frozen=True)
 class _Folder:
-    """A folder to be listed: where it is, its path from the root (empty, or with ``/`` at its end), rules around it."""
+    """A folder to list: its path on disk, its path from the root (empty, or with a final ``/``), and outer rules."""
 
     place: str
     name: str
     path: str
     ignored: Ignored
-    is_wanted: bool = False  # the caller includes it, even if it looks installed or built
+    is_wanted: bool = False  # true if the caller includes it, even if it looks installed or built
 
 
 def _walk(root: Path, selection: Selection) -> Iterator[tuple[str, os.DirEntry[str]]]:
@@ -170,7 +170,7 @@ def _walk(root: Path, selection: Selection) -> Iterator[tuple[str, os.DirEntry[s
 def _entries_of(
     folder: _Folder, entries: Sequence[os.DirEntry[str]], selection: Selection
 ) -> Iterator[tuple[os.DirEntry[str], _Folder | None]]:
-    """The source files and the folders in a folder that belong to the repo, a folder together with its rules."""
+    """The source files in a folder, and the subfolders to list, each subfolder with its rules."""
     names = {entry.name for entry in entries}
     if not folder.is_wanted and _is_foreign(folder.name, names):
         return
@@ -192,7 +192,7 @@ def _entries_of(
 
 
 def _is_foreign(folder: str, names: set[str]) -> bool:
-    """Whether a folder holds installed or built files: a ``build`` that is itself a package is source."""
+    """Whether a folder holds installed or built files; a folder ``build`` that is a package is source."""
     if folder in SKIPPED_FOLDERS or folder.endswith(SKIPPED_SUFFIXES) or names & ENVIRONMENT_MARKS:
         return True
     return folder in BUILD_FOLDERS and not names & PACKAGE_FILES

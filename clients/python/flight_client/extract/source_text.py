@@ -1,9 +1,9 @@
-"""One file's source text: how it is read and decoded (PEP 263), where its lines begin, and where names stand in it.
+"""One file's source text: reading and decoding (PEP 263), the starts of lines, and the spans of names.
 
 ``ast`` gives positions of nodes, but a name is often a plain string in a node. Such a name is found from the nearest
 position: forward over the text that the grammar allows in between, or backward from the node's end. The span is that
-of the source's spelling; the name itself is normalised (NFKC), so the two differ in length where an identifier was
-written with compatibility characters.
+of the spelling in the source. The name itself is normalised (NFKC), so it may differ in length from its span if the
+source uses compatibility characters.
 """
 
 import io
@@ -24,7 +24,7 @@ Span = tuple[int, int]
 
 _FIRST_LINES = re.compile(rb"([^\r\n]*(?:\r\n|\r|\n)?)([^\r\n]*(?:\r\n|\r|\n)?)")
 _FIRST_NEWLINE = re.compile(r"\r\n|\r|\n")
-_ESCAPED_BYTES, _LAST_BYTE = 0xDC00, 0xFF  # where os.fsdecode puts a byte that is no UTF-8 (PEP 383)
+_ESCAPED_BYTES, _LAST_BYTE = 0xDC00, 0xFF  # os.fsdecode adds this base to a byte that is not UTF-8 (PEP 383)
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _NO_BLOCKING = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
 
@@ -32,7 +32,7 @@ _WORD = rb"([0-9A-Za-z_\x80-\xff]+)"
 _BLANK = rb"[\s\\]*"
 _GAP = rb"(?:[\s\\(),]|#[^\r\n]*)*"
 _WORD_BYTES = frozenset(byte for byte in range(256) if re.fullmatch(_WORD, bytes([byte])))
-# Each matches from the byte where a search begins to the end of the name, its group.
+# Each pattern matches from the start of the search to the end of the name, which is its group.
 IDENTIFIER = re.compile(_WORD)
 DEFINITION = re.compile(rb"(?:async" + _BLANK + rb")?(?:def|class)" + _BLANK + _WORD)
 STARRED = re.compile(rb"[\s\\*]*" + _WORD)
@@ -47,14 +47,14 @@ class FileTooLargeError(ValueError):
 
 
 class MissingNameError(ValueError):
-    """A name that is not where the grammar puts it: a position in the syntax tree is wrong."""
+    """A name that is not at its position in the grammar, because a position in the syntax tree is wrong."""
 
 
 @dataclass(frozen=True)
 class SourceText:
-    """A decoded file. ``text`` is the file's bytes decoded by ``encoding``, newlines as they are, without a BOM.
+    """A decoded file. ``text`` is the file decoded by ``encoding``, with its own newlines, without a BOM.
 
-    Of a notebook it is the cells' text, and ``cells`` says where each is; ``code`` is the text that is parsed.
+    For a notebook ``text`` is that of the cells, whose positions are in ``cells``. ``code`` is the text to parse.
     """
 
     encoding: str
@@ -65,7 +65,7 @@ class SourceText:
 
     @cached_property
     def line_starts(self) -> list[int]:
-        """The byte offset of each line: as in the tokenizer, a line ends in LF, CR LF or a lone CR."""
+        """The byte offset of each line; as in the tokenizer, a line ends in LF, CR LF or a lone CR."""
         return list(accumulate(map(len, self.utf8.splitlines(keepends=True)), initial=0))
 
     def line_and_column(self, offset: int) -> tuple[int, int]:
@@ -81,12 +81,12 @@ class SourceText:
 
     @property
     def newline(self) -> str:
-        """The first newline of the text, LF if there is none."""
+        """The first newline of the text; LF if there is none."""
         found = _FIRST_NEWLINE.search(self.text)
         return found.group() if found else "\n"
 
     def name_after(self, pattern: re.Pattern[bytes], start: int) -> Span:
-        """The span of the name to which a pattern leads from ``start``; raises MissingNameError."""
+        """The span of the name that a pattern finds from ``start``; raises MissingNameError."""
         found = pattern.match(self.utf8, start)
         if found is None:
             raise MissingNameError(f"no name after byte {start}, where the syntax tree has one")
@@ -106,7 +106,7 @@ class SourceText:
 
 
 def open_regular(path: str) -> io.BufferedReader:
-    """Open a file for reading; raises OSError, also if it is not a regular file (opening a FIFO would block)."""
+    """Open a file for reading; raises OSError, also for a file that is not regular (opening a FIFO would block)."""
     descriptor = os.open(path, os.O_RDONLY | _NO_BLOCKING)
     stream = os.fdopen(descriptor, "rb")
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
@@ -120,7 +120,7 @@ def read(path: str) -> bytes:
     with open_regular(path) as stream:
         data = stream.read(MAX_FILE_BYTES + 1)
     if len(data) > MAX_FILE_BYTES:
-        raise FileTooLargeError(f"larger than {MAX_FILE_BYTES >> 20} MiB, which is the most that is read")
+        raise FileTooLargeError(f"the file is larger than the limit of {MAX_FILE_BYTES >> 20} MiB")
     return data
 
 
@@ -140,7 +140,7 @@ def decode_notebook(data: bytes) -> SourceText:
 
 
 def printable(text: str) -> str:
-    """The text with lone surrogates, which UTF-8 can't encode, escaped; those of undecodable names as their byte."""
+    """The text with escaped lone surrogates, which UTF-8 can't encode; that of an undecodable byte becomes the byte."""
     try:
         text.encode()
     except UnicodeEncodeError:

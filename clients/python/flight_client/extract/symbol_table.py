@@ -1,10 +1,10 @@
-"""Scopes, symbols and the edges between them, as ``symtable`` of Python 3.11 sees them, on every interpreter.
+"""Scopes, symbols and the edges between them, as Python 3.11's ``symtable`` has them, on every interpreter.
 
-A walk's name refs say what each scope does with each name. From them follows what the name means there: a local or
-global name, or a free one, which a function further out binds. Like ``symtable`` this hides a class body's names from
-the functions in it, counts a walrus in a comprehension for the function around it, and mangles private names.
-Type parameters, which 3.11 doesn't know, have a scope like a function's. The names that the interpreter invents
-(``.0`` in comprehensions) are left out, but for ``__class__`` where ``super`` stands.
+A walk's name refs are the uses of each name in each scope. They decide whether the name is local or global there, or
+free, which means that an outer function binds it. As in ``symtable``, a class body's names are hidden from the
+functions in it, a walrus in a comprehension binds in the function around it, and private names are mangled. Type
+parameters, which 3.11 doesn't have, have a scope like a function's. Names that the interpreter adds (``.0`` in
+comprehensions) are left out, except ``__class__`` in functions that use ``super``.
 """
 
 from collections import defaultdict
@@ -33,7 +33,7 @@ _USES: Mapping[tuple[str, str | None], int] = MappingProxyType(
 
 @dataclass(eq=False, slots=True)
 class SymbolTable:
-    """A scope with its symbols: by mangled name, how each is used and spelled, and whether it is local, free or global.
+    """A scope with its symbols. By mangled name: its uses, its spelling, and its meaning (local, free or global).
 
     ``ordinal`` numbers the tables of a file in preorder.
     """
@@ -48,7 +48,7 @@ class SymbolTable:
     has_children: bool = False
 
     def use(self, name: str, flags: int) -> None:
-        """Record what the scope does with a name."""
+        """Record a use of a name in the scope."""
         lookup = mangled(name, self.scope.private) if name.startswith("__") else name
         if lookup not in self.uses:
             self.spelled[lookup] = name
@@ -59,7 +59,7 @@ class SymbolTable:
         return self.scope.kind == "class" and bool(self.uses.get(name, 0) & BOUND)
 
     def outwards(self) -> "Iterator[SymbolTable]":
-        """The tables around this one, from the inside out."""
+        """The tables around this one, innermost first."""
         outer = self.parent
         while outer is not None:
             yield outer
@@ -67,7 +67,7 @@ class SymbolTable:
 
 
 def symbol_tables(walk: Walk) -> dict[str, list[Row]]:
-    """The rows of the ``sym_*`` tables of a file whose walk is finished."""
+    """The rows of the ``sym_*`` tables of a file; the walk must be finished."""
     tables = _tables(walk.scopes)
     _collect(tables, walk)
     for table in tables.values():
@@ -124,15 +124,15 @@ def _collect(tables: Mapping[LexicalScope, SymbolTable], walk: Walk) -> None:
         table.use(name, flags)
         if flags == DECLARED_GLOBAL:
             module.use(mangled(name, scope.private), DECLARED_GLOBAL)
-    for name, what, scope in walk.noted:
-        if what == "walrus":
+    for name, kind, scope in walk.noted:
+        if kind == "walrus":
             _walrus(name, tables[scope], module)
         else:
             tables[scope].use(name, ANNOTATED)
 
 
 def _walrus(name: str, table: SymbolTable, module: SymbolTable) -> None:
-    """A walrus in a comprehension binds in the nearest function, or in the module; a class body may not hold one."""
+    """Bind a comprehension's walrus in the nearest function or the module; in a class body it is a syntax error."""
     holder = next(outer for outer in table.outwards() if outer.scope.kind != "comprehension")
     if holder is module:
         table.use(name, DECLARED_GLOBAL)
@@ -144,7 +144,7 @@ def _walrus(name: str, table: SymbolTable, module: SymbolTable) -> None:
 
 
 def _meaning(name: str, table: SymbolTable) -> int:
-    """LOCAL, FREE or GLOBAL."""
+    """The meaning of a name in a table: LOCAL, FREE or GLOBAL."""
     uses, around = table.uses[name], table.parent
     if uses & (DECLARED_GLOBAL | NONLOCAL):
         return GLOBAL if uses & DECLARED_GLOBAL else FREE
@@ -165,7 +165,7 @@ def _meaning(name: str, table: SymbolTable) -> int:
 
 
 def _pass_through(name: str, table: SymbolTable) -> None:
-    """Make the name free in the scopes between the one that uses it and the one that binds it."""
+    """Make a free name free in the scopes between the scope that uses it and the scope that binds it, too."""
     for outer in table.outwards():
         is_class = outer.scope.kind == "class"
         if outer.scope.kind == "module" or (is_class and name == "__class__"):
@@ -179,7 +179,7 @@ def _pass_through(name: str, table: SymbolTable) -> None:
 
 
 def _namespace(table: SymbolTable) -> Iterator[tuple[SymbolTable, str, SymbolTable]]:
-    """The symbol that a function or class is bound to, with the scope that holds it."""
+    """The scope and the name that a function or class is bound to, with the function's or class's own table."""
     if table.scope.kind in {"function", "class"}:
         holder = next(outer for outer in table.outwards() if outer.scope.kind != "type_params")
         yield holder, mangled(table.scope.name, holder.scope.private), table

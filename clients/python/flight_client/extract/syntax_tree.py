@@ -1,4 +1,4 @@
-"""The syntax tree: its node classes, and what single nodes say (the parameters of a signature, a dotted name)."""
+"""The syntax tree: its node classes, and functions of single nodes (the parameters of a signature, a dotted name)."""
 
 import ast
 from collections.abc import Callable, Mapping
@@ -76,13 +76,13 @@ FIELDS: dict[type, tuple[str, ...]] = {
 
 
 def dispatch_table(visitors: Mapping[str, Visitor], otherwise: Visitor) -> dict[type, Visitor]:
-    """The visitor of each node class: ``visitors`` are by one or more class names, as some classes came with 3.12."""
+    """The visitor of each node class. A key of ``visitors`` is one or more class names; 3.11 lacks some classes."""
     named = {name: visitor for names, visitor in visitors.items() for name in names.split()}
     return {found: named.get(name, otherwise) for name, found in NODE_CLASSES.items()}
 
 
 def parameters(node: ast.arguments) -> list[ast.arg]:
-    """Parameters in the order of the signature, by which positions count."""
+    """The parameters in the order of the signature; positions are indexes into this list."""
     found = [*node.posonlyargs, *node.args, node.vararg, *node.kwonlyargs, node.kwarg]
     return [parameter for parameter in found if parameter is not None]
 
@@ -96,9 +96,9 @@ def defaults(node: ast.arguments) -> dict[int, ast.expr]:
 
 
 def dotted_name(node: ast.expr) -> tuple[str | None, bool]:
-    """The name that a chain of attributes spells, calls and subscripts in it skipped, and whether there were none.
+    """The dotted name of a chain of attributes, without its calls and subscripts, and whether it had none of these.
 
-    A chain of more than CHAIN_LINKS has no name: names of names would make rows grow with the square of the source.
+    A chain of more than CHAIN_LINKS has no name, because the rows of nested chains would grow with its square.
     """
     parts = []
     is_pure = True
@@ -120,11 +120,11 @@ def dotted_name(node: ast.expr) -> tuple[str | None, bool]:
 
 
 def method_of_literal(callee: ast.expr) -> str | None:
-    """``str.join`` for ``"".join``; the type that a literal's method returns is unknown, so chains have no name."""
+    """``str.join`` for ``"".join``. A longer chain has no name, since the type that the method returns is unknown."""
     if not isinstance(callee, ast.Attribute):
         return None
     literal = callee.value
-    known = _LITERALS.get(type(literal))
+    type_name = _LITERALS.get(type(literal))
     if isinstance(literal, ast.Constant) and type(literal.value) in _CONSTANTS:
-        known = type(literal.value).__name__
-    return f"{known}.{callee.attr}" if known else None
+        type_name = type(literal.value).__name__
+    return f"{type_name}.{callee.attr}" if type_name else None

@@ -1,9 +1,9 @@
-"""tree-sitter's concrete syntax tree as tables: a row for each node in preorder, also for source that has errors.
+"""tree-sitter's concrete syntax tree as tables: a row for each node in preorder, also for source with syntax errors.
 
-The parser never refuses a file: text that it can't read becomes an error node, a token that it must assume becomes a
-missing node. Offsets are bytes of the UTF-8 text. A cursor traverses the tree, so its depth costs no stack.
+The parser never refuses a file: text that it can't parse becomes an error node, and a token that it must assume becomes
+a missing node. Offsets are bytes of the UTF-8 text. A cursor traverses the tree, so a deep tree needs no deep stack.
 
-To tree-sitter only LF ends a line, and its grammar is its own: https://tree-sitter.github.io.
+For tree-sitter only LF ends a line, and it has its own grammar: https://tree-sitter.github.io.
 """
 
 from collections.abc import Iterator
@@ -24,7 +24,7 @@ _LANGUAGE = Language(language())
 def node_tables(source: SourceText) -> dict[str, Columns]:
     """The columns of ``ts_nodes``, ``ts_errors`` and ``ts_missing``, in the order of ``raw_rows.ROWS``.
 
-    A node is known by its place in the preorder, of which ids are made. The columns of what may be a million nodes are
+    A node's index in preorder identifies it, and is part of its ids. A file may have a million nodes, so columns are
     filled directly, without a tuple for each row.
     """
     parents: list[int | None] = []

@@ -1,9 +1,9 @@
 """The effects of one point's code on variables, in the order of evaluation (Python 3.11's).
 
-A load of a name is a use, a store a def, ``del`` a kill. The code of functions, classes, lambdas and comprehensions
-inside runs elsewhere: they are ``inner`` owners, and only the parts that are evaluated in place count here
-(decorators, defaults, annotations, bases, a comprehension's first iterable). Annotations of variables in functions,
-and all of them after ``from __future__ import annotations``, are never evaluated and have no events. Parts that may be
+A load of a name is a use, a store a def, ``del`` a kill. The code of nested functions, classes, lambdas and
+comprehensions runs elsewhere: they are ``inner`` owners, and only their parts that are evaluated in place give events
+(decorators, defaults, annotations, bases, a comprehension's first iterable). Annotations of variables in functions, and
+all annotations after ``from __future__ import annotations``, are never evaluated and have no events. Parts that may be
 skipped (``a and b``, ``b if a else c``) count as evaluated.
 """
 
@@ -42,10 +42,10 @@ _EVALUATED: Mapping[type, tuple[str, ...]] = {  # fields in the order of evaluat
 
 
 def binding_of(scope: LexicalScope, name: str, default: LexicalScope) -> Binding:
-    """The symbol (a scope and a name as it is looked up there) that binds a name as it is meant in a scope.
+    """The symbol (a scope and a mangled name) that a name means in a scope.
 
-    A name that nothing in the module binds is one of ``default``. A private name means one that is mangled in the same
-    way.
+    A name that the module does not bind belongs to ``default``. A private name means only a name that is mangled in the
+    same way.
     """
     lookup = mangled(name, scope.private)
     home = scope.home(name)
@@ -59,9 +59,9 @@ def _bindings(scope: LexicalScope) -> Memo[str, Binding]:
 
 
 class VariableEvents:
-    """Collects the events of one owner at a time: the caller enters its scope and asks for those ``of`` each point.
+    """Collects the events of one owner at a time: the caller enters its scope and calls ``of`` for each point.
 
-    An event is its binding, its kind, and where its name stands (start and end are None where it doesn't).
+    An event is a binding, a kind, and the span of the name (start and end are None if the source spells no name).
     """
 
     def __init__(self, walk: Walk) -> None:
@@ -69,30 +69,30 @@ class VariableEvents:
         self.lines = walk.source.line_starts
         self.inner: list[Owner] = []
         self.found: list[Event] = []
-        self._known = Memo(_bindings)
+        self._bindings_of = Memo(_bindings)
         self.enter(walk.scopes[0])
 
     def enter(self, scope: LexicalScope) -> None:
         """Set the scope whose code runs."""
         self.scope = scope
-        self.bindings = self._known[scope]
+        self.bindings = self._bindings_of[scope]
 
     def of(self, *nodes: ast.AST) -> list[Event]:
-        """The events of evaluating nodes in turn."""
+        """The events of evaluating nodes in order."""
         events = self.found = []
         self.visit_all(nodes)
         return events
 
     def bound(self, node: object, name: str, kind: EventKind = "def") -> Event:
-        """The event of binding a name that is no ``ast.Name``."""
+        """The event of binding a name without an ``ast.Name``."""
         return (self.bindings[name], kind, *self.walk.bound_at[node])
 
     def forgotten(self, name: str) -> Event:
-        """The event of unbinding a name that the source doesn't spell there: an exception's at its handler's end."""
+        """The event of unbinding a name without spelling it: the name of an exception, at the end of its handler."""
         return (self.bindings[name], "kill", None, None)
 
     def visit_all(self, nodes: Iterable[ast.AST | None]) -> None:
-        """Add the events of evaluating nodes in turn."""
+        """Add the events of evaluating nodes in order."""
         for node in nodes:
             if node is not None:
                 _DISPATCH[node.__class__](self, node)
@@ -159,7 +159,7 @@ def _comprehension(events: VariableEvents, node: Comprehension) -> None:
 
 
 def _aug_assign(events: VariableEvents, node: ast.AugAssign) -> None:
-    """A name is used, then defined, at one place; any other target is evaluated once."""
+    """Add the events of ``x += y``: a name is used, then defined, with one span; other targets are evaluated once."""
     events.visit_all((node.target,))
     if not isinstance(node.target, ast.Name):
         events.visit_all((node.value,))
@@ -171,7 +171,7 @@ def _aug_assign(events: VariableEvents, node: ast.AugAssign) -> None:
 
 
 def _ann_assign(events: VariableEvents, node: ast.AnnAssign) -> None:
-    """Without a value a name is only declared."""
+    """Add the events of an annotated assignment; without a value a name is only declared."""
     is_declared = node.value is None and isinstance(node.target, ast.Name)
     is_eager = events.scope.kind in _EAGER and not events.walk.defers_annotations
     events.visit_all((node.value, None if is_declared else node.target, node.annotation if is_eager else None))
@@ -191,7 +191,7 @@ def _class(events: VariableEvents, node: ast.ClassDef) -> None:
 
 
 def _parametrised(events: VariableEvents, node: Function | ast.ClassDef, nodes: Iterable[ast.AST | None]) -> None:
-    """Type parameters (3.12), the nodes that are evaluated in their scope or else in the one around, and the name."""
+    """Add the events of type parameters (3.12), of the nodes evaluated in their scope (if any), and of the name."""
     found = getattr(node, "type_params", ())
     parent = events.walk.opened[node].parent
     events.visit_in(parent if found and parent is not None else events.scope, [*found, *nodes])
@@ -209,7 +209,7 @@ def _type_param(events: VariableEvents, node: NamedNode) -> None:
 
 
 def _import(events: VariableEvents, node: ast.Import | ast.ImportFrom) -> None:
-    """``import a.b`` defines ``a``; the names that a star defines are not known."""
+    """``import a.b`` defines ``a``; the names that a star import defines are unknown."""
     names = ((alias, alias.asname or alias.name.partition(".")[0]) for alias in node.names if alias.name != "*")
     events.found.extend([events.bound(alias, name) for alias, name in names])
 

@@ -1,9 +1,9 @@
-"""The walk over one file: the state that the visitors of its nodes share, and the ways down the tree.
+"""The walk over one file's syntax tree: the state that the visitors of nodes share, and the traversal.
 
-Every node is visited once, in preorder over its fields, as the table ``ast_nodes`` numbers them: expression contexts
-and operators don't count. A visitor is a function of the walk, the node and the scope in which the node's code runs;
-``walk_names`` and ``walk_definitions`` have one for each class of nodes that gives rows, ``children`` is that of all
-others.
+Every node is visited once, in preorder over its fields, and numbered as in the table ``ast_nodes``: expression contexts
+and operators don't count. A visitor is a function of the walk, the node and the scope in which the node's code runs.
+``walk_names`` and ``walk_definitions`` have the visitors of the node classes that give rows; ``children`` visits all
+other nodes.
 """
 
 import ast
@@ -21,12 +21,12 @@ Noted = tuple[str, Literal["annotated", "walrus"], LexicalScope]
 
 
 class Walk:
-    """One file under way through the visitors in ``dispatch``; afterwards its rows, and where its nodes stand.
+    """The state and the result of walking one file with the visitors in ``dispatch``.
 
-    A row starts with its span, and has the columns of ``raw_rows.ROWS``. Names in code that is never evaluated are
-    ``unevaluated``, not ``refs``; ``noted`` are annotated names and names bound by a walrus in a comprehension. By
-    node, ``numbers`` has the ``ast_idx``, ``opened`` the scope that a definition opens (of a type alias: that of its
-    type parameters), ``bound_at`` the span of a name that the node binds without an ``ast.Name``.
+    A row starts with its span, and has the columns of ``raw_rows.ROWS``. Names in code that is never evaluated are in
+    ``unevaluated`` instead of ``refs``. ``noted`` has annotated names and names bound by a walrus in a comprehension.
+    By node, ``numbers`` has the ``ast_idx``, ``opened`` the scope that a definition opens (for a type alias: that of
+    its type parameters), ``bound_at`` the span of a name that the node binds without an ``ast.Name``.
     """
 
     def __init__(
@@ -74,7 +74,7 @@ class Walk:
             self.dispatch[node.__class__](self, node, scope)
 
     def visit_all(self, nodes: Iterable[ast.AST | None], scope: LexicalScope) -> None:
-        """Visit nodes in turn."""
+        """Visit nodes in order."""
         for node in nodes:
             if node is not None:
                 self.numbers[node] = self.numbered
@@ -91,7 +91,7 @@ class Walk:
         self.refs.append((*span, name, context, kind, scope))
 
     def bind(self, node: object, span: Span, name: str, kind: str, scope: LexicalScope) -> None:
-        """Add a name that a node binds without an ``ast.Name``."""
+        """Bind a name that a node binds without an ``ast.Name``, and add its row of ``cst_name_refs``."""
         self.bound_at[node] = span
         self.refs.append((*span, name, "STORE", kind, scope))
         scope.bind(name)
@@ -125,5 +125,5 @@ def children(walk: Walk, node: object, scope: LexicalScope) -> None:
 
 
 def start_of(row: Row) -> int:
-    """Where a row's span starts."""
+    """The start of a row's span."""
     return row[0] if isinstance(row[0], int) else 0

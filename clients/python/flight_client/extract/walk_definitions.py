@@ -1,7 +1,7 @@
-"""Visitors of definitions and calls, which open scopes, and the walk over a whole file.
+"""Visitors of definitions, which open scopes, and of calls; and the walk over a file.
 
 Defaults, annotations, bases, decorators and a comprehension's first iterable run in the enclosing scope; with type
-parameters (PEP 695), annotations and bases run in the scope of those.
+parameters (PEP 695), annotations and bases run in the scope of the type parameters.
 """
 
 import ast
@@ -32,9 +32,9 @@ _ANNOTATION_KINDS: Mapping[type[ast.AST], str] = MappingProxyType(
 
 
 def walk_file(tree: ast.Module, source: SourceText, module: Module, file_id: str) -> Walk:
-    """Walk a file: the rows are complete and in source order, the scopes have their ids.
+    """Walk a file. In the result, rows are complete and in source order, and scopes have their ids.
 
-    Raises ValueError for a name that can't be placed, RecursionError for a tree too deep.
+    Raises ValueError for a name whose position is not found, RecursionError for a tree that is too deep.
     """
     walk = Walk(source, module, file_id, _DISPATCH)
     scope, name = walk.scopes[0], module.name
@@ -57,7 +57,7 @@ def walk_file(tree: ast.Module, source: SourceText, module: Module, file_id: str
 
 
 def _call(walk: Walk, node: ast.Call, scope: LexicalScope) -> None:
-    """A row of ``cst_callsites``; ``callee_text`` is its callee's first CALLEE_TEXT_CHARACTERS characters."""
+    """Add a row of ``cst_callsites``; ``callee_text`` is cut to CALLEE_TEXT_CHARACTERS characters."""
     callee = node.func
     index = walk.numbered
     walk.numbered += 1
@@ -110,7 +110,7 @@ def _decorators(walk: Walk, node: Function | ast.ClassDef, definition: LexicalSc
 def _defined(
     walk: Walk, node: Function | ast.ClassDef, kind: str, scope: LexicalScope
 ) -> tuple[LexicalScope, LexicalScope]:
-    """Bind the name and add the row of ``cst_defs``; gives the body's scope and that of the type parameters."""
+    """Bind the name and add the row of ``cst_defs``; returns the body's scope, and the scope around it."""
     span, of_class = walk.span(node), kind == "class"
     outer = scope
     if getattr(node, "type_params", ()):
@@ -144,7 +144,7 @@ def _lambda(walk: Walk, node: ast.Lambda, scope: LexicalScope) -> None:
 def _arguments(
     walk: Walk, node: ast.arguments, function: LexicalScope, outer: LexicalScope, scope: LexicalScope
 ) -> None:
-    """A row of ``cst_params`` for each parameter, numbered in the order of the signature.
+    """Add a row of ``cst_params`` for each parameter, numbered in the order of the signature.
 
     Parameters are bound in ``function``, annotations run in ``outer``, defaults in ``scope``.
     """
@@ -164,7 +164,7 @@ def _arguments(
 def _parameter(
     walk: Walk, node: ast.arg, place: tuple[int, str, int | None], function: LexicalScope, outer: LexicalScope
 ) -> None:
-    """``place`` is the parameter's position and kind, and its position again if it has a default."""
+    """Add a row of ``cst_params``; ``place`` is the position, the kind, and the position again if it has a default."""
     walk.numbered += 1
     index, kind, default = place
     name = walk.source.name_after(IDENTIFIER, walk.span(node)[0])
@@ -180,7 +180,7 @@ def _parameter(
 def _annotation(
     walk: Walk, node: ast.expr, scope: LexicalScope, role: str, param: str | None, owner: LexicalScope
 ) -> None:
-    """A row of ``cst_type_exprs``: its owner is the annotated function, or the variable's scope."""
+    """Add a row of ``cst_type_exprs``; ``owner`` is the annotated function, or the variable's scope."""
     span = walk.span(node)
     kind = _ANNOTATION_KINDS.get(node.__class__, "OTHER")
     if isinstance(node, ast.Constant):
@@ -217,7 +217,7 @@ def _comprehension(walk: Walk, node: Comprehension, scope: LexicalScope) -> None
 
 
 def _type_alias(walk: Walk, node: TypeAliasNode, scope: LexicalScope) -> None:
-    """``type X[T] = …`` (3.12): its value runs in the scope of its type parameters, also when it has none."""
+    """Visit ``type X[T] = …`` (3.12); its value runs in the scope of its type parameters, even if it has none."""
     walk.numbered += 1
     outer = walk.opened[node] = walk.open("type_params", node.name.id, scope, walk.span(node))
     walk.visit(node.name, scope)
@@ -231,7 +231,7 @@ def _yield(walk: Walk, node: ast.Yield | ast.YieldFrom, scope: LexicalScope) -> 
 
 
 def _docstring(node: ast.Module | ast.ClassDef | Function) -> str | None:
-    """The text as it stands in the source, with its indentation, which some interpreters remove."""
+    """The docstring as in the source, with its indentation, which some interpreters remove."""
     first = node.body[0] if node.body else None
     if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant) and isinstance(first.value.value, str):
         return printable(first.value.value)

@@ -1,6 +1,6 @@
-"""Visitors of the nodes that have names: rows of ``cst_name_refs`` and ``cst_imports``, and bindings in scopes.
+"""Visitors of the nodes that have names: they add rows of ``cst_name_refs`` and ``cst_imports``, and bindings.
 
-They raise ValueError for a name that can't be placed.
+They raise ValueError for a name whose position is not found.
 """
 
 import ast
@@ -46,7 +46,7 @@ def _keyword(walk: Walk, node: ast.keyword, scope: LexicalScope) -> None:
 
 
 def _named_expr(walk: Walk, node: ast.NamedExpr, scope: LexicalScope) -> None:
-    """A walrus binds in the nearest scope that is no comprehension, though the comprehension's code does it."""
+    """A walrus in a comprehension binds in the nearest scope around it that is not a comprehension."""
     walk.numbered += 2
     walk.refer(walk.span(node.target), node.target.id, "STORE", "name", scope)
     holder = scope
@@ -165,7 +165,7 @@ def _formatted_value(walk: Walk, node: ast.FormattedValue, scope: LexicalScope) 
 
 
 def _string_parts(walk: Walk, node: ast.JoinedStr, scope: LexicalScope) -> None:
-    """Some interpreters add empty constants to a format specification: they don't count."""
+    """Visit an f-string's parts, except empty constants, which only some interpreters add."""
     walk.numbered += 1
     for value in node.values:
         if not (isinstance(value, ast.Constant) and value.value == ""):

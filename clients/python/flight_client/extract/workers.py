@@ -1,12 +1,12 @@
-"""Chunks through several worker processes, their batches in the chunks' order.
+"""Extracts chunks in several worker processes; the batches come in the order of the chunks.
 
-A worker reads chunks as lines of JSON and answers each with an Arrow IPC stream per table. It is a fresh interpreter,
-never a fork, since the parent may run gRPC's threads; unlike a process of ``multiprocessing`` it does not run the
-parent's main module again. It ends when its input does, so it can't outlive its parent.
+A worker reads chunks as lines of JSON and answers each with an Arrow IPC stream per table. It is a new interpreter, not
+a fork, since the parent may run gRPC's threads. Unlike a process of ``multiprocessing``, it does not run the parent's
+main module again. It ends when its input ends, so it can't outlive its parent.
 
-At most a few chunks per worker are under way or finished and not yet read, so memory does not grow with the repo. When
-a worker dies, the files of its chunk are extracted one by one in new workers: a file that kills its worker again gets
-an error row, the others lose nothing.
+At most a few chunks per worker are running, or finished but not yet read, so memory does not grow with the repo. If a
+worker dies, the files of its chunk are extracted one by one in new workers. A file that kills its worker again gets an
+error row; the other files are extracted normally.
 """
 
 import contextlib
@@ -30,11 +30,11 @@ from flight_client.extract.module_names import Module
 from flight_client.extract.source_files import SourceFile
 
 AHEAD_PER_WORKER = 2
-PIPE_BYTES = 1 << 20  # where the system allows larger pipes, so that fewer reads empty one
+PIPE_BYTES = 1 << 20  # if the system allows it: a larger pipe needs fewer reads
 
-# Modules that a worker does not need would be most of its start: so flight_client becomes a bare package, without its
-# __init__ (the client, with pyarrow.dataset), and an import of pandas, which pyarrow tries when it first makes an
-# array, fails.
+# Loading modules that a worker does not need would take most of its start-up time. So flight_client becomes a bare
+# package without its __init__ (which imports the client and pyarrow.dataset), and importing pandas, which pyarrow tries
+# when it creates its first array, fails.
 _PACKAGE = str(Path(__file__).parents[1])
 _START = """
 import sys, types
@@ -58,7 +58,7 @@ class WorkerDiedError(Exception):
 
 
 class WorkersFailedError(DataError):
-    """No worker process answers, whatever it is given."""
+    """No worker process answers, not even for an empty chunk."""
 
     code = "workers_failed"
 
@@ -74,7 +74,7 @@ class Worker:
             stdout=subprocess.PIPE,
             pipesize=PIPE_BYTES,
             env=environment,
-            start_new_session=True,  # Ctrl-C at a terminal is for the parent, which then ends its workers
+            start_new_session=True,  # Ctrl-C at a terminal reaches only the parent, which then ends its workers
         )
 
     def run(self, chunk: Chunk) -> list[pa.RecordBatch]:
@@ -99,7 +99,7 @@ class Worker:
         self._process.wait()
 
     def close(self) -> None:
-        """End the process and release its pipes; no ``run`` may be going on."""
+        """End the process and close its pipes; no ``run`` may be active."""
         self.kill()
         for pipe in (self._process.stdin, self._process.stdout):
             if pipe is not None:
@@ -120,13 +120,13 @@ def _decoded(line: bytes) -> Chunk:
 def _read_batch(answer: IO[bytes]) -> pa.RecordBatch:
     with pa.ipc.open_stream(answer) as reader:
         batch = reader.read_next_batch()
-        for _ in reader:  # up to the end of this stream, so that the next one begins
+        for _ in reader:  # read to the end of this stream, so that the next one can be read
             raise WorkerDiedError
         return batch
 
 
 class _Workers:
-    """A worker for each thread that calls ``run``, started when its thread first needs it; a dead one is replaced."""
+    """One worker for each thread that calls ``run``, started on the first call; a dead worker is replaced."""
 
     def __init__(self) -> None:
         self._own = threading.local()
@@ -136,24 +136,24 @@ class _Workers:
         self._answered = False
 
     def run(self, chunk: Chunk) -> list[Batches]:
-        """Extract a chunk; raises WorkerDiedError only after ``stop``, and WorkersFailedError."""
+        """Extract a chunk; raises WorkersFailedError, and after ``stop`` WorkerDiedError."""
         try:
             return [self._run_once(chunk)]
         except WorkerDiedError:
             return [self._run_alone(replace(chunk, files=(file,))) for file in chunk.files]
 
     def stop(self) -> None:
-        """Kill all workers and start no more: threads that wait for an answer come back."""
+        """Kill all workers and start no more; threads that wait for an answer return."""
         with self._lock:
             self._stopped = True
             for worker in self._alive:
                 worker.kill()
 
     def close(self) -> None:
-        """Release the workers' pipes.
+        """Close the workers' pipes.
 
-        After an interrupt in the middle of ``submit`` the pool may have a thread that its shutdown does not know of and
-        that still takes dead workers out of the set.
+        After an interrupt during ``submit``, the pool may have a thread that its shutdown does not wait for, and that
+        still removes dead workers from the set. So the set is copied under the lock.
         """
         with self._lock:
             alive = list(self._alive)
@@ -166,7 +166,7 @@ class _Workers:
         except WorkerDiedError:
             if self._stopped:
                 raise
-            return lost_chunk(file, "the interpreter died over this file; the other files were extracted without it")
+            return lost_chunk(file, "the interpreter died on this file; the other files were extracted without it")
 
     def _run_once(self, chunk: Chunk) -> Batches:
         worker = self._worker()
@@ -174,7 +174,7 @@ class _Workers:
             batches = worker.run(chunk)
         except WorkerDiedError:
             self._end(worker)
-            if not self._answered:  # is it the files, or can no worker run here?
+            if not self._answered:  # either the files kill workers, or no worker can run at all
                 self._check_that_one_runs(chunk)
             raise
         self._answered = True
@@ -186,7 +186,7 @@ class _Workers:
             worker.run(replace(chunk, files=()))
         except WorkerDiedError:
             self._end(worker)
-            message = f"no process of {sys.executable} that extracts can be run; --jobs 1 needs none"
+            message = f"no worker process of {sys.executable} can run; --jobs 1 extracts without workers"
             raise WorkersFailedError(message) from None
 
     def _worker(self) -> Worker:
@@ -234,7 +234,7 @@ def _finished(waiting: deque[tuple[Chunk, Future[list[Batches]]]]) -> tuple[Chun
 
 
 def main() -> None:
-    """Answer chunks until the input ends."""
+    """Run as a worker: answer chunks until the input ends."""
     for line in sys.stdin.buffer:
         for batch in extract_chunk(_decoded(line)):
             with pa.ipc.new_stream(sys.stdout.buffer, batch.schema) as writer:
