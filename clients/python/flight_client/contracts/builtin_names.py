@@ -1,7 +1,7 @@
-"""The names of the ``builtins`` module: a constant, so that rows don't depend on the interpreter that extracts.
+"""The names of the ``builtins`` module, as a constant, so that rows don't depend on the interpreter that extracts.
 
-All names that CPython 3.11 to 3.14 have there on any platform, with what ``site`` adds; and the attributes that values
-of built-in types have.
+They are all names that CPython 3.11 to 3.14 have there on any platform, including those that ``site`` adds. Also the
+attributes of values of built-in types.
 """
 
 from collections.abc import Mapping

@@ -1,6 +1,6 @@
-"""Ids: printable, equal on every machine, run and interpreter, unique by construction; and which part a file is in.
+"""Ids of files and the parts of a table. Ids are printable, and equal on every machine, run and interpreter.
 
-What another file may refer to never contains an offset, so an edit leaves the ids in other files valid.
+An id that other files may refer to never contains an offset, so an edit leaves the rows of other files valid.
 """
 
 import re
@@ -11,7 +11,7 @@ FILES_PER_PART = 64
 
 FILE_ID_LENGTH = 13
 _FILE_ID = re.compile("[a-z2-7]{12}[acegikmoqsuwy246]")  # 65 bits, the last of which is 0
-_HEX_FILE_ID = re.compile("(?:file:)?([0-9a-f]{16})")  # as older snapshots have them
+_HEX_FILE_ID = re.compile("(?:file:)?([0-9a-f]{16})")  # in older snapshots
 
 
 def file_id(repo: str, path: str) -> str:
@@ -23,9 +23,9 @@ def file_id(repo: str, path: str) -> str:
 
 
 def part_of(file: str, parts: int) -> int:
-    """The part, of ``parts`` = 2^k, that a file id falls into: the last k of its bits (of its blake2b if it is no id).
+    """The part of a file id, of ``parts`` = 2^k parts: the last k bits of the id (of its blake2b if it is not an id).
 
-    Doubling ``parts`` splits each part p in two: p and p + the old number of parts.
+    Doubling ``parts`` splits each part p into p and p + the old number of parts.
     """
     if _FILE_ID.fullmatch(file):
         bits = b32decode(f"{file.upper()}===")
@@ -37,12 +37,12 @@ def part_of(file: str, parts: int) -> int:
 
 
 def part_of_path(repo: str, path: str, parts: int) -> int:
-    """The part that a path of a repo falls into: that of its file id, so tables by path and by file are cut alike."""
+    """The part of a path in a repo. It is that of the file id, so tables by path and by file have equal parts."""
     return part_of(file_id(repo, path), parts)
 
 
 def parts_for(files: int) -> int:
-    """The number of parts for a repo of so many files: a power of two, about FILES_PER_PART files each."""
+    """The number of parts for a repo with ``files`` files: a power of two, with about FILES_PER_PART files each."""
     parts = 1
     while parts * FILES_PER_PART < files:
         parts *= 2

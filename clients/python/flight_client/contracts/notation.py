@@ -1,4 +1,4 @@
-"""The notation that table contracts are written in: ``"name column:type required! …"``, separated by blanks."""
+"""The notation of table contracts: ``"name column:type required! …"``, columns separated by blanks."""
 
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
@@ -31,7 +31,7 @@ TYPES: Mapping[str, pa.DataType] = MappingProxyType(
 
 
 def columns(notation: str) -> list[pa.Field]:
-    """Fields: ``name`` is a string, ``name:type`` has a type of ``TYPES``, a ``!`` at the end means never null."""
+    """The fields: ``name`` is a string, ``name:type`` has a type of ``TYPES``, a ``!`` at the end means not null."""
     fields = []
     for word in notation.split():
         name, _, kind = word.rstrip("!").partition(":")

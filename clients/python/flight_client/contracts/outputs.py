@@ -1,4 +1,4 @@
-"""The outputs that the pipeline makes: columns, unique key, canonical order."""
+"""The contracts of the pipeline's outputs: columns, unique key, canonical order."""
 
 from collections.abc import Mapping
 from types import MappingProxyType

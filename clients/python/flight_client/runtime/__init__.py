@@ -1,6 +1,6 @@
-"""Inspection at run time: modules of a repo, imported by an interpreter, as the raw ``rt_*`` tables.
+"""Inspection at run time: an interpreter imports modules of a repo, and describes them in the raw ``rt_*`` tables.
 
-The modules are named by the caller, since to import a module is to run its code.
+The caller must name the modules, since importing a module runs its code.
 """
 
 from flight_client.runtime.inspection import SECONDS, Inspected, InspectionPut, inspect_modules, put_inspection

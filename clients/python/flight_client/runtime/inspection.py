@@ -1,7 +1,7 @@
-"""Modules of a folder, imported and described by an interpreter: each in a process of its own, for a limited time.
+"""Imports and describes modules of a folder, each in a separate process and for a limited time.
 
-This runs the code of the modules, and of the modules that they import. A process of its own keeps effects of that code
-away from this interpreter and from the other modules; it is not a sandbox.
+This runs the code of the modules, and of the modules that they import. The separate process protects this interpreter
+and the other modules from side effects of that code; it is not a sandbox.
 """
 
 import json
@@ -45,7 +45,7 @@ _INSPECTOR = Path(__file__).with_name("inspector.py")
 class Inspected:
     """The ``rt_*`` tables (columns: ``flight_client.contracts.raw``), and the problems by module.
 
-    A module in ``errors`` could not be imported or did not answer, and has no rows; one in ``notes`` lacks some.
+    A module in ``errors`` could not be imported or did not answer, and has no rows; a module in ``notes`` lacks some.
     """
 
     tables: Mapping[str, pa.Table]
@@ -55,7 +55,7 @@ class Inspected:
 
 @dataclass(frozen=True)
 class _Answer:
-    """The answer that a process wrote, as ``flight_client.runtime.inspector`` describes it."""
+    """The answer of a process; ``flight_client.runtime.inspector`` describes it."""
 
     error: str | None
     note: str | None
@@ -67,9 +67,9 @@ def inspect_modules(
 ) -> Inspected:
     """Import these modules of the folder ``root`` with the interpreter ``python``, and inspect them.
 
-    The modules' own folder is put before that interpreter's path. The process runs in ``root`` with an empty stdin, and
-    its output is dropped. Each module may take ``seconds``. Raises OSError if the interpreter can't be run, and the
-    errors of ``scan``.
+    The folder that a module is imported from is put first in that interpreter's path. The process runs in ``root`` with
+    an empty stdin, and its output is discarded. Each module may take ``seconds``. Raises OSError if the interpreter
+    can't be run, and the errors of ``scan``.
     """
     folders = _import_folders(scan(root))
     rows: dict[str, list[list[object]]] = {table: [] for table in TABLES}
@@ -105,7 +105,7 @@ def put_inspection(client: Client, repo: str, inspected: Inspected) -> Inspectio
 
 def _inspected(root: Path, module: str, folders: Mapping[str, str], python: str, seconds: float) -> _Answer:
     package = module
-    while package and package not in folders:  # a module without source is where its package is
+    while package and package not in folders:  # a module without source is imported from its package's folder
         package = package.rpartition(".")[0]
     if not package:
         return _Answer(f"there is no module {module} in {root}", None, {})
@@ -117,14 +117,14 @@ def _inspected(root: Path, module: str, folders: Mapping[str, str], python: str,
 
 
 def _run(command: Sequence[str], root: Path, seconds: float) -> str:
-    """Run the command, end the processes that it has started, and say how it ended."""
+    """Run the command, kill the processes that it has started, and return a text that says how it ended."""
     process = subprocess.Popen(
         command,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         cwd=root,
-        env=os.environ | {"PYTHONHASHSEED": "0"},  # sets show the same on every run
+        env=os.environ | {"PYTHONHASHSEED": "0"},  # a set has the same repr in every run
         start_new_session=True,
     )
     try:
@@ -132,7 +132,7 @@ def _run(command: Sequence[str], root: Path, seconds: float) -> str:
     except subprocess.TimeoutExpired:
         return f"no answer within {seconds:g} s"
     finally:
-        with suppress(ProcessLookupError):  # processes that it started would go on
+        with suppress(ProcessLookupError):  # otherwise, processes that it started would continue
             os.killpg(process.pid, signal.SIGKILL)
         process.wait()
     if code < 0:
@@ -142,7 +142,7 @@ def _run(command: Sequence[str], root: Path, seconds: float) -> str:
 
 
 def _read(file: Path) -> _Answer | None:
-    """The answer; null if there is no whole one."""
+    """The answer; None if it is missing or incomplete."""
     with suppress(OSError, ValueError, KeyError, TypeError):
         if file.stat().st_size <= ANSWER_BYTES:
             answer = json.loads(file.read_bytes())
@@ -151,7 +151,7 @@ def _read(file: Path) -> _Answer | None:
 
 
 def _import_folders(files: Iterable[SourceFile]) -> Mapping[str, str]:
-    """For each module the folder that it is imported from."""
+    """The folder that each module is imported from."""
     folders = {}
     for file in files:
         steps = file.module.name.count(".") + file.module.is_package

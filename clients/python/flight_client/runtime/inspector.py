@@ -1,8 +1,9 @@
-"""Runs in the interpreter that is inspected, one process for one module: imports the module and describes its objects.
+"""Runs in the inspected interpreter, one process for each module: imports the module and describes its objects.
 
 This file is passed to that interpreter as text, and needs only its standard library (Python 3.11 or newer). The module
-may interfere, by accident or on purpose. So attributes are read without the object's own code, calls that must run code
-of the module (``__repr__``, signatures) may raise anything, and texts and rows are bounded. The parent bounds the time.
+may interfere, by accident or on purpose. So attributes are read without running the object's code, calls that must run
+code of the module (``__repr__``, signatures) may raise anything, and texts and rows are bounded. The parent limits the
+time.
 
 The answer is one JSON object: ``error`` (null if the module could be imported), ``note`` (the parts left out), and
 ``tables``: rows by table, each a list of values in the order of the table's contract.
@@ -46,7 +47,7 @@ _FLAGS = (
     (inspect.CO_GENERATOR, "generator_function"),
 )
 _WRAPPED = ("__func__", "fget", "func")  # the function in a staticmethod, a property, a cached property
-# Names that the import system and the class statement set; some of their values differ by machine.
+# Names that the import system and the class statement set; some of their values differ between machines.
 _IMPLIED = re.compile(
     "__(builtins|cached|dict|doc|file|firstlineno|loader|module|name|package|path|qualname|spec|static_attributes"
     "|weakref)__"
@@ -62,7 +63,7 @@ class Shown(str):
 
 
 class Caught:
-    """Catches any exception of its block, also those that end a process."""
+    """Catches any exception in its block, also those that end a process."""
 
     error: BaseException | None = None
 
@@ -75,7 +76,7 @@ class Caught:
 
 
 def attribute(value: object, name: str) -> object:
-    """An attribute, without the object's own ``__getattr__``; null if it can't be read."""
+    """An attribute, read without the object's own ``__getattr__``; None if it can't be read."""
     with suppress(BaseException):
         found: object = object.__getattribute__(value, name)
         return found
@@ -83,44 +84,44 @@ def attribute(value: object, name: str) -> object:
 
 
 def text_attribute(value: object, name: str) -> str | None:
-    """An attribute that is a text; null for any other."""
+    """An attribute that is a string; None for any other."""
     found = attribute(value, name)
     return found if type(found) is str else None
 
 
 def dotted(value: object) -> str:
-    """A class by module and qualified name."""
+    """The dotted name of a class: its module and qualified name."""
     return f"{text_attribute(value, '__module__')}.{text_attribute(value, '__qualname__')}"
 
 
 def bounded(make: Callable[[], object], characters: int = TEXT_CHARACTERS) -> str | None:
-    """The start of a text that foreign code may compute, without addresses; null if that code raises."""
+    """The start of a text that foreign code may compute, without addresses; None if that code raises."""
     with suppress(BaseException):
         return _ADDRESS.sub("0x…", str(make()))[:characters]
     return None
 
 
 def error_line(error: BaseException) -> str:
-    """An exception in a line."""
+    """An exception in one line."""
     return f"{type(error).__name__}: {bounded(lambda: error) or 'no message'}"
 
 
 def shown(value: object) -> str | None:
-    """The start of a value's ``repr``, with a few items of a container: the same in every process."""
+    """The start of a value's ``repr``, with a few items of a container; equal in every process."""
     limits = reprlib.Repr()
     limits.maxstring = limits.maxother = limits.maxlong = TEXT_CHARACTERS
     return bounded(lambda: limits.repr(value))
 
 
 def annotation_text(annotation: object) -> str | None:
-    """The text of an annotation, as far as it is known; null if there is none."""
+    """The text of an annotation; None if there is none, or if computing it raises."""
     if annotation is inspect.Signature.empty:
         return None
     return bounded(lambda: annotation if type(annotation) is str else inspect.formatannotation(annotation))
 
 
 def param_texts(param: inspect.Parameter) -> tuple[str | None, str | None]:
-    """A parameter's default and annotation; null if there is none."""
+    """The texts of a parameter's default and annotation; None if there is none."""
     has_default = param.default is not inspect.Parameter.empty
     return (shown(param.default) or "…") if has_default else None, annotation_text(param.annotation)
 
@@ -130,7 +131,7 @@ def _stand_in(text: str | None) -> object:
 
 
 def kind_of(value: object) -> str:
-    """The kind of an object, by its type alone, since its ``__class__`` may lie."""
+    """The kind of an object, by its type alone, since its ``__class__`` may be wrong."""
     kind = next((name for name, of in _KINDS if issubclass(type(value), of)), "data")
     if kind == "function" and isinstance(code := attribute(value, "__code__"), types.CodeType):
         return next((name for flag, name in _FLAGS if code.co_flags & flag), kind)
@@ -138,7 +139,7 @@ def kind_of(value: object) -> str:
 
 
 def unwrapped(value: object) -> object:
-    """The function inside a staticmethod, classmethod or property; any other object is itself."""
+    """The function in a staticmethod, classmethod or property; any other object itself."""
     if kind_of(value) in {"staticmethod", "classmethod", "property"}:
         inner = (attribute(value, name) for name in _WRAPPED)
         return next((found for found in inner if found is not None), value)
@@ -154,7 +155,7 @@ class Inspection:
         self.tables: dict[str, list[list[object]]] = {table: [] for table in TABLES}
         self.rows = 0
         self.error: BaseException | None = None  # the first error that left an object without rows
-        self.ids: dict[int, tuple[str, object]] = {}  # with the object, so that its id() is not given to another
+        self.ids: dict[int, tuple[str, object]] = {}  # by id(); holding the object prevents that its id() is reused
         self.ordinals: Counter[str] = Counter()
         self.waiting: deque[object] = deque()
 
@@ -188,7 +189,7 @@ class Inspection:
                 if type(key) is str and not _IMPLIED.fullmatch(key):
                     self._member(rt_id, key, member)
         if kind != "module" and callable(value):
-            with suppress(BaseException):  # it has no signature, or none that is known
+            with suppress(BaseException):  # it has no signature, or an unknown one
                 self._signature(rt_id, inspect.signature(value))
 
     def _member(self, rt_id: str, name: str, member: object) -> None:
@@ -204,7 +205,7 @@ class Inspection:
             self._define(inner, qualname)
 
     def _define(self, value: object, qualname: str) -> None:
-        """Queue the object, once; objects with the same qualified name are numbered as they are found."""
+        """Queue an object once; objects with the same qualified name are numbered in the order of discovery."""
         if id(value) not in self.ids:
             self.ordinals[qualname] += 1
             self.ids[id(value)] = (f"rt:{self.module}:{qualname}#{self.ordinals[qualname]}", value)
@@ -224,7 +225,7 @@ class Inspection:
             self._add("rt_signature_params", f"{sig_id}/param:{position}", *row)
 
     def _place(self, value: object, qualname: str | None) -> tuple[str | None, int | None]:
-        """The file, relative to the root if it is in it, and the line of the definition."""
+        """The file of the definition (relative to the root if it is inside), and its line."""
         with suppress(BaseException):
             if issubclass(type(value), types.ModuleType):
                 return self._path(text_attribute(value, "__file__")), None
@@ -245,7 +246,7 @@ class Inspection:
 
 @functools.cache
 def class_lines(file: str) -> dict[str, int]:
-    """The first line of each class of a file by qualified name; that of its decorators, as with functions."""
+    """The first line of each class in a file, by qualified name; as for functions, decorators count."""
     lines = {}
     pending: list[tuple[ast.AST, str]] = [(ast.parse(Path(file).read_bytes()), "")]
     while pending:
@@ -263,7 +264,7 @@ def class_lines(file: str) -> dict[str, int]:
 
 
 def answer(module: str, root: str) -> dict[str, object]:
-    """Import the module and inspect it."""
+    """Import the module and inspect it; returns the answer."""
     inspection = Inspection(module, root)
     found: object = None
     with Caught() as importing:
@@ -278,18 +279,18 @@ def answer(module: str, root: str) -> dict[str, object]:
 
 
 def main() -> None:
-    """Arguments: the file for the answer, the module, the repo's root, and the folders to import from."""
+    """Write the answer. Arguments: the answer's file, the module, the repo's root, and the folders to import from."""
     result, module, root, *folders = sys.argv[1:]
     sys.argv[:] = [module]
     sys.path[:0] = folders
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a crash leaves nothing behind
     process, process_id, leave, encode = os.getpid(), os.getpid, os._exit, json.JSONEncoder(ensure_ascii=False).encode
-    with Path(result).open("w", encoding="utf-8", errors="replace") as file:  # lone surrogates are no UTF-8
+    with Path(result).open("w", encoding="utf-8", errors="replace") as file:  # UTF-8 can't encode lone surrogates
         text = encode(answer(module, root))
-        if process_id() == process:  # else the module has forked, and this is the copy
+        if process_id() == process:  # otherwise the module has forked, and this is the child process
             file.write(text)
             file.flush()
-        leave(0)  # threads and exit handlers of the module would keep the process
+        leave(0)  # threads and exit handlers of the module could keep the process alive
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""SCIP indexes (https://github.com/sourcegraph/scip), which indexers of many languages write, into raw tables.
+"""Puts SCIP indexes (https://github.com/sourcegraph/scip), which indexers of many languages write, into raw tables.
 
 Needs the protobuf library: the extra ``scip``.
 """

@@ -1,8 +1,9 @@
-"""An index file, read one top-level message at a time.
+"""Reads an index file, one top-level message at a time.
 
-An index is one protobuf message: metadata, documents and external symbols, each a tag, a length and as many bytes
-(https://protobuf.dev/programming-guides/encoding). A first pass over these frames checks that the file is whole, and
-notes the places of its documents, so that they can be read in any order. Memory is bounded by the largest document.
+An index is one protobuf message: metadata, documents and external symbols, each a tag, a length and that many bytes
+(https://protobuf.dev/programming-guides/encoding). A first pass over these frames checks that the file is complete, and
+records the positions of its documents, so that they can be read in any order. Memory is bounded by the largest
+document.
 """
 
 import os
@@ -20,7 +21,7 @@ _MORE = 0x80
 
 
 class IndexField(IntEnum):
-    """The fields of an index."""
+    """The numbers of an index's fields."""
 
     METADATA = 1
     DOCUMENT = 2
@@ -28,7 +29,7 @@ class IndexField(IntEnum):
 
 
 class WireType(IntEnum):
-    """How a field's bytes are written."""
+    """The encodings of fields."""
 
     VARINT = 0
     FIXED64 = 1
@@ -38,7 +39,7 @@ class WireType(IntEnum):
 
 @dataclass(frozen=True)
 class Frame:
-    """A field of the index: its number, and where its bytes are in the file."""
+    """A field of the index: its number, and the position of its bytes in the file."""
 
     field: int
     start: int
@@ -54,7 +55,7 @@ class IndexLayout:
 
 
 def layout_of(file: BinaryIO) -> IndexLayout:
-    """Read the frames of the whole file. Raises ScipError if it is not an index, or not a whole one."""
+    """Read all frames of the file. Raises ScipError if it is not an index, or an incomplete one."""
     metadata, documents = None, list[tuple[str, Frame]]()
     for frame in frames(file):
         match frame.field:
@@ -94,17 +95,17 @@ def frames(file: BinaryIO) -> Iterator[Frame]:
                 raise ScipError(f"the file is not a SCIP index: there is no wire type {wire_type}, at byte {position}")
         start = position + at
         if length > size - start:
-            raise ScipError(f"the file is not a whole SCIP index: it ends at byte {size}, a field at {start + length}")
+            raise ScipError(f"the file is not a complete SCIP index: it ends at {size}, a field at {start + length}")
         if tag & 7 == WireType.BYTES:
             yield Frame(tag >> 3, start, length)
         position = start + length
 
 
 def _varint(head: bytes, at: int, position: int) -> tuple[int, int]:
-    """The number at ``head[at]``, seven bits a byte up to the first byte without the eighth bit, and its end."""
+    """The number at ``head[at]``, and its end; each byte has seven bits, and an eighth one if more bytes follow."""
     value = 0
     for index, byte in enumerate(head[at : at + _VARINT_BYTES]):
         value |= (byte & ~_MORE) << 7 * index
         if not byte & _MORE:
             return value, at + index + 1
-    raise ScipError(f"the file is not a whole SCIP index: no number at byte {position + at}")
+    raise ScipError(f"the file is not a complete SCIP index: no number at byte {position + at}")

@@ -1,6 +1,6 @@
-"""A SCIP index into the raw ``scip_*`` tables of a repo, in one transaction, in place of the index put before.
+"""Puts a SCIP index into the raw ``scip_*`` tables of a repo, in one transaction; it replaces the previous index.
 
-Documents come in the order of (part, path), whatever their order in the file, and are read a few at a time.
+Documents are put in the order of (part, path), not in that of the file, and are read a few at a time.
 """
 
 import posixpath
@@ -21,7 +21,7 @@ from flight_client.scip.index_rows import SCHEMAS, IndexedFile, document_rows, e
 from flight_client.scip.messages import ScipError
 from flight_client.tickets import whole_number
 
-GROUP_BYTES = 1 << 20  # of documents at a time: their rows take some fifty times as much while they are made
+GROUP_BYTES = 1 << 20  # of documents that are read at a time; building their rows takes about fifty times as much
 GROUP_SYMBOLS = 1 << 12
 
 Progress = Callable[[int, int], None]
@@ -29,7 +29,7 @@ Progress = Callable[[int, int], None]
 
 @dataclass(frozen=True)
 class IndexPut:
-    """The documents put, those of them without a file in the repo, and those left out; the rows by table."""
+    """The numbers of documents put, of those without a file in the repo, and of those left out; the rows by table."""
 
     repo: str
     documents: int
@@ -41,13 +41,13 @@ class IndexPut:
 
 @dataclass(frozen=True)
 class PathPrefix:
-    """The place of the index's folders in the repo: ``old`` becomes ``new``, and paths outside of it are left out."""
+    """How the index's paths become the repo's paths: the folder ``old`` becomes ``new``; other paths are left out."""
 
     old: str = ""
     new: str = ""
 
     def repo_path(self, relative_path: str) -> str | None:
-        """A document's path in the repo; null if it is outside of it."""
+        """A document's path in the repo; None if it is outside of the repo or of ``old``."""
         path = posixpath.normpath(relative_path) if relative_path else ".."
         old = self.old.strip("/")
         if path.split("/")[0] in {"", "..", "."} or not f"{path}/".startswith(f"{old}/" if old else ""):
@@ -71,11 +71,11 @@ HERE = PathPrefix()
 def put_index(
     client: Client, file: Path, *, repo: str, prefix: PathPrefix = HERE, progress: Progress | None = None
 ) -> IndexPut:
-    """Put the SCIP index ``file`` into ``repo``; the rows of an index put before are replaced.
+    """Put the SCIP index ``file`` into ``repo``; it replaces the rows of the previous index.
 
-    A document's ``file_sha256`` is that of its text if the index has it, else of the repo's file as it is now.
-    ``progress`` is called with the number of documents done and of those in all. Memory is bounded by the largest
-    document and the list of paths. Raises ScipError for a file that is not a whole index, before any row is put, and
+    A document's ``file_sha256`` is that of its text if the index has the text, else that of the repo's current file.
+    ``progress`` is called with the number of documents done and the total. Memory is bounded by the largest document
+    and the list of paths. Raises ScipError for a file that is not a complete index, before any row is put, and
     FlightClientError.
     """
     with file.open("rb") as stream:
@@ -95,7 +95,7 @@ def put_index(
 
 
 def _served_sums(client: Client, repo: str) -> Mapping[str, str] | None:
-    """The sha256 of each file that the repo has, by path; null for a repo that does not exist."""
+    """The sha256 of each file in the repo, by path; None for a repo that does not exist."""
     if repo not in client.repos():
         return None
     with client.read(repo, "repo_files", columns=["path", "file_sha256"]) as reader:
@@ -129,15 +129,15 @@ def _batches(
 
 
 def _read(file: BinaryIO, places: Iterable[_Place], sums: Mapping[str, str]) -> Iterator[tuple[IndexedFile, int]]:
-    """The documents, each with its size; a second one of a path gets an id of its own."""
+    """The documents, each with its size; documents with the same path get different ids."""
     path, nth = "", 1
     for place in places:
         nth = nth + 1 if place.path == path else 1
         path = place.path
         document = message(file, place.frame, "Document")
-        known = sha256(document.text.encode()).hexdigest() if document.text else sums.get(path)
+        digest = sha256(document.text.encode()).hexdigest() if document.text else sums.get(path)
         document_id = f"doc:{place.file_id}" if nth == 1 else f"doc:{place.file_id}#{nth}"
-        yield IndexedFile(place.file_id, path, document_id, known, document), place.frame.size
+        yield IndexedFile(place.file_id, path, document_id, digest, document), place.frame.size
 
 
 def _groups(files: Iterable[tuple[IndexedFile, int]]) -> Iterator[list[IndexedFile]]:

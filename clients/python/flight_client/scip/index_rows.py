@@ -1,6 +1,6 @@
-"""Documents and symbols of an index as record batches with the columns and types of the contracts.
+"""The documents and symbols of an index as record batches with the columns and types of the contracts.
 
-An id is the document's id, a kind, and the ordinal in the document: ``doc:<file_id>/occ:<n>``.
+An id consists of the document's id, a kind, and the ordinal in the document: ``doc:<file_id>/occ:<n>``.
 """
 
 from collections.abc import Mapping, Sequence
@@ -32,7 +32,7 @@ Columns = Mapping[str, object]
 
 @dataclass(frozen=True)
 class IndexedFile:
-    """A document of the index and its file in the repo; ``sha256`` is null if it is not known."""
+    """A document of the index and its file in the repo; ``sha256`` is None if it is unknown."""
 
     file_id: str
     path: str
@@ -41,19 +41,19 @@ class IndexedFile:
     document: Message
 
 
-class _Below:
-    """One row for each element of each sequence: the rows hang below the sequences, which have ids of their own."""
+class _Elements:
+    """A row for each element of several sequences, each of which has an owner with an id."""
 
     def __init__(self, sequences: Sequence[Sequence[object]]) -> None:
         self._owners = pa.array([owner for owner, items in enumerate(sequences) for _ in items], pa.int64())
         self._ordinals = pa.array([ordinal for items in sequences for ordinal in range(len(items))], pa.int64())
 
     def take(self, values: Sequence[str | None] | pa.Array) -> pa.Array:
-        """The value of each row's sequence."""
+        """The value of each row's owner."""
         return (values if isinstance(values, pa.Array) else pa.array(values, pa.string())).take(self._owners)
 
     def ids(self, owner_ids: Sequence[str] | pa.Array, kind: str) -> pa.Array:
-        """``<id of the sequence>/<kind>:<ordinal>``."""
+        """The id of each row: ``<id of the owner>/<kind>:<ordinal>``."""
         ordinals = self._ordinals.cast(pa.string())
         return pc.binary_join_element_wise(self.take(owner_ids), f"/{kind}:", ordinals, "")
 
@@ -77,8 +77,8 @@ def document_rows(files: Sequence[IndexedFile]) -> Mapping[str, pa.RecordBatch]:
     occurrences = list(chain.from_iterable(file.document.occurrences for file in files))
     symbols = list(chain.from_iterable(file.document.symbols for file in files))
     document_ids = [file.document_id for file in files]
-    at = _Below([file.document.occurrences for file in files])
-    below = _Below([file.document.symbols for file in files])
+    at = _Elements([file.document.occurrences for file in files])
+    below = _Elements([file.document.symbols for file in files])
     owner = {"file_id": at.take([file.file_id for file in files]), "path": at.take([file.path for file in files])}
     named = {"document_id": at.take(document_ids), "occurrence_id": at.ids(document_ids, "occ")}
     found = {**owner, **named, **_ranges([_range(each) for each in occurrences], "")}
@@ -91,7 +91,7 @@ def document_rows(files: Sequence[IndexedFile]) -> Mapping[str, pa.RecordBatch]:
 
 
 def external_rows(symbols: Sequence[Message], first: int) -> Mapping[str, pa.RecordBatch]:
-    """The rows of some external symbols, by table; ``first`` is the number of those before them."""
+    """The rows of some external symbols, by table; ``first`` is the number of external symbols before them."""
     ids = pa.array([f"external/sym:{number}" for number in range(first, first + len(symbols))], pa.string())
     return _symbols("scip_external_symbol_information", symbols, ids, pa.nulls(len(ids), pa.string()))
 
@@ -126,7 +126,7 @@ def _occurrences(occurrences: Sequence[Message], found: Columns) -> pa.RecordBat
 
 
 def _diagnostics(occurrences: Sequence[Message], found: Mapping[str, pa.Array]) -> pa.RecordBatch:
-    at = _Below([each.diagnostics for each in occurrences])
+    at = _Elements([each.diagnostics for each in occurrences])
     diagnostics = list(chain.from_iterable(each.diagnostics for each in occurrences))
     repeated = ("file_id", "path", "document_id", "start_line", "start_char", "end_line", "end_char")
     return _batch(
@@ -158,7 +158,7 @@ def _symbols(
         "documentation": [list(each.documentation) for each in symbols],
         "signature_documentation": [each and {"text": each.text, "language": each.language} for each in signed],
     }
-    related = _Below([each.relationships for each in symbols])
+    related = _Elements([each.relationships for each in symbols])
     relationships = list(chain.from_iterable(each.relationships for each in symbols))
     flags = ("is_reference", "is_implementation", "is_type_definition", "is_definition")
     relations = {
@@ -183,7 +183,7 @@ def _enclosing_range(occurrence: Message) -> Sequence[int]:
 
 
 def _typed(occurrence: Message, single: str, multi: str) -> Sequence[int]:
-    """A range of a newer index, as three or four numbers like in older ones; empty if there is none."""
+    """A range of a newer index, as the three or four numbers of older ones; empty if there is none."""
     if occurrence.HasField(single):
         line = getattr(occurrence, single)
         return (line.first, line.second, line.third)
@@ -194,7 +194,7 @@ def _typed(occurrence: Message, single: str, multi: str) -> Sequence[int]:
 
 
 def _ranges(ranges: Sequence[Sequence[int]], prefix: str) -> dict[str, pa.Array]:
-    """The columns of ranges of three or four numbers: of a malformed one the length alone, of an empty one nothing."""
+    """The columns of ranges of three or four numbers; a malformed range gives only its length, an empty one nulls."""
     bounds = list(zip(*map(_bounds, ranges), strict=True)) or [()] * len(_BOUNDS)
     columns = {prefix + name: pa.array(column, pa.int32()) for name, column in zip(_BOUNDS, bounds, strict=True)}
     return {**columns, f"{prefix}range_len": pa.array([len(each) or None for each in ranges], pa.int32())}

@@ -1,8 +1,8 @@
 """The messages of a SCIP index, as classes of the protobuf library.
 
-The format is that of ``scip.proto`` in https://github.com/sourcegraph/scip. In the file a field is a number, so a table
-of these numbers is enough to build the descriptors, without generated code. Fields that the table lacks are skipped and
-enums are plain integers, so newer indexes can be read.
+The format is that of ``scip.proto`` in https://github.com/sourcegraph/scip. In a file, fields are identified by
+numbers, so a table of these numbers is enough to build the descriptors, without generated code. Unknown fields are
+skipped and enums are plain integers, so newer indexes can be read.
 """
 
 from collections.abc import Mapping
@@ -20,7 +20,7 @@ _MESSAGES: Mapping[str, str] = MappingProxyType(
     {
         "Metadata": "version=1:int tool_info=2:ToolInfo project_root=3:str text_document_encoding=4:int",
         "ToolInfo": "name=1:str version=2:str arguments*=3:str",
-        "DocumentPath": "relative_path=1:str",  # of a Document the path alone: the rest is skipped
+        "DocumentPath": "relative_path=1:str",  # a Document, of which only the path is read
         "Document": (
             "relative_path=1:str occurrences*=2:Occurrence symbols*=3:SymbolInformation language=4:str text=5:str"
             " position_encoding=6:int"
@@ -36,7 +36,7 @@ _MESSAGES: Mapping[str, str] = MappingProxyType(
             "symbol=1:str documentation*=3:str relationships*=4:Relationship kind=5:int display_name=6:str"
             " signature_documentation=7:Signature enclosing_symbol=8:str"
         ),
-        "Signature": "language=4:str text=5:str",  # a Document as well
+        "Signature": "language=4:str text=5:str",  # a Document too
         "Relationship": (
             "symbol=1:str is_reference=2:bool is_implementation=3:bool is_type_definition=4:bool is_definition=5:bool"
         ),
@@ -45,13 +45,13 @@ _MESSAGES: Mapping[str, str] = MappingProxyType(
 
 
 class ScipError(DataError):
-    """A file that is not a SCIP index, or not a whole one."""
+    """A file that is not a SCIP index, or an incomplete one."""
 
     code = "invalid_scip"
 
 
 def parse(name: str, data: bytes, offset: int) -> Message:
-    """The message ``name`` in ``data``, which stands at ``offset`` bytes in the file. Raises ScipError."""
+    """The message ``name`` in ``data``, which begins at byte ``offset`` of the file. Raises ScipError."""
     try:
         return _CLASSES[name].FromString(data)
     except DecodeError as error:

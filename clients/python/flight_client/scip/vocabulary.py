@@ -1,6 +1,6 @@
 """The names of SCIP's enum values by number (https://github.com/sourcegraph/scip, ``scip.proto``).
 
-0, which means unspecified, becomes null. An unknown number, from a newer index, becomes its digits.
+The number 0, which means unspecified, becomes null. An unknown number, from a newer index, becomes its digits.
 """
 
 from collections.abc import Iterable, Mapping
