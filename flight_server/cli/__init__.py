@@ -1,1 +1,1 @@
-"""The command line: each command in its own module, loaded when the command is run."""
+"""The command line: each command's module is loaded only when the command is run."""

@@ -1,6 +1,6 @@
-"""How a command ends: the message for an error, and the exit code.
+"""The exit of a command: its error message and its exit code.
 
-0: done. 2: an error of the user's, with one line on stderr. 130: interrupted before the work was done.
+0: success. 2: a user error, with one line on stderr. 130: interrupted before the work was done.
 """
 
 import sys
@@ -14,7 +14,7 @@ EXPECTED = (click.ClickException, click.Abort, DataError, OSError, KeyboardInter
 
 
 def report(error: BaseException) -> int:
-    """Write the message of an EXPECTED error to stderr, and give the exit code for it."""
+    """Write the message of an EXPECTED error to stderr, and return its exit code."""
     match error:
         case click.exceptions.NoArgsIsHelpError():
             click.echo(error.format_message(), err=True)

@@ -1,4 +1,4 @@
-"""The layers that ``ingest`` adds on request: ``--scip`` from an index file, ``--runtime`` by importing modules."""
+"""The optional layers of ``ingest``: ``--scip`` reads an index file, ``--runtime`` imports modules."""
 
 import importlib
 import importlib.util
@@ -48,7 +48,7 @@ def _installed(_context: click.Context, _option: click.Parameter, value: Path | 
 
 @dataclass(frozen=True)
 class ExtraLayers:
-    """The values of the options; null or empty if an option was not given.
+    """The values of the options; None or empty if an option was not given.
 
     Raises a usage error for an option that would have no effect.
     """
@@ -67,7 +67,7 @@ class ExtraLayers:
                 raise click.UsageError(f"{option} needs --runtime")
 
 
-# A command that is given ExtraLayers as ``extras``.
+# Adds the options to a command, which gets them as ExtraLayers in its argument ``extras``.
 with_extras = grouped(
     "extras",
     ExtraLayers,
@@ -76,7 +76,7 @@ with_extras = grouped(
         "index",
         type=click.Path(path_type=Path, dir_okay=False, exists=True),
         callback=_installed,
-        help="Put this SCIP index of the folder as well; it replaces the last one.",
+        help="Also put this SCIP index of the folder; it replaces the previous index.",
     ),
     click.option(
         "--scip-prefix",
@@ -96,20 +96,20 @@ with_extras = grouped(
         "--runtime-python",
         "python",
         metavar="PYTHON",
-        help="The interpreter that imports them, 3.11 or newer.  [default: this one]",
+        help="The interpreter that imports the modules, 3.11 or newer.  [default: this one]",
     ),
     click.option(
         "--runtime-timeout",
         "seconds",
         type=click.FloatRange(min=0, min_open=True),
         metavar="SECONDS",
-        help=f"The time for each of them.  [default: {SECONDS:g}]",
+        help=f"The time limit for each module.  [default: {SECONDS:g}]",
     ),
 )
 
 
 def put_extras(client: Client, source: SourceFolder, extras: ExtraLayers) -> None:
-    """Put the layers that were asked for, and print a line on each; on a terminal a bar shows the progress."""
+    """Put the requested layers, and print a line on each; on a terminal a bar shows the progress."""
     if extras.index is not None:
         click.echo(_put_index(client, source.repo, extras.index, extras.prefix or ("", "")))
     if extras.modules:

@@ -1,4 +1,4 @@
-"""A server in this process: opened over a store folder, bounded by options, and stopped in good order."""
+"""A server in this process: opened over a store folder, limited by options, and stopped gracefully."""
 
 import os
 import re
@@ -40,16 +40,16 @@ def open_server(
     advertised: Sequence[str] = (),
     capacity: Capacity = CAPACITY,
 ) -> FlightServer:
-    """A server over a store folder (by default the user's own); it answers calls from now on."""
+    """A running server over a store folder, by default that of the user."""
     service = Service(Store(store or default_store()), load_pipeline(), capacity, installed_build())
     return FlightServer(service, host, port, advertised)
 
 
 @contextmanager
 def serving(server: FlightServer) -> Iterator[None]:
-    """Serve while the block runs, then stop in good order.
+    """Serve while the block runs, then stop gracefully.
 
-    A client that neither reads nor goes away would keep the process from ending: then the process ends here.
+    If a client neither reads nor disconnects, the process could not end: then this function ends the process.
     """
     try:
         yield
@@ -67,7 +67,7 @@ def _leave(code: int) -> None:
 
 
 def _bytes(_: click.Context, __: click.Parameter, text: str) -> int:
-    """A number of bytes, such as 500M or 8GiB; units are powers of 1024."""
+    """The number of bytes in a text such as 500M or 8GiB; units are powers of 1024."""
     found = _SIZE.fullmatch(text.strip())
     if found is None:
         raise click.BadParameter(f"{text!r} is not a size; allowed: a whole number of bytes, or of K, M, G, T")
@@ -100,7 +100,7 @@ def _opener(
     return partial(open_server, store, host, port, advertise, capacity)
 
 
-# A command that is given a function that opens its server as ``server``.
+# Adds the options to a command, which gets a function that opens the server in its argument ``server``.
 with_server = grouped(
     "server",
     _opener,
@@ -117,7 +117,7 @@ with_server = grouped(
         "--advertise",
         multiple=True,
         metavar="URI",
-        help="Another server over the same store, which readers are sent to as well; repeatable.",
+        help="Another server over the same store, to which readers are also sent; repeatable.",
     ),
     click.option(
         "--cache-size",
@@ -125,7 +125,7 @@ with_server = grouped(
         metavar="SIZE",
         default=size_text(DEFAULT_BYTES),
         show_default=True,
-        help="Room on disk for cached results; 0: no cache.",
+        help="Disk space for cached results; 0: no cache.",
     ),
     click.option(
         "--memory",
@@ -133,7 +133,7 @@ with_server = grouped(
         metavar="SIZE",
         default=size_text(_DEFAULTS.memory),
         show_default=True,
-        help="About how much memory all streams together may take; further streams wait.",
+        help="Approximate memory for all streams together; further streams wait.",
     ),
     click.option(
         "--max-streams",
@@ -141,7 +141,7 @@ with_server = grouped(
         type=click.IntRange(1),
         default=_DEFAULTS.streams,
         show_default=True,
-        help="Streams that run at once; further streams wait.",
+        help="Streams that run at the same time; further streams wait.",
     ),
     click.option(
         "--max-waiting",

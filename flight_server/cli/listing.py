@@ -1,4 +1,4 @@
-"""``ls``: the repos, or the datasets of one repo. Over a store's folder it lists the repos without loading a server."""
+"""``ls``: the repos, or the datasets of one repo. With ``--store``, repos are listed without loading a server."""
 
 from collections.abc import Iterable, Mapping
 

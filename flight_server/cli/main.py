@@ -1,6 +1,6 @@
 """``flight-server``: finds the command and runs it.
 
-Only click is loaded to list the commands, since what most of them need takes half a second.
+The help loads nothing but click, since most commands import libraries for half a second.
 """
 
 import importlib
@@ -31,7 +31,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = MappingProxyType(
 
 
 class LazyCommands(click.Group):
-    """Imports a command's module when the command is run, or its own help is shown."""
+    """Imports a command's module only when the command is run or its help is shown."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """The commands in the order of use."""
@@ -45,12 +45,12 @@ class LazyCommands(click.Group):
         return command
 
     def format_commands(self, _ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """The commands as COMMANDS describes them, without importing them."""
+        """The commands with their summaries from COMMANDS, without importing their modules."""
         with formatter.section("Commands"):
             formatter.write_dl([(name, summary) for name, (_, summary) in COMMANDS.items()])
 
     def invoke(self, ctx: click.Context) -> None:
-        """Run the command. If the reader of its output has gone away (``| head``), the command is done."""
+        """Run the command. If the reader of its output closes the pipe (``| head``), the command ends without error."""
         try:
             super().invoke(ctx)
         except BrokenPipeError:

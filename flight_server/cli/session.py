@@ -1,7 +1,7 @@
-"""What commands share: options, the server that they talk to, and the signals that end them.
+"""The common parts of commands: options, the connection to a server, and signals.
 
-A command with ``--store`` talks to a server of its own over that folder. The client and the server are loaded when a
-command connects: each takes some tenths of a second.
+A command with ``--store`` runs its own server over that folder. The client and the server are imported when a command
+connects, since each import takes some tenths of a second.
 """
 
 import importlib
@@ -28,26 +28,26 @@ Decorator = Callable[[Command], Command]
 
 @dataclass
 class Signals:
-    """Whether a signal came. No ``threading.Event``: the code that the signal interrupts may hold its lock."""
+    """A flag set by a signal. Not a ``threading.Event``, whose lock the interrupted code may hold."""
 
     came: bool = False
 
     def is_set(self) -> bool:
-        """The same as of an event."""
+        """Whether a signal has come; named as the method of ``threading.Event``."""
         return self.came
 
     def wait(self) -> None:
-        """Wait until a signal comes, which as a rule raises KeyboardInterrupt."""
+        """Wait for a signal, which usually raises KeyboardInterrupt."""
         while not self.came:
             time.sleep(POLL_SECONDS)
 
 
 @contextmanager
 def interruptible() -> Iterator[Signals]:
-    """Let SIGTERM end the block as Ctrl-C does, by KeyboardInterrupt; after the first signal, further ones are ignored.
+    """Raise KeyboardInterrupt in the block for SIGTERM, as for Ctrl-C; signals after the first are ignored.
 
-    The block has to run in the main thread, where Python handles signals. If a signal comes during a finalizer, Python
-    drops the exception; so code that waits without a limit also checks the object that the block is given.
+    The block must run in the main thread, where Python handles signals. Python drops an exception that is raised during
+    a finalizer; so code that waits without a limit must also check the yielded Signals.
     """
     came = Signals()
 
@@ -72,7 +72,7 @@ def options(*decorators: Decorator) -> Decorator:
 
 
 def grouped(name: str, make: Callable[..., object], *decorators: Decorator) -> Decorator:
-    """Several options as one argument: the command is given ``make(…)`` of their values under ``name``."""
+    """Several options as one argument: the command gets ``make(**values)`` as its argument ``name``."""
     with_options = options(*decorators)
     keys = [param.name for param in vars(with_options(lambda: None))["__click_params__"]]
 
@@ -89,14 +89,14 @@ def grouped(name: str, make: Callable[..., object], *decorators: Decorator) -> D
 
 @dataclass(frozen=True)
 class Target:
-    """The server of a command: the one at ``uri``, or one of its own over the folder ``store``."""
+    """The server of a command: a running one at ``uri``, or the command's own over the folder ``store``."""
 
     uri: str | None
     store: Path | None
 
     @contextmanager
     def client(self) -> "Iterator[Client]":
-        """A client of the server; a server of the command's own runs for as long as the block."""
+        """A client of the server; the command's own server runs during the block."""
         connect = importlib.import_module("flight_client").connect
         if self.store is None:
             with connect(self.uri or DEFAULT_URI) as client:
@@ -109,7 +109,10 @@ class Target:
 
 
 def with_target(option: str = "--server", *, makes_store: bool = False) -> Decorator:
-    """A command that is given a Target, and the options that name it; without ``makes_store`` the store must exist."""
+    """Adds ``option`` and ``--store`` to a command, which gets a Target.
+
+    Without ``makes_store``, the store must exist.
+    """
 
     def target(uri: str | None, store: Path | None) -> Target:
         if uri is not None and store is not None:
@@ -129,7 +132,7 @@ def with_target(option: str = "--server", *, makes_store: bool = False) -> Decor
 
 
 def with_client(*, makes_store: bool = False) -> Decorator:
-    """A command that is given a client of the server that its options name, as ``with_target`` takes them."""
+    """Adds the options of ``with_target`` to a command, which gets a connected client."""
 
     def decorated(command: Command) -> Command:
         @wraps(command)

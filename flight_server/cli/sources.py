@@ -1,4 +1,4 @@
-"""Ingesting a folder on the command line: its options, a progress bar on a terminal, and a line on the result."""
+"""Ingesting a folder on the command line: options, a progress bar on a terminal, and a line on the result."""
 
 import re
 import sys
@@ -32,20 +32,20 @@ def _source(
     return SourceFolder(path, repo or repo_name(path), layers, include, exclude, jobs)
 
 
-# A command that is given a SourceFolder as ``source``.
+# Adds the options to a command, which gets them as a SourceFolder in its argument ``source``.
 with_source = grouped(
     "source",
     _source,
     click.argument("path", type=click.Path(path_type=Path)),
     click.option("--repo", help="The repo's name.  [default: the folder's name]"),
-    click.option("--jobs", type=click.IntRange(1), help="Processes that extract.  [default: one for each core]"),
+    click.option("--jobs", type=click.IntRange(1), help="Extraction processes.  [default: one for each core]"),
     click.option(
         "--layers",
         callback=_layers,
         metavar="LAYERS",
         default=",".join(DEFAULT_LAYERS),
         show_default=True,
-        help=f"The layers to extract, of {', '.join(LAYERS)}.",
+        help=f"The layers to extract: any of {', '.join(LAYERS)}.",
     ),
     click.option(
         "--include", multiple=True, metavar="GLOB", help="Only files that match, as in .gitignore; repeatable."
@@ -61,7 +61,7 @@ with_source = grouped(
 
 @dataclass(frozen=True)
 class Done:
-    """The result of an ingest, and how long it took; as a string, a line for people."""
+    """The result of an ingest with its duration; ``str`` gives the line to print."""
 
     ingested: Ingested
     seconds: float
@@ -92,7 +92,7 @@ def ingest_with_progress(client: Client, source: SourceFolder) -> Done:
 
 @contextmanager
 def progress_bar(label: str) -> Iterator[Callable[[int, int], None]]:
-    """A bar on a terminal, as a function of the number of things done and of those in all."""
+    """A bar on a terminal; the block gets a function that is called with the numbers of finished and of all items."""
     hidden = not (sys.stdout.isatty() and sys.stderr.isatty())
     with click.progressbar(length=1, label=label, file=sys.stderr, hidden=hidden) as bar:
 
@@ -104,7 +104,7 @@ def progress_bar(label: str) -> Iterator[Callable[[int, int], None]]:
 
 
 def repo_name(path: Path) -> str:
-    """A repo's name from its folder's; characters that names can't have become ``-``."""
+    """A repo's name, made from its folder's name; forbidden characters become ``-``."""
     folder = path.resolve()
     if not folder.is_dir():
         raise NotAFolderError(f"{path} is not a folder")

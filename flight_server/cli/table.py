@@ -1,4 +1,4 @@
-"""A stream as a table on a terminal: the first rows, in columns that fit the width."""
+"""Printing a stream as a table on a terminal: the first rows, in columns that fit the width."""
 
 import shutil
 from collections.abc import Sequence

@@ -25,7 +25,7 @@ from flight_server.storage.parquet_file import ParquetFileWriter
 def read_file(path: Path, schema: pa.Schema) -> Iterator[pa.RecordBatchReader]:
     """The rows of a file, streamed; raises a usage error for a file that is not a table.
 
-    Only CSV needs the ``schema``: its types are not guessed from the text.
+    Only CSV needs the ``schema``, since the types of CSV columns are not guessed from the text.
     """
     opened = _handler(path, _READERS)
     try:
@@ -38,7 +38,7 @@ def read_file(path: Path, schema: pa.Schema) -> Iterator[pa.RecordBatchReader]:
 def write_rows(reader: FlightReader, output: str | None) -> None:
     """Write the rows to the file ``output``, or for ``-`` to stdout as Arrow IPC.
 
-    Without a file they are printed as a table on a terminal, and written as CSV into a pipe.
+    Without ``output``, a terminal gets a table and a pipe gets CSV.
     """
     match output:
         case None if sys.stdout.isatty():

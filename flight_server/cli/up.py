@@ -58,7 +58,7 @@ def serve(server: OpenServer) -> None:
 def _serve(server: FlightServer, source: SourceFolder | None = None, *, watch: bool = False) -> None:
     """Ingest the source if there is one, and serve until Ctrl-C or SIGTERM.
 
-    Once the server listens, they end it with exit code 0.
+    After "listening on …" is printed, both signals end the command with exit code 0.
     """
     _log_to_stderr()
     with interruptible() as signals, serving(server):
@@ -77,7 +77,7 @@ def _serve(server: FlightServer, source: SourceFolder | None = None, *, watch: b
 
 
 def _log_to_stderr() -> None:
-    """Write a line for each call to stderr: the log of this server, without that of the libraries below it."""
+    """Write the log of this server, a line for each call, to stderr, without the logs of libraries."""
     handler = logging.StreamHandler()
     handler.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
     log = logging.getLogger("flight_server")
@@ -86,7 +86,7 @@ def _log_to_stderr() -> None:
 
 
 def _how_to_read(uri: str, repo: str) -> str:
-    """Three commands for a shell, which read with pyarrow, DuckDB and Polars."""
+    """Three shell commands that read with pyarrow, DuckDB and Polars."""
     ticket = json.dumps(json.dumps({"repo": repo, "dataset": SHOWN_DATASET}))
     dataset = f'from flight_client import connect; d = connect("{uri}").dataset("{repo}", "{SHOWN_DATASET}")'
     return "\n".join(

@@ -1,4 +1,4 @@
-"""Watching a folder: files that are saved there are ingested at once."""
+"""Watching a folder: saved files are ingested at once."""
 
 import importlib
 import importlib.util
@@ -20,7 +20,7 @@ from flight_server.cli.session import Signals
 from flight_server.cli.sources import ingest_with_progress
 
 LIBRARY = "watchfiles"
-QUIET_MILLISECONDS = 50  # without a further save, after which the saved files are ingested
+QUIET_MILLISECONDS = 50  # saved files are ingested after this time without a further save
 LOOK_MILLISECONDS = 1000
 
 
@@ -37,9 +37,9 @@ WATCH_OPTION = click.option(
 
 
 def watch_and_ingest(client: Client, source: SourceFolder, signals: Signals) -> None:
-    """Ingest whenever files may have changed, and print a line on it, until a signal comes (see ``interruptible``).
+    """Ingest whenever files may have changed, and print a line on the result, until a signal (see ``interruptible``).
 
-    An error is printed; the next change is another try.
+    After an error, which is printed, the next change starts a new ingest.
     """
     for _ in changes(source.root, signals):
         try:
@@ -52,10 +52,10 @@ def watch_and_ingest(client: Client, source: SourceFolder, signals: Signals) -> 
 
 
 def changes(root: Path, end: Signals) -> Iterator[None]:
-    """An item once the folder is watched, for changes before that; then one whenever files may have changed.
+    """An item once the folder is watched, for earlier changes; then an item whenever files may have changed.
 
-    A folder that is removed and made again, as by a new checkout, is watched again; its removal is a change too. The
-    iterator ends soon after ``end`` is set.
+    If the folder is removed and made again, as by a new checkout, the new one is watched; the removal is a change too.
+    The iterator ends soon after ``end`` is set.
     """
     while not end.is_set():
         with suppress(FileNotFoundError):
@@ -72,7 +72,7 @@ def _identity(folder: Path) -> tuple[int, int]:
 
 
 def _changes_of(root: Path, end: Signals, known: tuple[int, int]) -> Iterator[None]:
-    """The same, for as long as the folder has the identity ``known``."""
+    """The items of ``changes`` while the folder has the identity ``known``."""
     watch: Callable[..., Iterator[set[object]]] = importlib.import_module(LIBRARY).watch
     events = watch(
         root,
@@ -92,7 +92,7 @@ def _changes_of(root: Path, end: Signals, known: tuple[int, int]) -> Iterator[No
 
 
 def may_matter(root: Path, path: Path) -> bool:
-    """Whether a change of this path can matter: of a source file, of ignore rules, or of a folder."""
+    """Whether the path may be a source file, a file of ignore rules, or a folder with such files."""
     *folders, name = path.relative_to(root.absolute()).parts or ("",)
     if {GIT_FOLDER, *SKIPPED_FOLDERS}.intersection(folders):
         return False

@@ -1,4 +1,4 @@
-"""Actions: each takes a JSON object, gives one JSON result, and has a row in ``ACTIONS``."""
+"""Actions: each takes a JSON object, returns one JSON result, and has a row in ``ACTIONS``."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ class UnknownActionError(DataError):
 
 @dataclass(frozen=True)
 class Action:
-    """The description of an action, for ``list_actions``, and the function from its body to its result."""
+    """An action: its description for ``list_actions``, and the function from its body to its result."""
 
     description: str
     run: Callable[[Caller, bytes], bytes]

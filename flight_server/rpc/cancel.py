@@ -1,10 +1,11 @@
 """CancelFlightInfo: stops the streams that a FlightInfo's tickets started on the same connection.
 
-Two clients may read with the same ticket; a connection stands for a client, so neither can stop the other's stream.
+Two clients may read with the same ticket. Only streams of the caller's own connection are stopped, so neither client
+can stop the other's stream.
 
-The action is Flight's own, so besides a JSON ticket its body may be Flight's protobuf message
-(``CancelFlightInfoRequest``: field 1, the FlightInfo), which is answered in kind (``CancelFlightInfoResult``: field 1,
-1 = cancelled, 3 = not cancellable; Arrow's Flight.proto).
+The body is a JSON ticket, or Flight's protobuf message ``CancelFlightInfoRequest`` (field 1: the FlightInfo). The
+answer to the latter is a ``CancelFlightInfoResult`` (field 1: 1 = cancelled, 3 = not cancellable; Arrow's
+Flight.proto).
 """
 
 import pyarrow as pa

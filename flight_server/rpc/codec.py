@@ -25,7 +25,7 @@ from flight_server.storage.staging import Mode
 MODES: tuple[Mode, ...] = get_args(Mode)
 MAX_BYTES = 16 * 1024 * 1024
 LOGGED_CHARACTERS = 800
-MAX_NESTING = 256  # Python's parser recurses, on a thread's stack whose size is not ours to set
+MAX_NESTING = 256  # Python's JSON parser recurses, on the stack of one of gRPC's threads
 _MODE = JsonKind(f"one of {one_of(MODES)}", lambda value: value in MODES)
 _PUT = {"repo": TEXT, "table": TEXT, "mode": _MODE, "txn": TEXT, "removed": TEXTS, "rows": COUNT}
 _TOKEN = re.compile(rb'"|\\.|[\[\]{}]', re.DOTALL)
@@ -33,9 +33,9 @@ _TOKEN = re.compile(rb'"|\\.|[\[\]{}]', re.DOTALL)
 
 @dataclass(frozen=True)
 class Put:
-    """The target of a put: a table, how its rows join the stored ones, and a transaction that is open already.
+    """The target of a put: a table, the mode, and the open transaction if there is one.
 
-    ``rows`` is the number of rows that will come, if it is known: a put that breaks off can look like a clean end.
+    ``rows`` is the number of rows that will follow, if known: a put that breaks off can look like a clean end.
     """
 
     repo: str
@@ -65,13 +65,13 @@ def json_object(what: str, data: bytes) -> dict[str, Any]:
 
 
 def arguments(what: str, data: bytes, kinds: Mapping[str, JsonKind], *required: str) -> dict[str, Any]:
-    """The keys of the JSON object in ``data``, checked; a null is the same as no key."""
+    """The keys of the JSON object in ``data``, checked; a key with a null is ignored."""
     given = {key: value for key, value in json_object(what, data).items() if value is not None}
     return checked(what, given, kinds, *required)
 
 
 def _nesting(data: bytes) -> int:
-    """How deep brackets are nested in JSON; brackets within texts don't count."""
+    """The depth of nested brackets in JSON, without brackets in strings."""
     if data.count(b"[") + data.count(b"{") <= MAX_NESTING:
         return 0
     depth = deepest = 0
@@ -91,7 +91,7 @@ def _nesting(data: bytes) -> int:
 
 
 def json_bytes(document: Mapping[str, Any]) -> bytes:
-    """A JSON object as it goes over the wire."""
+    """A JSON object, encoded for the wire."""
     return json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode(errors="backslashreplace")
 
 
@@ -106,7 +106,7 @@ def ticket_of_request(request: Request) -> flight.Ticket:
 
 
 def shortened(request: Request) -> str:
-    """The request for a line of the log, in LOGGED_CHARACTERS at most."""
+    """The request for a line of the log, in at most LOGGED_CHARACTERS."""
     text = json_bytes(request_to_json(request)).decode()
     return text if len(text) <= LOGGED_CHARACTERS else f"{text[:LOGGED_CHARACTERS]}… ({len(text)} characters)"
 
@@ -154,11 +154,11 @@ def _decoded(element: bytes) -> str:
 
 
 def _refuse(constant: str) -> float:
-    raise ValueError(f"{constant} is no JSON number")
+    raise ValueError(f"{constant} is not a JSON number")
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     document = dict(pairs)
     if len(document) < len(pairs):
-        raise ValueError("a key stands twice in an object")
+        raise ValueError("a key occurs twice in an object")
     return document

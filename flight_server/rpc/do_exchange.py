@@ -1,6 +1,6 @@
-"""do_exchange: a lookup. The client streams keys and says that it is done, then the server streams the rows back.
+"""do_exchange: a lookup. The client streams all its keys, then the server streams the rows back.
 
-The order is a rule: a client that writes while the server writes, neither of them reading, would block both for good.
+The order is fixed: if both sides wrote at the same time and neither read, both would block forever.
 """
 
 import logging
@@ -30,7 +30,7 @@ def lookup(
     writer: flight.MetadataRecordBatchWriter,
     check: Check,
 ) -> None:
-    """Answer the keys with the rows that have them; ``check`` raises when the call is to stop."""
+    """Read the keys, and send the rows with these keys; ``check`` raises to stop the call."""
     started, rows = time.monotonic(), 0
     keys = distinct_keys(_columns(reader, check), key_type(key, read.spec))
     found = read.among(Column(key).is_in(Keys(keys)))
@@ -44,11 +44,11 @@ def lookup(
 
 
 def _columns(reader: flight.MetadataRecordBatchReader, check: Check) -> Iterator[pa.Array]:
-    """The keys as they arrive: the one column of the batches, of any name."""
+    """The keys as they arrive: the only column of the batches, of any name."""
     try:
         received = ReceivedBatches(reader, None)
     except OSError as error:
-        raise BadRequestError("the lookup ended before its keys' schema came") from error
+        raise BadRequestError("the lookup ended before the schema of its keys was sent") from error
     if len(received.schema) != 1:
         raise BadRequestError(f"a lookup takes one column of keys, given: {len(received.schema)}")
     for batch in received:

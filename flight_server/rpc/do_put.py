@@ -1,4 +1,4 @@
-"""do_put: a client's batches into a raw table, in a transaction of its own or in one that ``begin`` opened."""
+"""do_put: stores a client's batches in a raw table, in a new transaction or in one opened by ``begin``."""
 
 import logging
 from collections.abc import Callable, Iterator
@@ -18,7 +18,7 @@ LOG = logging.getLogger("flight_server")
 
 
 class ReceivedBatches:
-    """The batches of a put as they arrive, ``expected`` rows in all if that is known."""
+    """The batches of a put as they arrive; ``expected`` is the total number of rows, if known."""
 
     def __init__(self, reader: flight.MetadataRecordBatchReader, expected: int | None) -> None:
         self._reader = reader
@@ -26,7 +26,7 @@ class ReceivedBatches:
         self.schema: pa.Schema = reader.schema
 
     def __iter__(self) -> Iterator[pa.RecordBatch]:
-        """The batches; raises BadRequestError for a damaged stream, RowCountError for another number of rows."""
+        """The batches; raises BadRequestError for a damaged stream, RowCountError for a wrong number of rows."""
         rows = 0
         while True:
             try:
@@ -34,7 +34,7 @@ class ReceivedBatches:
             except StopIteration:
                 if self._expected not in (None, rows):
                     raise RowCountError(
-                        f"{rows} rows came, the put said {self._expected}; nothing was stored"
+                        f"{rows} rows arrived, the put announced {self._expected}; nothing was stored"
                     ) from None
                 return
             except pa.ArrowInvalid as error:
@@ -47,9 +47,9 @@ class ReceivedBatches:
 def put(
     service: Service, target: Put, reader: flight.MetadataRecordBatchReader, check: Callable[[], None]
 ) -> dict[str, object]:
-    """Store the batches; the reply has the rows taken in and, when they were committed, the snapshot.
+    """Store the batches; the reply has the number of rows and, after a commit, the snapshot.
 
-    A client that died can look like a clean end, so ``check`` is asked once more before the commit.
+    A client that died can look like a clean end, so ``check`` is called once more before the commit.
     """
     name = BY_CONTRACT.get(target.table, target.table)
     if name not in RAW_TABLES:
@@ -58,7 +58,7 @@ def put(
     if target.txn is not None:
         transaction = service.store.transaction(target.txn)
         if transaction.repo != target.repo:
-            raise BadRequestError(f"transaction {target.txn} is one of repo {transaction.repo}")
+            raise BadRequestError(f"transaction {target.txn} is one of repo {transaction.repo}, not of {target.repo}")
         rows = transaction.put(spec, batches, mode=target.mode, check=check, removed=target.removed)
         check()
         return {"table": name, "rows": rows, "txn": target.txn}

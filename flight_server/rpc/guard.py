@@ -1,7 +1,7 @@
-"""Errors become answers in one place: each handler and each stream goes through here.
+"""The one place where exceptions become Flight errors: every handler and every stream is guarded.
 
-A ``DataError`` is reported to the client, with its code. Any other exception is a fault of the server: the log gets the
-traceback and the client a short message, since pyarrow would send it the traceback and the server's file paths.
+A ``DataError`` is reported to the client with its code. Any other exception is a fault of the server: the log gets the
+traceback, and the client a short message, since pyarrow would send the traceback and the server's file paths.
 """
 
 import functools
@@ -18,14 +18,14 @@ from flight_server.rpc.codec import json_bytes
 from flight_server.serving.limits import BusyError, TimeLimitError
 
 LOG = logging.getLogger("flight_server")
-HEADER_BYTES = 1800  # gRPC may lose an error with more than 8 KiB of headers, and the message stands in them four times
+HEADER_BYTES = 1800  # gRPC may lose an error with over 8 KiB of headers, and the headers repeat the message four times
 Item = TypeVar("Item")
 Parameters = ParamSpec("Parameters")
 Answer = TypeVar("Answer")
 
 
 def flight_error(error: Exception) -> flight.FlightError:
-    """The error that goes to the client: a message, and ``extra_info`` with the JSON keys code and message."""
+    """The error for the client: a message, and ``extra_info`` with the JSON keys code and message."""
     match error:
         case flight.FlightError():
             return error
@@ -41,14 +41,14 @@ def flight_error(error: Exception) -> flight.FlightError:
             return answer(flight.FlightServerError, "storage_error", message)
         case MemoryError():
             LOG.error("out of memory", exc_info=error)
-            return answer(flight.FlightServerError, "out_of_memory", "the server has not enough memory for this")
+            return answer(flight.FlightServerError, "out_of_memory", "the server does not have enough memory for this")
         case _:
             LOG.error("internal error", exc_info=error)
             return answer(flight.FlightInternalError, "internal", "internal error; the server's log has the details")
 
 
 def guarded(handler: Callable[Parameters, Answer]) -> Callable[Parameters, Answer]:
-    """The handler, raising Flight errors only."""
+    """The handler with every exception turned into a Flight error."""
 
     @functools.wraps(handler)
     def call(*arguments: Parameters.args, **options: Parameters.kwargs) -> Answer:
@@ -61,7 +61,7 @@ def guarded(handler: Callable[Parameters, Answer]) -> Callable[Parameters, Answe
 
 
 def guarded_iterator(items: Iterator[Item]) -> Iterator[Item]:
-    """The items, raising Flight errors only."""
+    """The items, with every exception turned into a Flight error."""
     try:
         yield from items
     except Exception as error:
@@ -69,14 +69,14 @@ def guarded_iterator(items: Iterator[Item]) -> Iterator[Item]:
 
 
 def answer(kind: type[flight.FlightError], code: str, message: str, **more: float) -> flight.FlightError:
-    """The Flight error of a code: the message ends in it, and ``extra_info`` has both as JSON, and ``more``."""
+    """The Flight error with a code: the message ends with the code; ``extra_info`` has both and ``more`` as JSON."""
     shown = _shown(message)
-    # the code stands in the text too, since an error of get_schema reaches the client as text alone
+    # the text repeats the code, since an error of get_schema reaches the client as text alone
     return kind(f"{shown} [{code}]", extra_info=json_bytes({"code": code, "message": shown, **more}))
 
 
 def _shown(message: str) -> str:
-    """The message as it may stand in a header, on a terminal and in a log: a client's text in it is escaped."""
+    """The message, escaped and cut so that it is safe in a header, on a terminal and in a log."""
     printable = "".join(each if each.isprintable() else repr(each)[1:-1] for each in message)
     sizes = accumulate(1 if each.isascii() else 3 * len(each.encode()) for each in printable)  # percent-encoded
     return printable[: bisect_right(list(sizes), HEADER_BYTES)]

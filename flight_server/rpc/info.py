@@ -1,4 +1,4 @@
-"""FlightInfo: the schema and size of a read and where to fetch it, with an endpoint for each part or run of parts."""
+"""FlightInfo: the schema, size and endpoints of a read; an endpoint has one part or a run of adjacent parts."""
 
 import logging
 from collections.abc import Iterator, Sequence
@@ -18,15 +18,15 @@ from flight_server.serving.statistics import statistics_of
 
 LOG = logging.getLogger("flight_server")
 UNKNOWN = -1
-ENDPOINTS = 8  # for each server: a call costs some milliseconds, too many for each of many small parts
+ENDPOINTS = 8  # at most, for each server: a call costs some milliseconds, too much for a small part
 
 
 def flight_info(read: Read, advertised: Sequence[str] = ()) -> flight.FlightInfo:
-    """Schema, endpoints in order, and JSON ``app_metadata``; the snapshot is pinned in the tickets.
+    """Schema, ordered endpoints, and JSON ``app_metadata``; the tickets of the endpoints name the snapshot.
 
-    Rows in no particular order have an endpoint for each part. If there are many parts, each endpoint has a run of
-    them, and there are ENDPOINTS for each server. A canonical order or a limit is over all parts, so it has one
-    endpoint. ``advertised`` are the URIs of other servers over the same store, over which endpoints are spread.
+    There is an endpoint for each part, or with many parts, ENDPOINTS for each server, each with a run of parts. A read
+    in canonical order or with a limit covers all parts, so it has one endpoint. ``advertised`` are the URIs of other
+    servers over the same store; endpoints are spread over all servers.
     """
     request, known = read.request, statistics_of(read)
     return flight.FlightInfo(
@@ -55,7 +55,7 @@ def flight_info(read: Read, advertised: Sequence[str] = ()) -> flight.FlightInfo
 
 
 def flights(service: Service, criteria: bytes, advertised: Sequence[str] = ()) -> Iterator[flight.FlightInfo]:
-    """Every dataset of every repo that meets the criteria (JSON: repo, layer, kind)."""
+    """The datasets of all repos that match the criteria (JSON: repo, layer, kind)."""
     tags = arguments("the criteria", criteria, {"repo": TEXT, "layer": TEXT, "kind": TEXT})
     repo = tags.pop("repo", None)
     for key, value in tags.items():
@@ -75,7 +75,7 @@ def flights(service: Service, criteria: bytes, advertised: Sequence[str] = ()) -
 
 
 def _endpoint_requests(read: Read, most: int) -> list[Request]:
-    """A request for each endpoint, ``most`` at most: runs of parts whose lengths differ by one part at most."""
+    """The requests of at most ``most`` endpoints: runs of parts whose lengths differ by at most one part."""
     request, parts = read.request, read.parts
     if request.order == "canonical" or request.limit is not None or not parts:
         return [request]

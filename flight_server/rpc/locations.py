@@ -1,7 +1,7 @@
 """The locations of an endpoint: this server, and other servers over the same store.
 
-Every endpoint names all servers, and each endpoint begins with another one. So readers are spread, and a reader that
-does not reach a server goes to the next. This server is Flight's "reuse connection", which needs no address.
+Every endpoint lists all servers, and the first choice rotates. So the load is spread, and a reader that can't reach a
+server goes to the next. This server is listed as Flight's "reuse connection", which needs no address.
 """
 
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ SCHEMES = ("grpc", "grpc+tcp", "grpc+tls")
 
 
 class LocationError(DataError):
-    """An advertised address that is not one of a Flight server."""
+    """An advertised address that is not the URI of a Flight server."""
 
     code = "invalid_location"
 
@@ -26,7 +26,7 @@ def checked_location(uri: str) -> str:
     try:
         parts = urlsplit(uri)
         good = parts.scheme in SCHEMES and bool(parts.hostname) and parts.port is not None
-    except ValueError:  # a port that is no number
+    except ValueError:  # the port is not a number
         good = False
     if not good:
         raise LocationError(f"{uri!r} is no location: SCHEME://HOST:PORT, with a scheme of {one_of(SCHEMES)}")
@@ -34,7 +34,7 @@ def checked_location(uri: str) -> str:
 
 
 def locations_of(number: int, advertised: Sequence[str]) -> list[flight.Location]:
-    """The locations of an endpoint, first choice first; none when this is the only server."""
+    """The locations of an endpoint, first choice first; empty if this is the only server."""
     if not advertised:
         return []
     servers = (REUSE_CONNECTION, *advertised)

@@ -1,4 +1,4 @@
-"""The calls that are under way: each can be cancelled, and the server waits for them when it stops."""
+"""The running calls: each can be cancelled, and the server waits for them when it stops."""
 
 import threading
 import time
@@ -17,7 +17,7 @@ from flight_server.serving.single_flight import POLL_SECONDS
 
 @dataclass(eq=False)
 class RunningCall:
-    """A call under way, from the connection ``peer``; ``cancelled`` is set to stop it."""
+    """A running call from the connection ``peer``; set ``cancelled`` to stop the call."""
 
     peer: str = ""
     request: Request | None = None
@@ -25,7 +25,7 @@ class RunningCall:
 
 
 class RunningCalls:
-    """The calls that hold the server open: streams, puts and actions."""
+    """The running streams, puts and actions, for which the server waits before it stops."""
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
@@ -34,7 +34,7 @@ class RunningCalls:
 
     @contextmanager
     def enter(self, peer: str = "", request: Request | None = None) -> Iterator[RunningCall]:
-        """Register a call while it runs; refused once the server is stopping."""
+        """Register a call while the block runs; raises FlightUnavailableError once the server is stopping."""
         call = RunningCall(peer, request)
         with self._changed:
             if self._refusing:
@@ -48,7 +48,7 @@ class RunningCalls:
                 self._changed.notify_all()
 
     def cancel(self, matches: Callable[[RunningCall], bool]) -> int:
-        """Stop the calls that match at their next batch; returns how many there are."""
+        """Stop the matching calls at their next batch; returns their number."""
         with self._changed:
             found = [call for call in self._calls if matches(call)]
         for call in found:
@@ -56,7 +56,7 @@ class RunningCalls:
         return len(found)
 
     def drain(self, seconds: float) -> bool:
-        """Refuse new calls and wait for the running ones; whether they ended in time."""
+        """Refuse new calls and wait for the running ones; returns whether they ended in time."""
         with self._changed:
             self._refusing = True
             return self._changed.wait_for(lambda: not self._calls, timeout=seconds)
@@ -68,7 +68,7 @@ class RunningCalls:
 
 @dataclass(frozen=True)
 class Caller:
-    """The client of an action: the service that it talks to, the calls under way, and its connection."""
+    """The context of an action: the service, the running calls, and the client's connection."""
 
     service: Service
     calls: RunningCalls
@@ -76,7 +76,7 @@ class Caller:
 
 
 def stop_check(context: flight.ServerCallContext, call: RunningCall) -> Check:
-    """Raises when the client has gone, its deadline has passed, or the call was cancelled by an action."""
+    """A check that raises if the client has disconnected, its deadline has passed, or an action cancelled the call."""
 
     def check() -> None:
         if call.cancelled.is_set() or context.is_cancelled():
@@ -85,8 +85,8 @@ def stop_check(context: flight.ServerCallContext, call: RunningCall) -> Check:
     return check
 
 
-def now_and_then(check: Check) -> Check:
-    """The check, asked 20 times a second at most: gRPC takes 0.1 ms to answer, to send a batch takes 1 ms."""
+def throttled_check(check: Check) -> Check:
+    """The check, called at most 20 times a second: gRPC's answer takes 0.1 ms, while sending a batch takes 1 ms."""
     due = 0.0
 
     def throttled() -> None:

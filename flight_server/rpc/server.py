@@ -1,4 +1,4 @@
-"""The Flight server: each method passes the request on and is guarded; it knows no tables and no plans."""
+"""The Flight server: each method is guarded, decodes its request and passes it on to serving."""
 
 import ipaddress
 import logging
@@ -24,7 +24,7 @@ from flight_server.rpc.codec import (
 from flight_server.rpc.do_exchange import lookup
 from flight_server.rpc.guard import guarded, guarded_iterator
 from flight_server.rpc.locations import checked_location
-from flight_server.rpc.running_calls import Caller, RunningCalls, now_and_then, stop_check
+from flight_server.rpc.running_calls import Caller, RunningCalls, stop_check, throttled_check
 from flight_server.serving.limits import deadline_check
 from flight_server.serving.read import Read
 from flight_server.serving.service import Service
@@ -62,7 +62,7 @@ class FlightServer(flight.FlightServerBase):
         self.uri = f"grpc://{shown}:{self.port}"
 
     def list_flights(self, _context: flight.ServerCallContext, criteria: bytes) -> Iterator[flight.FlightInfo]:
-        """Every dataset of every repo, narrowed by JSON criteria: repo, layer, kind."""
+        """The datasets of all repos that match JSON criteria: repo, layer, kind."""
         return guarded_iterator(info.flights(self._service, criteria, self._advertised))
 
     @guarded
@@ -81,7 +81,7 @@ class FlightServer(flight.FlightServerBase):
 
     @guarded
     def do_get(self, context: flight.ServerCallContext, ticket: flight.Ticket) -> flight.GeneratorStream:
-        """The rows of a ticket, as tables of one batch each, which carry dictionaries and keep an error's class."""
+        """The rows of a ticket, as tables of one batch: streams of tables transport dictionaries and error classes."""
         read = self._service.read(request_of_ticket(ticket))
         options = pa.ipc.IpcWriteOptions(compression=read.request.compression)
         return flight.GeneratorStream(read.schema, guarded_iterator(self._tables(read, context)), options=options)
@@ -91,7 +91,7 @@ class FlightServer(flight.FlightServerBase):
         budget = self._service.budget
         with self.calls.enter(context.peer(), read.request) as call:
             try:
-                check = now_and_then(deadline_check(stop_check(context, call), budget.limits.query_seconds))
+                check = throttled_check(deadline_check(stop_check(context, call), budget.limits.query_seconds))
                 with budget.stream(stream_bytes(read), check), closing(open_read(read, check).batches) as batches:
                     for batch in batches:
                         yield pa.Table.from_batches([batch])
@@ -109,7 +109,7 @@ class FlightServer(flight.FlightServerBase):
         reader: flight.MetadataRecordBatchReader,
         writer: flight.FlightMetadataWriter,
     ) -> None:
-        """Rows into a raw table; one reply at the end, since more would block a client that reads none."""
+        """Store rows in a raw table. There is one reply, at the end: more would block a client that reads none."""
         with self.calls.enter(context.peer()) as call:
             reply = do_put.put(self._service, put_of_descriptor(descriptor), reader, stop_check(context, call))
         writer.write(pa.py_buffer(json_bytes(reply)))
@@ -122,7 +122,7 @@ class FlightServer(flight.FlightServerBase):
         reader: flight.MetadataRecordBatchReader,
         writer: flight.MetadataRecordBatchWriter,
     ) -> None:
-        """A lookup: keys in, the rows of a dataset that have them out."""
+        """A lookup: receive keys, and send the rows of a dataset with these keys."""
         request, key = lookup_of_descriptor(descriptor)
         read = self._service.read(request)
         budget = self._service.budget
@@ -144,14 +144,14 @@ class FlightServer(flight.FlightServerBase):
         return [flight.ActionType(name, action.description) for name, action in ACTIONS.items()]
 
     def stop(self) -> bool:
-        """Refuse new calls, let the running ones end, cut them off after DRAIN_SECONDS, and stop listening.
+        """Refuse new calls, wait for the running ones, cancel them after DRAIN_SECONDS, and stop listening.
 
-        Returns whether all calls have ended. A call whose client neither reads nor goes away waits in gRPC, can't be
-        ended there, and would keep the process from ending.
+        Returns whether all calls have ended. A call whose client neither reads nor disconnects waits inside gRPC, where
+        it can't be cancelled, and keeps the process from ending.
         """
         if not self.calls.drain(DRAIN_SECONDS):
             cut = self.calls.cancel(lambda _: True)
-            LOG.warning("cut off %d calls that were still running", cut)
+            LOG.warning("cancelled %d calls that were still running", cut)
         closing = threading.Thread(target=self.shutdown, daemon=True)
         closing.start()
         closing.join(CUT_SECONDS)
@@ -159,7 +159,7 @@ class FlightServer(flight.FlightServerBase):
 
 
 def _check_loopback(host: str) -> None:
-    """Without authentication the server is for this machine only."""
+    """Raise BindError for an address that other machines can reach, since there is no authentication."""
     try:
         loopback = host == "localhost" or ipaddress.ip_address(host).is_loopback
     except ValueError:
@@ -171,6 +171,6 @@ def _check_loopback(host: str) -> None:
         )
 
 
-# pyarrow sends the traceback of an error in get_schema to the client, even a FlightError's. The only frame of this code
-# in it is the guard's, which therefore gets a file name without a path.
+# pyarrow sends the traceback of an error in get_schema to the client, even for a FlightError. The only frame of this
+# package in the traceback is the guard's, so its code object gets a file name without a path.
 FlightServer.get_schema.__code__ = FlightServer.get_schema.__code__.replace(co_filename="flight_server")

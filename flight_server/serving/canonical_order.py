@@ -1,4 +1,4 @@
-"""Rows in canonical order, in bounded memory: sorted runs are written to disk, and merged a piece of each at a time."""
+"""Rows in canonical order, in bounded memory: sorted runs are written to disk, then merged piece by piece."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing
@@ -22,7 +22,7 @@ PIECE_ROWS = 4 * 1024
 def in_canonical_order(
     batches: Batches, keys: Sequence[SortKey], artifacts: ArtifactStore, check: Check, run_bytes: int = RUN_BYTES
 ) -> Batches:
-    """The rows sorted stably by ``keys``; more than ``run_bytes`` of them are sorted in the artifacts' folder."""
+    """The rows sorted stably by ``keys``; more than ``run_bytes`` are sorted with files in the artifacts' folder."""
     with ExitStack() as open_runs:
         runs: list[Artifact] = []
         with closing(batches):
@@ -48,7 +48,7 @@ def in_canonical_order(
 
 
 def _gathered(batches: Batches, size: int) -> Iterator[pa.Table]:
-    """The rows in tables of at least ``size`` bytes each, the last one aside."""
+    """The rows in tables of at least ``size`` bytes each, except for the last one."""
     gathered: list[pa.RecordBatch] = []
     gathered_bytes = 0
     for batch in batches:
@@ -66,7 +66,7 @@ def _sorted(table: pa.Table, keys: Sequence[SortKey]) -> pa.Table:
 
 
 def _order(table: pa.Table, keys: Sequence[SortKey]) -> pa.Array:
-    """The rows' numbers in order, by a stable sort; the engine can't sort dictionaries."""
+    """The row numbers in sorted order, by a stable sort of decoded columns: Arrow can't sort dictionaries."""
     columns = {name: _values(table.column(name)) for name, _ in keys}
     return pc.sort_indices(pa.table(columns), sort_keys=list(keys))
 
@@ -76,7 +76,7 @@ def _values(column: pa.ChunkedArray) -> pa.ChunkedArray:
 
 
 def _spilled(table: pa.Table, artifacts: ArtifactStore) -> Artifact:
-    """The table in a file without a name, which is deleted once it is closed."""
+    """The table in an unnamed file, which is deleted when it is closed."""
     draft = artifacts.draft(table.schema)
     try:
         for batch in table.to_batches(PIECE_ROWS):

@@ -1,6 +1,6 @@
-"""About how many bytes of memory a stream or a computation takes, by the stored bytes that it reads.
+"""Estimates of the memory of a stream or a computation, from the stored bytes that it reads.
 
-The guess is meant to be rather too high: decoded rows take several times the room of their compressed file.
+The estimates are high on purpose: decoded rows take several times the size of their compressed file.
 """
 
 import os
@@ -13,7 +13,7 @@ from flight_server.serving.request_errors import TooLargeError
 from flight_server.storage.paths import Part
 from flight_server.storage.snapshots import Snapshot
 
-DECODED = 8  # bytes in memory for a stored one
+DECODED = 8  # bytes in memory for each stored byte
 _USABLE = 0.9
 _CONTAINER_LIMIT = Path("/sys/fs/cgroup/memory.max")
 
@@ -24,7 +24,7 @@ def part_bytes(output: Output, snapshot: Snapshot, part: Part) -> int:
 
 
 def computation_bytes(output: Output, scope: Scope, plan: Plan, snapshot: Snapshot, part: Part) -> int:
-    """The memory for computing a result; raises TooLargeError if the machine has not got it for a repo's kernels."""
+    """The memory for computing a result; raises TooLargeError if kernels over a whole repo exceed the machine's."""
     if scope is Scope.PART:
         return part_bytes(output, snapshot, part)
     kernels = kernel_bytes(plan, snapshot)
@@ -32,20 +32,20 @@ def computation_bytes(output: Output, scope: Scope, plan: Plan, snapshot: Snapsh
     if kernels > available * _USABLE:
         raise TooLargeError(
             f"{output.name} of {snapshot.repo} is computed from the whole repo at once, and would take about"
-            f" {kernels / GIB:.1f} GiB of memory; this machine has {available / GIB:.1f} GiB. Outputs that are not"
-            " computed from it can be read, and a repo of fewer files"
+            f" {kernels / GIB:.1f} GiB of memory; this machine has {available / GIB:.1f} GiB. Read an output that does"
+            f" not depend on {output.name}, or ingest fewer files"
         )
     return kernels or DECODED * sum(snapshot.bytes(table) for table in output.lineage)
 
 
 def kernel_bytes(plan: Plan, snapshot: Snapshot) -> int:
-    """About how many bytes the kernels of a plan over a whole repo take at their peak, by the rows that they read."""
+    """The estimated peak memory of the kernels of a plan over a whole repo, from the rows that they read."""
     kernels = [node for node in walk(plan) if isinstance(node, Kernel) and node.function.row_bytes]
     return sum(kernel.function.row_bytes * _rows_below(kernel, snapshot) for kernel in kernels)
 
 
 def machine_bytes() -> int:
-    """The memory of this machine, or of the container if that has less."""
+    """The memory of this machine, or of the container if its limit is lower."""
     physical = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     try:
         return min(physical, int(_CONTAINER_LIMIT.read_text(encoding="ascii")))
@@ -54,7 +54,7 @@ def machine_bytes() -> int:
 
 
 def _rows_below(kernel: Kernel, snapshot: Snapshot) -> int:
-    """The rows of the stored tables that a kernel reads, through its own plan or as outputs to which it refers."""
+    """The rows of the stored tables that a kernel reads, in its plan or through outputs that the plan refers to."""
     rows = 0
     for below in walk(kernel):
         match below:

@@ -1,4 +1,4 @@
-"""Explains a read without doing it: the plan before and after the optimizer, and the rows that each part would scan."""
+"""Explains a read without running it: the plan before and after the optimizer, and the rows to be scanned by part."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -13,7 +13,7 @@ from flight_server.storage.artifact_file import Span
 
 
 def explain(read: Read) -> dict[str, Any]:
-    """The account as JSON; its key ``text`` has the same for people to read."""
+    """The explanation as JSON; its key ``text`` has the same for people."""
     by_part = {part: [piece for piece in read.pieces() if piece.part == part] for part in read.parts}
     shown = next(iter(read.parts), None)
     plans = [] if shown is None else [read.plan(piece) for piece in by_part[shown]]
@@ -26,13 +26,13 @@ def explain(read: Read) -> dict[str, Any]:
         "plan": "" if shown is None else describe(read.asked_plan(shown)),
         "optimized": describe(plans[0] if len(plans) == 1 else Union(tuple(plans))) if plans else "",
         "filters": [found for plan in plans for found in _filters(plan)],
-        "parts": [{"part": part, **_touched(read, found)} for part, found in by_part.items()],
+        "parts": [{"part": part, **_part_scans(read, found)} for part, found in by_part.items()],
     }
     return {**account, "text": _text(read, account)}
 
 
 def _filters(plan: Plan) -> Iterator[dict[str, str]]:
-    """Where filters ended up: in a scan, which skips rows by them, or above a node that they can't pass."""
+    """The final places of filters: in a scan, which uses them to skip rows, or above a node that they can't pass."""
     for node in walk(plan):
         match node:
             case Scan(table, predicate=predicate) if predicate is not None:
@@ -41,8 +41,8 @@ def _filters(plan: Plan) -> Iterator[dict[str, str]]:
                 yield {"where": spelled(predicate), "at": f"above {describe(child).splitlines()[0]}"}
 
 
-def _touched(read: Read, pieces: list[Piece]) -> dict[str, Any]:
-    """The scans of the pieces of one part; the rows of a piece that is cached are read from its result instead."""
+def _part_scans(read: Read, pieces: list[Piece]) -> dict[str, Any]:
+    """The scans of one part's pieces; a cached piece is read from its result instead."""
     spans = [_cached_span(read, piece) for piece in pieces]
     nodes = [(piece, span, node) for piece, span in zip(pieces, spans, strict=True) for node in walk(read.plan(piece))]
     scans = [(span, _scanned(read, piece, node)) for piece, span, node in nodes if isinstance(node, Scan)]
@@ -68,7 +68,7 @@ def _cached_span(read: Read, piece: Piece) -> Span | None:
 
 
 def _scanned(read: Read, piece: Piece, scan: Scan) -> dict[str, Any]:
-    """The rows and stored bytes that a scan reads, by the files' statistics, and the rows that the table has there."""
+    """The rows and stored bytes that a scan reads, by the files' statistics, and all rows of the table in the part."""
     spec = RAW_TABLES[scan.table]
     columns = spec.schema.names if scan.columns is None else scan.columns
     rows, size = read.snapshot.touched(spec, piece.part, columns, skipping(scan.predicate, spec.plain_schema))

@@ -1,8 +1,8 @@
-"""The fingerprints of results, remembered in memory and in a file beside the results.
+"""The fingerprints of results, cached in memory and in a file beside the results.
 
-To find out a fingerprint, plans are prepared and the hashes of their inputs are read, which takes a second for a large
-graph. A restarted server reads it from the file instead. The file is one of the server's build, since other code may
-give a result another fingerprint; a snapshot never changes, so a fingerprint that was true stays true.
+Computing fingerprints prepares plans and reads the hashes of their inputs, which takes a second for a large graph. A
+restarted server reads them from the file instead. Each build of the server has its own file, since other code may give
+a result another fingerprint. Snapshots never change, so fingerprints stay valid.
 """
 
 import time
@@ -21,13 +21,13 @@ import flight_client.contracts
 from flight_server.storage.recent import Recent
 
 REMEMBERED = 64 * 1024
-FILE_BYTES = 8 * 1024 * 1024  # then it is begun anew
+FILE_BYTES = 8 * 1024 * 1024  # a larger file is deleted and begun anew
 OLD_SECONDS = 30 * 24 * 3600.0  # after which the file of another build is deleted
 _FOLDERS = (Path(arrowdsl.__file__).parent, Path(flight_client.contracts.__file__).parent, Path(__file__).parents[1])
 
 
 class KnownFingerprints:
-    """Fingerprints by key: texts and numbers that name a result of a snapshot."""
+    """Fingerprints by key; a key is strings and numbers that name a result of a snapshot."""
 
     def __init__(self, folder: Path, build: str | None) -> None:
         """Without a ``build`` nothing is read from the folder or written to it."""
@@ -40,12 +40,12 @@ class KnownFingerprints:
         self._lock = Lock()
 
     def get(self, *key: object) -> str | None:
-        """The fingerprint, if it is known."""
+        """The fingerprint, if it is cached."""
         name = _name(key)
         return self._known.get(name) or self._stored.get(name)
 
     def put(self, fingerprint: str, *key: object) -> None:
-        """Remember a fingerprint."""
+        """Cache a fingerprint."""
         name = _name(key)
         self._known.put(name, fingerprint)
         if self._path is not None:
@@ -55,7 +55,7 @@ class KnownFingerprints:
 
     @cached_property
     def _stored(self) -> dict[str, str]:
-        """The file's fingerprints at the time of the first look; damaged lines are left out."""
+        """The file's fingerprints at the time of the first access; damaged lines are left out."""
         try:
             if self._path is None:
                 return {}
@@ -70,7 +70,7 @@ class KnownFingerprints:
 
 
 def installed_build() -> str:
-    """A hash of the code that decides fingerprints: this server, its contracts, its engine."""
+    """A hash of the code on which fingerprints depend: this server, its contracts, and arrowdsl."""
     state = blake2b(pa.__version__.encode(), digest_size=16)
     for folder in _FOLDERS:
         for path in sorted(folder.rglob("*.py")):

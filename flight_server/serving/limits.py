@@ -1,7 +1,7 @@
-"""How much the server takes on at once: a number of streams, and one budget of memory for streams and computations.
+"""Admission control: a maximum of concurrent streams, and one memory budget for streams and computations.
 
-Both wait in line, first come, first served: a large one is not starved by small ones that would fit. Streams wait for a
-limited time, and computations for as long as a stream waits for them.
+Streams and computations wait in queues, first come, first served, so small ones do not starve a large one. Streams wait
+for a limited time, and computations for as long as a stream waits for them.
 """
 
 from collections import deque
@@ -18,12 +18,12 @@ from arrowdsl.plan.stopping import Check
 from flight_server.serving.single_flight import POLL_SECONDS
 
 GIB = 1024**3
-STREAMS_SHARE = 4  # one part in so many of the budget is the streams' own
+STREAMS_SHARE = 4  # a quarter of the budget is reserved for streams
 
 
 @dataclass(frozen=True)
 class Limits:
-    """Streams at once, streams waiting, how long they wait, memory that all may take, and how long a call may run.
+    """The numbers of running and waiting streams, how long a stream waits, all memory, and how long a call may run.
 
     Times are in seconds, memory in bytes; no ``query_seconds`` means no limit.
     """
@@ -36,7 +36,7 @@ class Limits:
 
 
 class BusyError(DataError):
-    """No room for another stream; after ``retry_after`` seconds it is worth another try."""
+    """No room for another stream; the client may retry after ``retry_after`` seconds."""
 
     code = "busy"
 
@@ -52,8 +52,8 @@ class TimeLimitError(DataError):
 
 
 @dataclass(eq=False)
-class _Line:
-    """Streams or computations: how many run, the memory that they take, and those that wait."""
+class _Admissions:
+    """Streams or computations: the number that run, their memory, and those that wait."""
 
     running: int = 0
     memory: int = 0
@@ -63,31 +63,31 @@ class _Line:
 class MemoryBudget:
     """The memory of all streams and all computations together.
 
-    A stream takes the little that it holds itself. The memory that a result takes while it is computed is taken once,
-    by its computation, however many streams wait for it. A share of the budget is the streams' own, so that a large
-    computation does not keep out the readers that wait for it. ``held`` gives the bytes of results in memory.
+    A stream takes only the memory that it holds itself. The memory for computing a result is counted once, however many
+    streams wait for the result. A share of the budget is reserved for streams, so that a large computation does not
+    block the readers that wait for it. ``held`` returns the bytes of results in memory.
     """
 
     def __init__(self, limits: Limits, held: Callable[[], int] = int) -> None:
         self.limits = limits
         self._held = held
         self._changed = Condition()
-        self._streams = _Line()
-        self._computations = _Line()
+        self._streams = _Admissions()
+        self._computations = _Admissions()
         self._taken = ContextVar[int | None]("taken", default=None)  # by the computation of this thread
 
     @contextmanager
     def stream(self, memory: int, check: Check) -> Iterator[None]:
         """Run the block when there is room for a stream that takes about ``memory`` bytes.
 
-        A stream that is larger than the budget runs if no other does. Raises BusyError when the line is full or the
-        wait over, and the exception of ``check`` while it waits.
+        A stream that is larger than the budget runs if no other stream does. Raises BusyError if the queue is full or
+        the wait takes too long, and the exception of ``check`` while it waits.
         """
         limits = self.limits
         with self._changed:
             if len(self._streams.queue) >= max(limits.waiting, 1):
                 waiting = len(self._streams.queue)
-                raise BusyError(f"{waiting} streams wait already, no more are let in line", limits.wait_seconds)
+                raise BusyError(f"{waiting} streams wait already, and the queue is full", limits.wait_seconds)
         self._wait(self._streams, memory, check, limits.wait_seconds)
         try:
             yield
@@ -98,7 +98,7 @@ class MemoryBudget:
     def computation(self, memory: int, check: Check) -> Iterator[None]:
         """Run the block when there is room for a computation. Raises the exception of ``check`` while it waits.
 
-        One computation may always run, whatever streams hold, since they wait for computations.
+        One computation may always run, however much memory streams hold, since streams wait for computations.
         """
         self._wait(self._computations, memory, check)
         token = self._taken.set(memory)
@@ -110,7 +110,7 @@ class MemoryBudget:
 
     @contextmanager
     def lent(self) -> Iterator[None]:
-        """While the block runs, the room of this thread's computation is free: it waits for another computation."""
+        """Release the memory of this thread's computation during the block, in which it waits for another one."""
         memory = self._taken.get()
         if memory is None:
             yield
@@ -121,37 +121,37 @@ class MemoryBudget:
         finally:
             self._take(self._computations, memory)
 
-    def _take(self, line: _Line, memory: int) -> None:
+    def _take(self, admissions: _Admissions, memory: int) -> None:
         with self._changed:
-            line.running += 1
-            line.memory += memory
+            admissions.running += 1
+            admissions.memory += memory
 
-    def _release(self, line: _Line, memory: int) -> None:
+    def _release(self, admissions: _Admissions, memory: int) -> None:
         with self._changed:
-            line.running -= 1
-            line.memory -= memory
+            admissions.running -= 1
+            admissions.memory -= memory
             self._changed.notify_all()
 
-    def _wait(self, line: _Line, memory: int, check: Check, seconds: float = inf) -> None:
-        turn, deadline = object(), monotonic() + seconds
+    def _wait(self, admissions: _Admissions, memory: int, check: Check, seconds: float = inf) -> None:
+        entry, deadline = object(), monotonic() + seconds
         with self._changed:
-            line.queue.append(turn)
+            admissions.queue.append(entry)
             try:
-                while line.queue[0] is not turn or not self._has_room(line, memory):
+                while admissions.queue[0] is not entry or not self._has_room(admissions, memory):
                     check()
                     if monotonic() > deadline:
                         raise BusyError(f"no room after {seconds:g} s: {self._in_use()}", seconds)
                     self._changed.wait(POLL_SECONDS)
-                self._take(line, memory)
+                self._take(admissions, memory)
             finally:
-                line.queue.remove(turn)
+                admissions.queue.remove(entry)
                 self._changed.notify_all()
 
-    def _has_room(self, line: _Line, memory: int) -> bool:
-        if line is self._streams and line.running >= self.limits.streams:
+    def _has_room(self, admissions: _Admissions, memory: int) -> bool:
+        if admissions is self._streams and admissions.running >= self.limits.streams:
             return False
-        is_own = line is self._streams and line.memory + memory <= self.limits.memory // STREAMS_SHARE
-        return is_own or not line.running or self._memory + memory <= self.limits.memory
+        is_own = admissions is self._streams and admissions.memory + memory <= self.limits.memory // STREAMS_SHARE
+        return is_own or not admissions.running or self._memory + memory <= self.limits.memory
 
     @property
     def _memory(self) -> int:
@@ -160,13 +160,13 @@ class MemoryBudget:
     def _in_use(self) -> str:
         limits = self.limits
         return (
-            f"{self._streams.running} of {limits.streams} streams run, {self._computations.running} results are"
-            f" computed, with {self._memory} of {limits.memory} bytes"
+            f"{self._streams.running} of {limits.streams} streams and {self._computations.running} computations run,"
+            f" with {self._memory} of {limits.memory} bytes"
         )
 
 
 def deadline_check(check: Check, seconds: float | None) -> Check:
-    """A check that also raises TimeLimitError once so many seconds have passed."""
+    """A check that also raises TimeLimitError after ``seconds`` from now; None means no limit."""
     if seconds is None:
         return check
     deadline = monotonic() + seconds

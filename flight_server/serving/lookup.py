@@ -1,8 +1,8 @@
-"""The keys of a lookup: the rows of a dataset are read whose key is among those that a client streams.
+"""The keys of a lookup, which reads the rows of a dataset whose key column has one of the keys that a client streams.
 
-A lookup is a semi-join whose right side is in memory, done as a filter (``Read.among``): a filter leaves the rows in
-the dataset's order, goes below joins and kernels to the scans, and opens only the parts that the keys name, if they
-name parts. All keys have arrived before the first row is sent, since a client that still writes may not be reading.
+A lookup is a semi-join whose right side is in memory, run as a filter (``Read.among``): a filter leaves the rows in the
+dataset's order, is pushed below joins and kernels to the scans, and opens only the parts of the keys if these are paths
+or file ids. All keys are received before the first row is sent, since a client that still writes may not be reading.
 """
 
 from collections.abc import Iterable
@@ -23,7 +23,7 @@ _CASTABLE = (  # types of one kind may be cast to each other, if no value is los
 
 
 def key_type(column: str, spec: TableSpec) -> pa.DataType:
-    """The type of the keys; raises UnknownColumnError, and SchemaMismatchError for a column that is none."""
+    """The type of the keys; raises UnknownColumnError, and SchemaMismatchError for a column of lists or structs."""
     if column not in spec.schema.names:
         raise UnknownColumnError(f"unknown column {column!r}; {spec.name} has: {one_of(spec.schema.names)}")
     data_type = spec.plain_schema.field(column).type
@@ -33,10 +33,10 @@ def key_type(column: str, spec: TableSpec) -> pa.DataType:
 
 
 def distinct_keys(columns: Iterable[pa.Array], data_type: pa.DataType, limit: int = KEY_BYTES) -> pa.Array:
-    """The distinct values of the columns, nulls left out, as ``data_type``.
+    """The distinct values of the columns, without nulls, as ``data_type``.
 
-    Raises SchemaMismatchError for keys of another type, and TooManyKeysError when the distinct ones have more than
-    ``limit`` bytes; twice as many are never held.
+    Raises SchemaMismatchError for keys of another type, and TooManyKeysError if the distinct keys have more than
+    ``limit`` bytes. Never more than twice the limit is in memory.
     """
     distinct = pa.array([], data_type)
     fresh: list[pa.Array] = []

@@ -1,6 +1,6 @@
 """Prepared plans: each of the pipeline's plans is optimized once for all parts and snapshots.
 
-The optimizer depends on nothing but the plan and the schemas of its tables, which are the contracts'.
+This works since the optimizer depends only on the plan and the schemas of its tables, which the contracts fix.
 """
 
 from collections.abc import Iterable, Mapping
@@ -48,7 +48,7 @@ class PreparedPlan:
 
     @property
     def is_scan(self) -> bool:
-        """Whether the rows are a stored table's own."""
+        """Whether the rows are those of a stored table."""
         return isinstance(self.plan, Scan)
 
 
@@ -58,7 +58,7 @@ class OutputPlans:
     def __init__(self, pipeline: Pipeline) -> None:
         self.pipeline = pipeline
         self.schemas = Schemas()
-        self._preparing = RLock()  # without it all threads that need one plan would prepare it
+        self._preparing = RLock()  # without the lock, all threads that need a plan would prepare it
         self._prepared = lru_cache(maxsize=CACHED)(self._prepare)
         self._filled = lru_cache(maxsize=CACHED)(self._fill)
         self._narrowed = lru_cache(maxsize=CACHED)(self._narrow)
@@ -81,7 +81,9 @@ class OutputPlans:
     ) -> Plan:
         """The plan with a filter and a choice of columns pushed down."""
         spelled = _SpelledFilter(where, repr(where))
-        is_cached = len(spelled.text) <= CACHED_FILTER and "Keys(" not in spelled.text  # which hold a client's keys
+        is_cached = (
+            len(spelled.text) <= CACHED_FILTER and "Keys(" not in spelled.text
+        )  # Keys are equal to themselves only
         narrow = self._narrowed if is_cached else self._narrow
         with self._preparing:
             return narrow(output, scope, columns, spelled, self._used(output, scope, parameters))
@@ -91,7 +93,7 @@ class OutputPlans:
         return empty_table(RAW_TABLES[table].plain_schema)
 
     def resolve(self, ref: Ref) -> Iterable[PlanSource]:
-        """An output's plan, over no rows."""
+        """An output's plan, over empty tables."""
         plan = bound(self.pipeline[ref.output].plans[ref.scope], {"part": "", "repo": ""})
         return (PlanSource(plan if ref.columns is None else plan.select(*ref.columns), self),)
 
@@ -101,7 +103,7 @@ class OutputPlans:
         return whole if ref.columns is None else columns_of(whole, ref.columns)
 
     def _prepare(self, output: str, scope: Scope) -> PreparedPlan:
-        """The plan with a constant in place of each parameter, so that it is optimized once and not for each part."""
+        """The plan with a placeholder for each parameter, so that it is optimized once and not for each part."""
         made = self.pipeline[output]
         places: dict[Expr, Expr] = {Parameter(name): _placeholder(name) for name in self._free(output, scope)}
         plan = optimize(bind_parameters(made.plans[scope], places), self)
@@ -131,19 +133,19 @@ class OutputPlans:
 
 @dataclass(frozen=True)
 class _SpelledFilter:
-    """A filter as the key of a cache, by its text: 1, 1.0 and true are equal in Python, but not as filters."""
+    """A filter as a cache key, compared by its text: 1, 1.0 and true are equal in Python, but not as filters."""
 
     predicate: Expr | None = field(compare=False)
     text: str
 
 
 def _placeholder(parameter: str) -> Literal:
-    """The constant in place of a parameter while its plan is optimized; no plan compares it with anything."""
+    """The placeholder for a parameter while its plan is optimized; no plan may compare it with another value."""
     return Literal(f"\0{parameter}")
 
 
 def narrowed(plan: Plan, columns: tuple[str, ...], where: Expr | None) -> Plan:
-    """The plan with a filter and a choice of columns on top."""
+    """The plan with a filter and a projection on top."""
     return (plan if where is None else plan.where(where)).select(*columns)
 
 
@@ -154,7 +156,7 @@ def bound(plan: Plan, parameters: Mapping[str, str]) -> Plan:
 
 
 def _encoding_of(schema: pa.Schema, spec: TableSpec | None) -> WireEncoding:
-    """The encoding of a plan's rows: aligned to the contract; columns that the contract lacks come last."""
+    """The encoding of a plan's rows: aligned to the contract, with any further columns last."""
     if spec is None:
         return WireEncoding(schema, EncodingPolicy())
     aligned = SchemaTransform(spec.plain_schema, keep_extra_columns=True).output_schema(schema)

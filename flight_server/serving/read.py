@@ -1,6 +1,6 @@
-"""A read: a request that was checked against a snapshot and the contracts, before any row.
+"""A read: a request after it has been checked against a snapshot and the contracts.
 
-It knows the output, the parts that may have rows for it, and in each part the columns and the filter.
+A read has the output, the parts that may have rows, and for each part the columns and the filter.
 """
 
 from collections.abc import Iterator, Mapping
@@ -28,7 +28,7 @@ from flight_server.storage.snapshots import Snapshot
 from flight_server.storage.store_errors import reading
 
 KIND_COLUMNS = ("node_kind", "edge_kind")
-ALL_PROPS = "all_props"  # the output behind cpg_props that has every column of every table
+ALL_PROPS = "all_props"  # the output that replaces cpg_props for ``props="all"``: every column of every table
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class Piece:
 
 @dataclass(frozen=True)
 class Read:
-    """Which output is read, of which snapshot, in which parts, and the schema of the rows that are sent."""
+    """The output, snapshot and parts to be read, and the schema of the rows that are sent."""
 
     request: Request
     results: SnapshotResults
@@ -70,7 +70,7 @@ class Read:
 
     @cached_property
     def encoding(self) -> WireEncoding:
-        """The encoding of rows before they are sorted: with the columns by which they are sorted."""
+        """The encoding of rows before sorting, with the columns to sort by."""
         if self.request.order != "canonical":
             return WireEncoding.of(self.schema, self.spec)
         keys = [name for name, _ in canonical_order(self.spec) if name not in self.schema.names]
@@ -79,22 +79,22 @@ class Read:
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """The columns that are read, in order: those asked for, then those to sort by."""
+        """The columns that are read, in order: the requested ones, then those to sort by."""
         return tuple(self.encoding.schema.names)
 
     def pieces(self) -> Iterator[Piece]:
-        """The parts in order, and in each the scopes in which the output has rows there."""
+        """The pieces, part by part: one for each scope in which the output may have rows in the part."""
         return (Piece(part, scope) for part in self.parts for scope, home in self._homes.items() if part in home)
 
     def where(self, part: Part) -> Expr | None:
-        """The filter over one part. Of a lookup's keys it has those that name this part, if they name parts."""
+        """The filter over one part; if a lookup's keys determine their parts, it has only the keys of this part."""
         terms = [] if self.request.where is None else [self.request.where]
         if self.keys is not None:
             terms.append(self.keys_by_part.get(part, self.keys))
         return conjunction(terms) if terms else None
 
     def among(self, keys: Call) -> "Read":
-        """The read of the rows that ``keys`` leaves, an ``in`` over ``Keys``, in the parts that may hold such rows."""
+        """The read narrowed by ``keys``, an ``in`` over ``Keys``, to its rows and to the parts that may have them."""
         by_part = _terms_by_part(keys, self.spec, self.snapshot)
         return replace(self, keys=keys, keys_by_part=by_part or {}, parts=_parts_left(self.parts, by_part))
 
@@ -112,7 +112,7 @@ class Read:
 
     @cached_property
     def _homes(self) -> dict[Scope, frozenset[Part]]:
-        """For each scope the parts that may have rows."""
+        """The parts that may have rows, by scope."""
         plans = self.output.plans
         return {scope: frozenset(parts_with_rows(self.output, scope, self.snapshot)) for scope in plans}
 
@@ -135,7 +135,7 @@ def read_of(request: Request, results: SnapshotResults) -> Read:
 
 
 def find_output(dataset: str, pipeline: Pipeline) -> tuple[Output, TableSpec]:
-    """The output of a flight or contract name, and its contract; raises UnknownDatasetError."""
+    """The output with this flight or contract name, and its contract; raises UnknownDatasetError."""
     output = pipeline.get(BY_CONTRACT.get(dataset, dataset))
     if output is None or output.spec is None:
         known = (name for name, each in pipeline.items() if each.spec is not None)
@@ -144,7 +144,7 @@ def find_output(dataset: str, pipeline: Pipeline) -> tuple[Output, TableSpec]:
 
 
 def _predicate(request: Request, spec: TableSpec) -> Expr | None:
-    """The request's filter with its kinds as one more term."""
+    """The request's filter, with its kinds as a further term."""
     terms = () if request.where is None else (request.where,)
     if request.kinds is not None:
         column = next((name for name in KIND_COLUMNS if name in spec.schema.names), None)
@@ -159,7 +159,7 @@ def _predicate(request: Request, spec: TableSpec) -> Expr | None:
 
 
 def _schema(request: Request, spec: TableSpec, snapshot: Snapshot) -> pa.Schema:
-    """The contract's schema, narrowed; of a raw table with the extractor that made its rows."""
+    """The contract's schema, narrowed; a raw table's metadata has the version of its extractor."""
     unknown = [name for name in request.columns or () if name not in spec.schema.names]
     if unknown:
         raise UnknownColumnError(f"unknown columns: {one_of(unknown)}; {spec.name} has: {one_of(spec.schema.names)}")
@@ -170,7 +170,7 @@ def _schema(request: Request, spec: TableSpec, snapshot: Snapshot) -> pa.Schema:
 
 
 def _parts(request: Request, output: Output, spec: TableSpec, snapshot: Snapshot) -> tuple[Part, ...]:
-    """The parts to be read, in order: those that have rows, as far as the request names them and its filter allows."""
+    """The parts to be read, in order: those that have rows and that neither the request nor its filter excludes."""
     found = tuple(dict.fromkeys(part for scope in output.plans for part in parts_with_rows(output, scope, snapshot)))
     if request.parts is not None:
         allowed = {*range(snapshot.parts), GLOBAL}
@@ -189,7 +189,7 @@ def _parts_left(parts: tuple[Part, ...], by_part: Mapping[Part, Expr] | None) ->
 
 
 def _terms_by_part(term: Expr, spec: TableSpec, snapshot: Snapshot) -> Mapping[Part, Expr] | None:
-    """A term by the parts that it names; None if it names none, since it is not about the path or file id alone."""
+    """A term split by part, if it compares only the path or the file id with constants; None for other terms."""
     match term:
         case Call("=", (Column("path" | "file_id" as column), Literal(str(value)))):
             keys = pa.array([value], pa.string())
@@ -210,9 +210,9 @@ def _terms_by_part(term: Expr, spec: TableSpec, snapshot: Snapshot) -> Mapping[P
 
 
 def _are_known_files(file_ids: pa.Array, snapshot: Snapshot) -> bool:
-    """Whether the files have rows in the parts that their ids name.
+    """Whether the files have rows in the parts that their ids determine.
 
-    A table with paths is cut by path. A file's id names the same part, unless the rows have another repo's ids.
+    A table with paths is partitioned by path. A file's id determines the same part, unless it is another repo's id.
     """
     spec = RAW_TABLES["repo_files"]
     cutter = partitioning_of(pa.schema([("file_id", pa.string())]), snapshot.parts, snapshot.repo)

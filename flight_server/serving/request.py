@@ -1,4 +1,4 @@
-"""A request: a dataset of a repo, narrowed to columns, rows and parts; and its JSON on the wire."""
+"""A request: a dataset of a repo, narrowed to columns, rows and parts; and its JSON encoding."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
@@ -17,9 +17,9 @@ COMPRESSIONS: tuple[Compression, ...] = get_args(Compression)
 
 @dataclass(frozen=True)
 class Request:
-    """A read of ``dataset`` in ``repo``; a key that is None narrows nothing. No ``snapshot`` means the newest.
+    """A read of ``dataset`` in ``repo``; a field that is None narrows nothing. No ``snapshot`` means the newest.
 
-    ``compression`` is that of the buffers on the wire: it changes no row.
+    ``compression`` applies to the buffers on the wire, and changes no row.
     """
 
     repo: str
@@ -37,14 +37,14 @@ class Request:
 
 @dataclass(frozen=True)
 class JsonKind:
-    """The values that a key of a client's JSON object may have, and their description in messages."""
+    """The allowed values of a key in a client's JSON object, and their description in messages."""
 
     description: str
     allows: Callable[[Any], bool]
 
 
 def checked(what: str, document: object, kinds: Mapping[str, JsonKind], *required: str) -> dict[str, Any]:
-    """The JSON object, whose keys are among those of ``kinds`` and have values of these; raises BadRequestError."""
+    """The JSON object, after a check of its keys and values against ``kinds``; raises BadRequestError."""
     if not isinstance(document, dict):
         raise BadRequestError(f"{what} is a JSON object with the keys {one_of(kinds)}")
     unknown = sorted(set(document) - set(kinds))
@@ -67,7 +67,7 @@ def request_from_json(document: object) -> Request:
 
 
 def request_to_json(request: Request) -> dict[str, Any]:
-    """The JSON object of a request, without the keys that narrow nothing."""
+    """The JSON object of a request, without the fields that are None."""
     document = {column.name: getattr(request, column.name) for column in fields(request)}
     if request.where is not None:
         document["where"] = to_cql2(request.where)

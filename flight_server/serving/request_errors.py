@@ -1,4 +1,4 @@
-"""Errors that a request can cause before it is run."""
+"""Errors that a request can cause before it runs."""
 
 from arrowdsl.errors import DataError
 
@@ -10,7 +10,7 @@ class BadRequestError(DataError):
 
 
 class TooManyKeysError(DataError):
-    """A lookup whose distinct keys do not fit into the memory that they may take."""
+    """A lookup whose distinct keys take more memory than a lookup may use."""
 
     code = "too_many_keys"
 
@@ -22,6 +22,6 @@ class UnknownDatasetError(DataError):
 
 
 class TooLargeError(DataError):
-    """An output that is computed from a whole repo at once, which needs more memory than the machine has."""
+    """An output that is computed from a whole repo at once, and needs more memory than the machine has."""
 
     code = "too_large"

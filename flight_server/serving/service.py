@@ -1,4 +1,4 @@
-"""The service: a store and a pipeline together, which answer the requests of every protocol."""
+"""The service: answers requests over a store and a pipeline, independently of the protocol."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -17,7 +17,7 @@ from flight_server.storage.store import Store
 
 @dataclass(frozen=True)
 class Capacity:
-    """How much a service takes on, and how many bytes of results it caches on disk."""
+    """The limits of a service, and the bytes of results that it caches on disk."""
 
     limits: Limits = field(default_factory=Limits)
     cache_bytes: int = DEFAULT_BYTES
@@ -32,7 +32,7 @@ class Service:
     def __init__(
         self, store: Store, pipeline: Pipeline, capacity: Capacity = CAPACITY, build: str | None = None
     ) -> None:
-        """``build`` stands for the code of the pipeline: fingerprints of results are stored for it, if it is given."""
+        """``build`` identifies the installed code; if given, fingerprints of results are stored on disk under it."""
         self.store = store
         self.pipeline = pipeline
         folder = store.root / "artifacts"
@@ -42,18 +42,18 @@ class Service:
         self._results = ResultStore(artifacts, self.budget, KnownFingerprints(folder, build))
 
     def read(self, request: Request) -> Read:
-        """A request checked and resolved; raises DataError."""
+        """The read for a request, checked and resolved; raises DataError."""
         return read_of(request, self._results_of(self.store.snapshot(request.repo, request.snapshot)))
 
     def catalog(self, repo: str, tags: Mapping[str, str]) -> Iterator[Read]:
-        """Every dataset of a repo that has these tags, as a read of all of it."""
+        """The datasets of a repo with these tags, each as a complete read."""
         results = self._results_of(self.store.snapshot(repo))
         for output in self.pipeline.values():
             if output.spec is not None and tags.items() <= output.tags.items():
                 yield read_of(Request(repo, output.name), results)
 
     def stats(self, repo: str) -> dict[str, Any]:
-        """The newest snapshot of a repo: number, parts, and rows and stored bytes of each table put so far."""
+        """The newest snapshot of a repo: number, creation time, parts, and the rows and stored bytes of each table."""
         snapshot = self.store.snapshot(repo)
         tables = {name: {"rows": rows, "bytes": snapshot.bytes(name)} for name, rows in snapshot.tables().items()}
         return {

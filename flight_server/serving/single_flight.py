@@ -1,7 +1,7 @@
 """Single-flight: if several readers need the same missing result, one computation runs and all of them wait for it.
 
-A computation has a thread of its own. So a reader whose client goes away is free at once and takes nothing from the
-others; when the last reader has gone, the check of the computation (``arrowdsl.plan.stopping``) raises.
+A computation has its own thread. So a reader whose client disconnects stops waiting at once, without effect on the
+other readers. When the last reader has left, the check of the computation (``arrowdsl.plan.stopping``) raises.
 """
 
 from collections.abc import Callable
@@ -19,14 +19,14 @@ Item = TypeVar("Item")
 
 
 class AbandonedError(DataError):
-    """The work of a thread whose last reader has gone."""
+    """A computation that no reader waits for any more."""
 
     code = "cancelled"
 
 
 @dataclass(eq=False)
 class WorkerThread(Generic[Item]):
-    """Work under way in a thread of its own; once ``abandoned`` is set, its check raises AbandonedError there."""
+    """Work that runs in its own thread; after ``abandoned`` is set, the thread's check raises AbandonedError."""
 
     future: Future[Item]
     abandoned: Event
@@ -39,7 +39,7 @@ class WorkerThread(Generic[Item]):
 
         def check() -> None:
             if abandoned.is_set():
-                raise AbandonedError("nobody waits for this work any more")
+                raise AbandonedError("no reader waits for this result any more")
 
         def run() -> Item:
             with stopped_by(check):
@@ -53,15 +53,15 @@ class WorkerThread(Generic[Item]):
 
 @dataclass(frozen=True)
 class SingleFlight:
-    """The results that are being computed, by name."""
+    """The running computations, by the names of their results."""
 
     _workers: dict[str, WorkerThread[Artifact]] = field(default_factory=dict)
     _lock: Lock = field(default_factory=Lock)
 
     def result(self, name: str, compute: Callable[[], Artifact]) -> Artifact:
-        """The result of ``compute``, which is run now unless it is running for this name already; to be closed.
+        """The result of ``compute``, which is started unless a computation of this name is running.
 
-        Raises the exception of ``compute``, and that of this thread's own check while it waits.
+        The caller closes the result. Raises the exceptions of ``compute`` and of the waiting thread's own check.
         """
         worker = self._joined(name, compute)
         try:
@@ -80,7 +80,7 @@ class SingleFlight:
             return worker
 
     def _leave(self, name: str, worker: WorkerThread[Artifact]) -> None:
-        """The last reader to leave stops the work, and a reader who comes after it starts a new computation."""
+        """Stop the work if this was the last reader; a later reader starts a new computation."""
         with self._lock:
             worker.readers -= 1
             if worker.readers:

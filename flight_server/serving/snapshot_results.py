@@ -1,9 +1,8 @@
 """The results of one snapshot: the rows of an output in one scope and part, from the cache or computed now.
 
-A result has a fingerprint: of its plan, of the engine, and of the contents that it is computed from. The result of a
-part counts a raw table by the hash of its file. A result of the whole repo counts the columns that it reads, and every
-result counts the outputs that it refers to by the hashes of their results. So an edit that changes none of these values
-leaves a result valid, and with it all results that depend on it.
+A result is cached under its fingerprint, a hash of its plan, the engine and its inputs. A part's raw table is hashed as
+a whole file; for a result of the whole repo, only the columns that are read; an output that the plan refers to, by its
+result's hash. So an edit that changes none of these values leaves the result valid, and all results that depend on it.
 """
 
 import logging
@@ -40,13 +39,13 @@ from flight_server.storage.store_errors import StoreCorruptError
 
 LOG = logging.getLogger("flight_server")
 TABLE_BYTES = 64 * 1024 * 1024
-ATTEMPTS = 3  # to read a result whose file is found damaged
-FORMAT = 4  # of cached results: a new number for every change of how rows are written
+ATTEMPTS = 3  # to read a result whose file turns out to be damaged
+FORMAT = 4  # the version of the cached results' encoding: raise it with every change of how rows are written
 
 
 @dataclass(frozen=True)
 class ResultStore:
-    """The results of all snapshots: the cached ones, those that are being computed, and their known fingerprints."""
+    """The results of all snapshots: the cached ones, the running computations, and the cached fingerprints."""
 
     artifacts: ArtifactStore
     budget: MemoryBudget
@@ -57,14 +56,17 @@ class ResultStore:
 
 @dataclass(frozen=True)
 class SnapshotResults:
-    """The one way to a result. A part's rows in a result of the whole repo are read by naming the part."""
+    """The results of one snapshot, cached or computed on demand.
+
+    With a part's number, a result of the whole repo is narrowed to the rows of that part.
+    """
 
     snapshot: Snapshot
     plans: OutputPlans
     store: ResultStore
 
     def get(self, output: str, scope: Scope, part: Part) -> Artifact:
-        """The result that has these rows, open; computed now if it is missing. The caller closes it."""
+        """The result with these rows, open; a missing one is computed. The caller closes it."""
         fingerprint = self.fingerprint(output, scope, part)
         find = self.store.artifacts.find
         found = find(fingerprint)
@@ -76,16 +78,16 @@ class SnapshotResults:
         return found
 
     def find(self, output: str, scope: Scope, part: Part) -> Artifact | None:
-        """The result, open, if it is cached: nothing is computed to find that out. The caller closes it."""
+        """The result, open, if it is cached; never computes one. The caller closes it."""
         try:
             return self.store.artifacts.find(self.fingerprint(output, scope, part, computing=False))
         except LookupError:
             return None
 
     def known(self, output: str, scope: Scope, part: Part) -> Span | None:
-        """The part's rows in a cached result whose fingerprint is known: no plan is prepared for the answer.
+        """The part's rows in a cached result with a cached fingerprint, found without preparing a plan.
 
-        It costs a look at the folder, and once the opening of the file: a listing asks for all outputs.
+        It is cheap enough for a listing of all outputs: a look at the folder, and once the opening of the file.
         """
         fingerprint = self.store.fingerprints.get(*self._key(output, scope, part))
         if fingerprint is None or not self.store.artifacts.has(fingerprint):
@@ -97,7 +99,7 @@ class SnapshotResults:
         return None if index is None else index.span(self.slice_of(output, scope, part))
 
     def batches(self, output: str, scope: Scope, part: Part, columns: tuple[str, ...] | None = None) -> Batches:
-        """The part's rows of a result. If a batch is damaged, the result is computed again and read on from there."""
+        """The part's rows of a result. After a damaged batch, the result is computed again, and reading continues."""
         done = 0
         for attempt in range(ATTEMPTS):
             read = 0
@@ -117,7 +119,7 @@ class SnapshotResults:
                     return
 
     def table(self, ref: Ref, part: Part) -> pa.Table:
-        """The columns of an output to which the plan of a part refers; rows that all parts share stay in memory."""
+        """The columns of an output that a part's plan refers to; rows that all parts share are cached in memory."""
         shared = ref.scope is not Scope.PART and self.slice_of(ref.output, ref.scope, part) is None
         key = (self.fingerprint(ref.output, ref.scope, part), ref.columns)
         known = self.store.tables.get(key) if shared else None
@@ -132,7 +134,7 @@ class SnapshotResults:
         return known
 
     def slice_of(self, output: str, scope: Scope, part: Part) -> Part | None:
-        """The part whose rows are read of a result of the whole repo; None for all rows of a result."""
+        """The part to which a result of the whole repo is narrowed; None for all rows of a result."""
         by_part = scope is Scope.FIXPOINT and part != GLOBAL and is_cut(self.plans.pipeline[output])
         return part if by_part else None
 
@@ -141,7 +143,7 @@ class SnapshotResults:
         return {"part": str(part), "repo": self.snapshot.repo}
 
     def referred(self, ref: Ref, part: Part) -> Iterator[tuple[Part, PreparedPlan]]:
-        """The parts in which an output that a plan over ``part`` refers to is evaluated, in order."""
+        """The parts, in order, of the output that a plan over ``part`` refers to, with the prepared plan of each."""
         parts = parts_with_rows(self.plans.pipeline[ref.output], ref.scope, self.snapshot)
         for each in parts if ref.scope is Scope.PART else (part,):
             home = _home(ref.scope, each)
@@ -149,7 +151,7 @@ class SnapshotResults:
             yield home if prepared.is_scan else each, prepared
 
     def fingerprint(self, output: str, scope: Scope, part: Part, *, computing: bool = True) -> str:
-        """The name of a result. With ``computing`` off, LookupError if a result that it depends on is missing."""
+        """The fingerprint of a result. Unless ``computing``, raises LookupError if a result below it is missing."""
         part, key = _home(scope, part), self._key(output, scope, part)
         known = self.store.fingerprints.get(*key)
         if known is None:
@@ -161,12 +163,12 @@ class SnapshotResults:
         return known
 
     def _key(self, output: str, scope: Scope, part: Part) -> tuple[object, ...]:
-        """Names a result. A snapshot never changes; one of a dropped repo was made at another time than a new one."""
+        """The key of a result's fingerprint; the creation time distinguishes a dropped repo from a new one."""
         snapshot = self.snapshot
         return (snapshot.repo, snapshot.number, snapshot.created.isoformat(), output, scope.value, _home(scope, part))
 
     def _content(self, node: Scan | Ref, part: Part, *, computing: bool) -> object:
-        """A hash of the rows that a node of a plan brings in, or a list of hashes."""
+        """The hash or hashes of the rows that a scan or reference reads."""
         match node:
             case Scan(table, columns) if part == GLOBAL:
                 return self.snapshot.columns_hash(table, part, columns or RAW_TABLES[table].schema.names)
@@ -178,7 +180,7 @@ class SnapshotResults:
                 ]
 
     def _rows_hash(self, ref: Ref, part: Part, prepared: PreparedPlan, *, computing: bool) -> str | None:
-        """A hash of the columns that ``ref`` takes of an output in a part."""
+        """A hash of the columns that ``ref`` reads from an output in a part."""
         match prepared.plan:
             case Scan(table):
                 return self.snapshot.columns_hash(table, part, ref.columns or prepared.schema.names)
@@ -213,7 +215,7 @@ class SnapshotResults:
                 draft.discard()
 
     def _cut(self, prepared: PreparedPlan, scope: Scope, rows: Stream) -> Iterator[tuple[Part | None, pa.RecordBatch]]:
-        """The rows encoded; those of a fixpoint by part, if they belong to files."""
+        """The encoded rows; the rows of a fixpoint by part, if they belong to files."""
         if scope is not Scope.FIXPOINT or partition_column(prepared.schema) is None:
             yield from ((None, batch) for batch in prepared.encoding.batches(decoded(rows.batches)))
             return
@@ -230,7 +232,7 @@ class SnapshotResults:
 
 @dataclass(frozen=True)
 class PartCatalog:
-    """The meaning of the names in a plan over one part: raw tables of this part, and results of other outputs."""
+    """The catalog of a plan over one part: the raw tables of the part, and the results of other outputs."""
 
     results: SnapshotResults
     part: Part
@@ -238,11 +240,11 @@ class PartCatalog:
 
     @property
     def schemas(self) -> Schemas:
-        """Those of all parts: they are the contracts'."""
+        """The schemas of all parts, which the contracts fix."""
         return self.results.plans.schemas
 
     def source(self, table: str) -> Source:
-        """A raw table's rows in this part; a table that was never put has none."""
+        """A raw table's rows in this part; a table that was never put is empty."""
         known = self._sources.get(table)
         if known is None:
             spec = RAW_TABLES[table]
@@ -256,7 +258,7 @@ class PartCatalog:
         return self.results.plans.schema(ref)
 
     def resolve(self, ref: Ref) -> Iterator[PlanSource]:
-        """An output's rows, part by part: from stored tables as they are, else from its results."""
+        """An output's rows, part by part: from stored tables if its plan is a scan, otherwise from its results."""
         for part, prepared in self.results.referred(ref, self.part):
             if prepared.is_scan:
                 plan = prepared.plan if ref.columns is None else prepared.plan.select(*ref.columns)
@@ -267,12 +269,12 @@ class PartCatalog:
 
 
 def is_cut(output: Output) -> bool:
-    """Whether the rows of an output belong to files, so that each is in a part."""
+    """Whether the rows of an output belong to files, and so to parts."""
     return output.spec is not None and partition_column(output.spec.schema) is not None
 
 
 def parts_with_rows(output: Output, scope: Scope, snapshot: Snapshot) -> tuple[Part, ...]:
-    """The parts in which an output may have rows of a scope, in order; at least one, so that there is a schema."""
+    """The parts in which an output may have rows of a scope, in order; never empty."""
     if scope is Scope.REPO or (scope is Scope.FIXPOINT and not is_cut(output)):
         return (GLOBAL,)
     found = {part for table in output.lineage for part in snapshot.part_names(table) if part != GLOBAL}
@@ -280,5 +282,5 @@ def parts_with_rows(output: Output, scope: Scope, snapshot: Snapshot) -> tuple[P
 
 
 def _home(scope: Scope, part: Part) -> Part:
-    """The part under which a result is cached: results of the whole repo are those of the part ``global``."""
+    """The part under which a result is cached: ``global`` for a result of the whole repo."""
     return part if scope is Scope.PART else GLOBAL

@@ -1,4 +1,4 @@
-"""Rows and bytes of a read before it runs, where they are stored or cached; and which parts are cached."""
+"""The rows and bytes of a read, found before it runs, for stored and cached parts; and the cached parts."""
 
 from dataclasses import dataclass
 
@@ -9,7 +9,7 @@ from flight_server.storage.paths import Part
 
 @dataclass(frozen=True)
 class Statistics:
-    """Rows and bytes of all that is read, None where they are not known; and the parts that are cached."""
+    """The rows and bytes of a read, None if unknown, and the parts that are cached."""
 
     rows: int | None
     bytes: int | None
@@ -28,5 +28,5 @@ def statistics_of(read: Read) -> Statistics:
 
 
 def _stored_rows(read: Read, piece: Piece) -> int | None:
-    """The rows of a raw table; not known of an output that is yet to be computed."""
+    """The rows of a raw table; None for an output that must be computed."""
     return read.snapshot.part_rows(read.output.name, piece.part) if read.is_raw else None

@@ -1,12 +1,12 @@
 """The stream of a read: its parts in order, a few of them computed ahead of the reader; then the order and the limit.
 
-A complete read of a part goes through the part's cached result, which is computed first if it is missing; each batch is
-read from the file and sent as it is. A narrowed read takes its rows from a cached result if there is one, and else runs
-the plan with filter and columns pushed down.
+A complete read of a part reads the part's cached result, which is computed first if it is missing; each batch is sent
+as it is read from the file. A narrowed read takes its rows from a cached result if there is one, and otherwise runs the
+plan with filter and columns pushed down.
 
-Parts that must be computed have a thread each, which waits while WAITING_BYTES of its batches have not been taken. So
-memory is bounded by the number of threads, and the reader's own thread is free at once when its client goes away.
-Stored batches are read in the reader's thread: to hand them over would cost more than to read them.
+Each part that must be computed has its own thread, which pauses while WAITING_BYTES of its batches are queued. So
+memory is bounded by the number of threads, and the reader's thread stops at once when its client disconnects. Stored
+batches are read in the reader's thread, since passing them between threads would cost more than reading them.
 """
 
 from collections import deque
@@ -34,15 +34,15 @@ from flight_server.storage.artifact_file import Span
 from flight_server.storage.store_errors import StorageError, reading
 
 SIDE_BY_SIDE = 4
-SIDE_BY_SIDE_BYTES = 256 * 1024 * 1024  # more parts than two run at once while all take less than this
-WAITING_BYTES = 8 * 1024 * 1024  # for each thread: with less, one part would wait for the other's slow reader
+SIDE_BY_SIDE_BYTES = 256 * 1024 * 1024  # more than two parts run at once only if together they take less than this
+WAITING_BYTES = 8 * 1024 * 1024  # for each thread; with less, the threads of later parts would often pause
 STREAM_BYTES = 4 * 1024 * 1024
 
 
 def open_read(read: Read, check: Check) -> Stream:
-    """The rows as they are sent: aligned, cut to batch size, encoded.
+    """The rows as they are sent: aligned, encoded, and cut to batch size.
 
-    ``check`` is called for each batch, and while there is none; its exception ends the stream.
+    ``check`` is called for each batch, and regularly while the stream waits for one; its exception ends the stream.
     """
     batches = _all_pieces(read, check)
     if read.request.order == "canonical" and canonical_order(read.spec):
@@ -55,19 +55,19 @@ def open_read(read: Read, check: Check) -> Stream:
 
 
 def stream_bytes(read: Read) -> int:
-    """About how many bytes the stream holds: parts that are run for it, batches that wait, and rows to be sorted."""
+    """An estimate of the bytes that the stream holds: running plans, queued batches, and rows to be sorted."""
     parts = [part_bytes(read.output, read.snapshot, part) for part in read.parts]
     width = _width(read)
     computed = {piece.part for piece in read.pieces() if not _is_stored(read, piece)}
     waiting = min(width, len(computed)) * WAITING_BYTES
-    # a result that is computed takes its memory from the budget itself
+    # the computation of a cached result takes its own memory from the budget
     running = 0 if read.is_complete or not computed else sum(sorted(parts)[-width:])
     sorting = min(3 * RUN_BYTES, sum(parts)) if read.request.order == "canonical" else 0
     return STREAM_BYTES + waiting + running + sorting
 
 
 def known_span(read: Read, piece: Piece) -> Span | None:
-    """The rows of a piece in a cached result, as far as that is known without preparing a plan."""
+    """The rows of a piece in a cached result, if they can be found without preparing a plan."""
     return read.results.known(read.output.name, piece.scope, piece.part)
 
 
@@ -77,12 +77,12 @@ def _width(read: Read) -> int:
 
 
 def _is_stored(read: Read, piece: Piece) -> bool:
-    """Whether the rows need only be read."""
+    """Whether the rows are stored or cached, and need not be computed."""
     return read.is_raw or known_span(read, piece) is not None
 
 
 def _all_pieces(read: Read, check: Check) -> Batches:
-    """The rows of all pieces, in order; of those that must be computed a few run ahead of the reader."""
+    """The rows of all pieces, in order; a few pieces that must be computed run ahead of the reader."""
     width = _width(read)
     queues: list[_Queue] = []
     ahead = deque[Callable[[Check], Iterator[pa.RecordBatch]]]()
@@ -105,7 +105,7 @@ def _all_pieces(read: Read, check: Check) -> Batches:
 
 
 def _read_here(rows: Callable[[], Batches], check: Check) -> Iterator[pa.RecordBatch]:
-    """Batches that the reader's own thread reads, each when it is asked for."""
+    """The batches, read on demand in the reader's own thread."""
     with closing(rows()) as batches:
         while True:
             with stopped_by(check):
@@ -117,16 +117,16 @@ def _read_here(rows: Callable[[], Batches], check: Check) -> Iterator[pa.RecordB
 
 
 def _rows(read: Read, piece: Piece) -> Batches:
-    """The rows of one piece, encoded; with the columns by which they are sorted."""
+    """The encoded rows of one piece, including the columns to sort by."""
     if read.is_raw or not _has_result(read, piece):
         return _run(read, piece)
     return _cached(read, piece)
 
 
 def _has_result(read: Read, piece: Piece) -> bool:
-    """Whether the rows are taken out of a complete result: they are asked for completely, or it is cached anyway.
+    """Whether the rows are taken from a complete result: the read is complete, or the result is cached anyway.
 
-    A fixpoint can't be narrowed: it is computed whole, unless the filter leaves nothing of it.
+    A fixpoint can't be narrowed: its complete result is computed, unless the filter excludes all its rows.
     """
     if read.is_complete or _is_stored(read, piece):
         return True
@@ -138,16 +138,16 @@ def _has_result(read: Read, piece: Piece) -> bool:
 
 
 def _run(read: Read, piece: Piece) -> Batches:
-    """The plan as it was pushed down."""
+    """The rows of the plan with filter and columns pushed down."""
     catalog = PartCatalog(read.results, piece.part)
     with closing(open_stream(read.plan(piece), catalog).batches) as rows:
         yield from read.encoding.batches(rows)
 
 
 def _cached(read: Read, piece: Piece) -> Batches:
-    """The rows of a complete result, batches as they are in its file if nothing is left out of them.
+    """The rows of a complete result, filtered and narrowed if the request asks for it.
 
-    The plan of a part is run where the disk refuses its result and memory can't hold it.
+    If neither disk nor memory can hold the result of a part, its plan runs for this stream alone.
     """
     where, schema = read.where(piece.part), read.encoding.schema
     columns = dict.fromkeys((*schema.names, *(() if where is None else expressions.columns(where))))
@@ -168,7 +168,7 @@ def _cached(read: Read, piece: Piece) -> Batches:
 
 
 def _cut_to_size(read: Read, batches: Batches, check: Check) -> Batches:
-    """Small batches merged, and without the columns by which the rows were sorted."""
+    """The rows in batches of bounded size, without the columns that were only needed for sorting."""
     width = len(read.schema)
     with closing(batches):
         for batch in rebatch(batches):
@@ -178,7 +178,7 @@ def _cut_to_size(read: Read, batches: Batches, check: Check) -> Batches:
 
 
 class _Queue:
-    """The rows of one piece, computed by a thread of their own; the batches wait here to be taken."""
+    """A bounded queue with the batches of one piece, filled by its own thread."""
 
     def __init__(self, rows: Callable[[], Batches]) -> None:
         self._waiting: deque[pa.RecordBatch] = deque()
@@ -188,7 +188,7 @@ class _Queue:
         self._worker.future.add_done_callback(self._wake)
 
     def batches(self, check: Check) -> Iterator[pa.RecordBatch]:
-        """The batches as they come, then the exception of the stream if it had one."""
+        """The batches as they arrive; raises the exception of the thread after its last batch."""
         while True:
             check()
             with self._changed:
@@ -212,7 +212,7 @@ class _Queue:
                 self._put(batch)
 
     def _put(self, batch: pa.RecordBatch) -> None:
-        """Hand a batch over once there is room for it; one that is larger than the room goes alone."""
+        """Queue a batch once there is room; a batch over WAITING_BYTES is queued alone."""
         size = batch.nbytes
         with self._changed:
             while self._waiting and self._bytes + size > WAITING_BYTES:

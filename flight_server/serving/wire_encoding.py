@@ -1,4 +1,4 @@
-"""The encoding in which rows are cached and sent: batches of bounded size, aligned to a schema, with dictionaries."""
+"""The encoding of cached and sent rows: batches of bounded size, aligned to a schema, with dictionaries."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass

@@ -1,6 +1,6 @@
 """The Python client: connect to a server, read and put tables, query them from DuckDB, Polars and DataFusion.
 
-It needs pyarrow alone.
+Its only dependency is pyarrow.
 """
 
 from flight_client.client import Client, connect

@@ -3,8 +3,9 @@
     with connect("grpc://127.0.0.1:8815") as client:
         client.read("django", "dim_qualified_names", limit=5).read_all()
 
-Every method raises FlightClientError when the server refuses, and UnreachableError when none answers. A Client may be
-used from several threads; closing it, and the end of the interpreter, cancel the streams that are still open.
+Every method raises FlightClientError when the server refuses the request, and UnreachableError when no server answers.
+A Client may be used from several threads. Streams that are still open are cancelled when the client is closed or the
+interpreter ends.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -49,7 +50,7 @@ def connect(uri: str, *, timeout: float | None = None, headers: Mapping[str, str
 
 
 class Client:
-    """A connection, as ``connect`` gives it; a context manager that closes it."""
+    """A connection to a server, made by ``connect``; also a context manager that closes the connection."""
 
     def __init__(self, uri: str, *, timeout: float | None = None, headers: Mapping[str, str] | None = None) -> None:
         self.uri = uri
@@ -64,7 +65,7 @@ class Client:
         self.close()
 
     def close(self) -> None:
-        """Cancel the open streams and close the connections; closing twice does nothing more."""
+        """Cancel the open streams and close the connections; a second call does nothing."""
         self._live.close()
         self._peers.close()
 
@@ -96,9 +97,9 @@ class Client:
     def read(self, repo: str, dataset: str, **reading: Unpack[Reading]) -> FlightReader:
         """A stream of a dataset's rows, which starts at once and must be read to its end, closed or dropped.
 
-        Takes the keys of a ticket. ``where`` is a filter as CQL2-JSON or as a pyarrow Expression; the server applies as
-        much of an Expression as CQL2 can say, the client the rest. ``streams`` endpoints are fetched at a time (default
-        1); with ``ordered=False`` their rows come as they arrive.
+        Takes the keys of a ticket. ``where`` is a filter as CQL2-JSON or as a pyarrow Expression; the server applies
+        the terms that CQL2 can express, the client the others. ``streams`` endpoints are fetched at a time (default 1);
+        with ``ordered=False``, rows are returned as they arrive.
         """
         how, where = Fetching(reading.pop("streams", 1), reading.pop("ordered", True)), reading.pop("where", None)
         narrowing = cast("Narrowing", reading)
@@ -117,8 +118,8 @@ class Client:
     ) -> FlightReader:
         """The rows of a dataset whose column ``key`` has one of ``values``, in the dataset's order. Null matches none.
 
-        ``values`` are an Arrow array, a stream or table of one column, or plain values, and may be millions, which a
-        filter could not hold. All are sent before the first row comes. Takes the keys of a ticket too.
+        ``values`` are an Arrow array, a stream or table of one column, or plain values. Unlike a filter, a lookup takes
+        millions of them; all are sent before the first row arrives. Takes the keys of a ticket too.
         """
         request = {**ticket(repo, dataset, **narrowing), "key": key}
         stream = self._fetcher.lookup(request, key_batches(values))
@@ -137,9 +138,9 @@ class Client:
         streams: int = STREAMS,
         ordered: bool = True,
     ) -> FlightDataset:
-        """A dataset for query engines. It reads one snapshot, by default the newest of this moment.
+        """A dataset for query engines. It reads one snapshot: by default the newest at the time of this call.
 
-        ``streams`` endpoints are fetched at a time; with ``ordered=False`` their rows come as they arrive.
+        ``streams`` endpoints are fetched at a time; with ``ordered=False``, rows are returned as they arrive.
         """
         pushed = None if isinstance(where, pc.Expression) else where
         base = ticket(repo, name, where=pushed, order=order, snapshot=snapshot, kinds=kinds, compression=compression)
@@ -166,15 +167,15 @@ class Client:
         txn: str | None = None,
         removed: Sequence[str] = (),
     ) -> Mapping[str, Json]:
-        """Stream rows into a table; gives the server's reply, ``{"rows": …}`` at least.
+        """Stream rows into a table; returns the server's reply, which has at least the key ``rows``.
 
-        ``mode`` is ``replace``, ``append`` or ``files`` (replace the rows of the files in the data, and delete those of
-        the paths in ``removed``). Without ``txn`` the put is a transaction of its own, and the reply has the new
-        ``snapshot``; if the data breaks off half way, no row is put.
+        ``mode`` is ``replace``, ``append`` or ``files`` (replace the rows of the files in the data, and delete the rows
+        of the paths in ``removed``). Without ``txn`` the put is a transaction of its own, and the reply has the new
+        ``snapshot``; if the data ends with an error, no row is stored.
         """
         if txn is not None:
             return self._put(repo, table, data, mode, txn, removed).reply
-        # a put that breaks off looks complete to the server: only a commit with the number of rows is proof
+        # a put that breaks off looks complete to the server: only the number of rows in the commit proves it complete
         with self.transaction(repo) as begun:
             own = str(begun["txn"])
             done = self._put(repo, table, data, mode, own, removed)
@@ -203,24 +204,25 @@ class Client:
 
     @contextmanager
     def transaction(self, repo: str, files: int | None = None) -> Iterator[Mapping[str, Json]]:
-        """A block with a transaction, as ``begin`` gives it. The block commits; an exception in it aborts."""
+        """A block with the reply of ``begin``. The block must call ``commit``; an exception in it calls ``abort``."""
         begun = self.begin(repo, files)
         try:
             yield begun
         except BaseException:
-            with suppress(FlightClientError):  # the error that led here says more
+            with suppress(FlightClientError):  # the first error says more
                 self.abort(str(begun["txn"]))
             raise
 
     def commit(self, txn: str, rows: Mapping[str, int], *, removed: Sequence[str] = ()) -> Mapping[str, Json]:
-        """Make a transaction's rows visible, if every table got as many as ``rows`` says: ``{"snapshot"}``.
+        """Publish a transaction; the reply has the new ``snapshot``.
 
-        The rows of the files whose paths are in ``removed`` are deleted from every table.
+        The server refuses unless each table got the number of rows in ``rows``. The rows of the files whose paths are
+        in ``removed`` are deleted from every table.
         """
         return self._act("commit", {"txn": txn, "rows": dict(rows), "removed": list(removed) or None})
 
     def abort(self, txn: str) -> Mapping[str, Json]:
-        """Forget a transaction and its rows."""
+        """Drop a transaction and its rows."""
         return self._act("abort", {"txn": txn})
 
     def drop(self, repo: str) -> Mapping[str, Json]:
@@ -233,11 +235,11 @@ class Client:
         return listed if isinstance(listed, list) else []
 
     def explain(self, repo: str, dataset: str, **narrowing: Unpack[Narrowing]) -> Mapping[str, Json]:
-        """How the server would run a read: ``{"text", …}``. Takes the keys that ``read`` takes."""
+        """How the server would run a read; the reply's key ``text`` is for people. Takes the keys of a ticket."""
         return self._act("explain", ticket(repo, dataset, **narrowing))
 
     def stats(self, repo: str | None = None) -> Mapping[str, Json]:
-        """Figures of a repository, or of the server."""
+        """Statistics of a repository, or of the server."""
         return self._act("stats", {"repo": repo})
 
     def healthcheck(self) -> Mapping[str, Json]:
@@ -253,7 +255,6 @@ class Client:
         return decode(results[0].body.to_pybytes(), f"answer to {action}")
 
     def _put(self, repo: str, table: str, data: ArrowStream, mode: str, txn: str, removed: Sequence[str]) -> PutStream:
-        """The put, after its end."""
         batches = batches_of(data)
         stream = self.open_put(repo, table, batches.schema, txn=txn, mode=mode, removed=removed)
         put_batches([(table, stream)], ((table, batch) for batch in batches))

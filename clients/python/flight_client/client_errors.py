@@ -1,7 +1,7 @@
-"""Errors at the client: a stable code and a message for people, never the transport's own text.
+"""Errors of the client: a stable code and a message for people, without the transport's debug text.
 
-The server sends both as JSON in a Flight error's ``extra_info``. If there is none (no server answers, a deadline has
-passed, the server is of another make), the code says what kind of failure it was.
+The server sends both as JSON in a Flight error's ``extra_info``. Without it (no server answers, a deadline has passed,
+another Flight server), the code names the kind of the Flight or Arrow error.
 """
 
 import json
@@ -15,7 +15,7 @@ from arrowdsl.errors import DataError
 
 
 class FlightClientError(DataError):
-    """A request that failed; ``code`` is stable, ``message`` says what was wrong and what is allowed."""
+    """A failed request; ``code`` is stable, ``message`` names the fault and the allowed values."""
 
     def __init__(self, code: str, message: str) -> None:
         super().__init__(message)
@@ -27,7 +27,7 @@ class FlightClientError(DataError):
 
 
 class UnreachableError(FlightClientError):
-    """No server answers at the address, or it went away; the code is ``unreachable``."""
+    """No server answers at the address, or the connection broke; the code is ``unreachable``."""
 
 
 class StreamClosedError(FlightClientError):
@@ -35,7 +35,7 @@ class StreamClosedError(FlightClientError):
 
 
 class ServerBusyError(FlightClientError):
-    """The server has no room for the stream; it asks for another try in ``retry_after`` seconds."""
+    """The server has no room for the stream; retry after ``retry_after`` seconds."""
 
     def __init__(self, code: str, message: str, retry_after: float) -> None:
         super().__init__(code, message)
@@ -58,7 +58,7 @@ _CODES: tuple[tuple[type[Exception], str], ...] = (
 
 
 def closed(what: str) -> StreamClosedError:
-    """The error of using ``what`` after its end."""
+    """The error for a use of ``what`` after it was closed."""
     return StreamClosedError("closed", f"the {what} was closed")
 
 
@@ -73,7 +73,7 @@ def translated(uri: str) -> Iterator[None]:
 
 
 def busy_error(error: flight.FlightError) -> ServerBusyError | None:
-    """The answer of a server that has no room; null for any other error, such as a failure to reach a server."""
+    """The error as a ServerBusyError if a server without room sent it, else None."""
     match _server_error(error):
         case {"code": str(code), "message": str(message), "retry_after": int() | float() as seconds}:
             return ServerBusyError(code, message, float(seconds))
@@ -95,7 +95,7 @@ def _client_error(error: Exception, uri: str) -> FlightClientError:
 
 
 def _server_error(error: Exception) -> Mapping[str, object]:
-    """The JSON object that one of our servers sends with an error; empty if there is none."""
+    """The JSON object in the error's ``extra_info``; empty if there is none."""
     try:
         document = json.loads(getattr(error, "extra_info", b"") or b"{}")
     except ValueError:

@@ -1,11 +1,11 @@
-"""A dataset on the server as a ``pyarrow.dataset.Dataset``: what DuckDB, Polars and DataFusion query in place.
+"""A dataset on the server as a ``pyarrow.dataset.Dataset``, which DuckDB, Polars and DataFusion query in place.
 
     dataset = client.dataset("django", "callsite_qname_candidates")
     duckdb.sql("select qname, count(*) from dataset group by 1 order by 2 desc limit 10")
 
-Engines call ``scanner(columns=, filter=)``, and DataFusion ``get_fragments``. The columns go to the server, and as much
-of the filter as its language can say. A dataset reads one snapshot, the newest when it was made, however often it is
-queried.
+Engines call ``scanner(columns=, filter=)``, and DataFusion calls ``get_fragments``. The server applies the columns, and
+the terms of the filter that CQL2 can express. All queries of a dataset read the same snapshot: the newest when the
+dataset was made.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -23,7 +23,7 @@ from flight_client.tickets import Ticket
 if TYPE_CHECKING:
 
     class _Dataset:
-        """pyarrow has no type stubs, and a strict checker takes no base class that it does not know."""
+        """A base class for the type checker: pyarrow has no type stubs, and an untyped base class is refused."""
 
 else:
     _Dataset = ds.Dataset
@@ -38,17 +38,17 @@ class ServedRows:
     open_stream: OpenStream
     endpoints: Callable[[Ticket], Sequence[Ticket]]
     rows: int | None = None  # null if the server does not know the number
-    where: pc.Expression | None = None  # a filter of every read, besides the ticket's own
+    where: pc.Expression | None = None  # a filter for every read, in addition to the ticket's own
 
     def scanner(
         self, columns: Columns | None, where: pc.Expression | None, batch_size: int | None = None
     ) -> FlightScanner:
-        """The read of these columns of the rows for which ``where`` is true."""
+        """The read of ``columns``, of the rows for which ``where`` is true."""
         return FlightScanner(self.ticket, self.schema, self.open_stream, columns, _both(self.where, where), batch_size)
 
 
 class _Queries:
-    """The short ways to read of pyarrow's datasets and fragments, each by way of a scanner."""
+    """The reading methods that pyarrow's datasets and fragments share, each by a scanner."""
 
     def __init__(self, source: ServedRows) -> None:
         self.source = source
@@ -70,7 +70,7 @@ class _Queries:
     def head(
         self, num_rows: int, columns: Columns | None = None, filter: pc.Expression | None = None, **_: object
     ) -> pa.Table:
-        """The first rows; no more are read."""
+        """The first rows; reading stops after them."""
         return self.source.scanner(columns, filter).head(num_rows)
 
     def take(
@@ -84,7 +84,7 @@ class _Queries:
         return self.source.scanner(columns, filter).take(indices)
 
     def count_rows(self, filter: pc.Expression | None = None, **_: object) -> int:
-        """The number of rows; without a filter nothing is read if the server knows it."""
+        """The number of rows; without a filter, no row is read if the server knows the number."""
         where = _both(self.source.where, filter)
         if where is None and self.source.rows is not None:
             return self.source.rows
@@ -92,7 +92,7 @@ class _Queries:
 
     @property
     def partition_expression(self) -> pc.Expression:
-        """A condition that holds for every row: none is known here."""
+        """A condition that holds for every row; always true, since partitions are not described."""
         return pc.scalar(value=True)
 
 
@@ -112,14 +112,14 @@ class FlightFragment(_Queries):
         batch_size: int | None = None,
         **_: object,
     ) -> FlightScanner:
-        """A read of the endpoint. Of a pyarrow Fragment the first argument is a schema, which is known here."""
+        """A read of the endpoint. The first argument, a schema for a pyarrow Fragment, is ignored."""
         return self.source.scanner(columns, filter, batch_size)
 
 
 class FlightDataset(_Queries, _Dataset):
     """A dataset of the server, made by ``Client.dataset``. Raises FlightClientError when a read fails.
 
-    Arrow's own options of a scanner (readahead, threads, memory pool) are taken and have no meaning here.
+    Arrow's other scanner options (readahead, threads, memory pool) are accepted and ignored.
     """
 
     @property
@@ -161,7 +161,7 @@ class FlightDataset(_Queries, _Dataset):
         return self._loaded().join_asof(_in_memory(right_dataset), *arguments, **options)
 
     def replace_schema(self, schema: pa.Schema) -> NoReturn:
-        """Not possible: the schema is the server's."""
+        """Always raises FlightClientError: the schema is the server's."""
         raise FlightClientError("unsupported", f"a FlightDataset keeps the server's schema, given: {schema}")
 
     def _loaded(self) -> ds.InMemoryDataset:

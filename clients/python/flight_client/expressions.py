@@ -1,12 +1,12 @@
 """A pyarrow Expression as a tree that can be walked.
 
-Expressions have no visitor, but their pickled form is an Arrow IPC file that spells the tree in prefix order with the
-names of columns and functions: the schema's metadata is the list of ``("call", "equal")``, ``("field_ref", "x")``,
-``("literal", "0")``, …, ``("end", "equal")``, and the one batch holds the literals and options by position. A call
-remembers which stretch of that list it is, so any subtree can be written back as an Expression.
+Expressions have no visitor, but a pickled Expression is an Arrow IPC file with the tree in prefix order: the schema's
+metadata is the list ``("call", "equal")``, ``("field_ref", "x")``, ``("literal", "0")``, …, ``("end", "equal")``, and
+the only batch holds the literals and options by position. Each call has its span in that list, so any subtree can be
+written back as an Expression.
 
-The form belongs to a pyarrow version. If it can't be read, ``UnreadableExpressionError`` is raised, and the caller
-filters without looking inside.
+The pickled format depends on the pyarrow version. If it can't be read, ``UnreadableExpressionError`` is raised, and the
+caller applies the Expression as a whole.
 """
 
 import ctypes
@@ -23,15 +23,15 @@ Span = tuple[int, int]
 
 
 class UnreadableExpressionError(Exception):
-    """The pickled form is not one that this module knows."""
+    """The pickled Expression has an unknown format."""
 
 
 @dataclass(frozen=True)
 class EngineCall:
     """One of Arrow's compute functions applied to arguments.
 
-    ``options`` is a struct scalar, null if the function has none. A constant that is neither a boolean, a number nor a
-    text is a call of ``constant`` without arguments.
+    ``options`` is a struct scalar, or None if the function has no options. A constant of another type than boolean,
+    number or string is a call of ``constant`` without arguments.
     """
 
     function: str
@@ -44,7 +44,7 @@ EngineNode = Column | Literal | EngineCall
 
 
 class ExpressionTree:
-    """An Expression's nodes. Raises UnreadableExpressionError if its pickled form can't be read."""
+    """An Expression's nodes. Raises UnreadableExpressionError if the pickled Expression can't be read."""
 
     def __init__(self, expression: pc.Expression) -> None:
         try:
@@ -71,7 +71,7 @@ class ExpressionTree:
         return frozenset(value for key, value in self._spelling[start:end] if key == "field_ref")
 
     def conjuncts(self) -> Iterator[tuple[EngineNode, Span]]:
-        """The terms whose ``and`` the expression is, from left to right, each with its span."""
+        """The terms of the expression's top-level ``and``, from left to right, each with its span."""
         pending: list[tuple[EngineNode, Span]] = [(self.root, self.span)]
         while pending:
             match pending.pop():
@@ -81,7 +81,7 @@ class ExpressionTree:
                     yield conjunct
 
     def constant(self, node: EngineNode) -> Literal | None:
-        """The value of a literal, or of a cast of one that succeeds; None for any other node."""
+        """The value of a literal, or of a literal's cast if the cast succeeds; None for any other node."""
         match node:
             case Literal():
                 return node
@@ -97,7 +97,7 @@ class ExpressionTree:
 
 
 def is_text(data_type: pa.DataType) -> bool:
-    """Whether the values are texts, dictionary encoded or not."""
+    """Whether the values are strings, dictionary-encoded or not."""
     if pa.types.is_dictionary(data_type):
         data_type = data_type.value_type
     return bool(data_type in {pa.string(), pa.large_string(), pa.string_view()})
@@ -173,8 +173,8 @@ _pointer_of.argtypes = (ctypes.py_object, ctypes.c_char_p)
 def _metadata_pairs(schema: pa.Schema) -> list[tuple[str, str]]:
     """A schema's metadata with its order and repeated keys, which ``Schema.metadata`` loses.
 
-    Read through the C data interface, where it is: the number of pairs, then for each key and value its length and
-    bytes; numbers are native int32.
+    In the C data interface, the metadata is the number of pairs, then for each key and value its length and bytes;
+    numbers are native int32.
     """
     capsule = schema.__arrow_c_schema__()  # owns the memory that is read below
     address = _CSchema.from_address(_pointer_of(capsule, b"arrow_schema")).metadata

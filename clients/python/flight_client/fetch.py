@@ -1,4 +1,4 @@
-"""Requests to streams: one call for a whole request, or its endpoints side by side."""
+"""From requests to streams: one call for the whole request, or the endpoints fetched in parallel."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from flight_client.tickets import Ticket, command, decode, encode
 
 @dataclass(frozen=True)
 class Fetching:
-    """How many endpoints are fetched at a time, and whether their rows come in the endpoints' order."""
+    """The number of endpoints fetched at a time, and whether rows come in the endpoints' order."""
 
     streams: int = STREAMS
     ordered: bool = True
@@ -45,11 +45,11 @@ class Fetcher:
         return [decode(endpoint.ticket.ticket, "ticket") for endpoint in self.info(request).endpoints]
 
     def whole(self, request: Ticket, schema: pa.Schema | None = None) -> FlightStream:
-        """The rows of a request in one call, which starts when the first row or the schema is asked for."""
+        """The rows of a request in one call, which starts when the first row or the schema is read."""
         return self._stream([Endpoint(encode(request))], schema)
 
     def by_endpoint(self, request: Ticket, schema: pa.Schema | None = None, *, how: Fetching) -> ClosableBatches:
-        """The rows of a request's endpoints, fetched side by side."""
+        """The rows of a request's endpoints, fetched in parallel."""
         info = self.info(request)
         schema = info.schema if schema is None else schema
         endpoints = [endpoint_of(endpoint) for endpoint in info.endpoints]

@@ -1,4 +1,4 @@
-"""A folder of source into a server: files that have changed are extracted, and put in one transaction."""
+"""Ingesting a folder of source into a server: changed files are extracted, and their rows put in one transaction."""
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -16,7 +16,7 @@ from flight_client.puts import PutStream, put_batches
 from flight_client.tickets import whole_number
 
 INCOMPLETE = "incomplete"  # the extractor version of a table that lacks files
-KNOWN = ("path", "file_sha256", "size_bytes", "module", "is_package")  # a file's rows depend on these
+STATE_COLUMNS = ("path", "file_sha256", "size_bytes", "module", "is_package")  # a file's rows depend on these
 ATTEMPTS = 3
 
 Progress = Callable[[int, int], None]
@@ -24,7 +24,7 @@ Progress = Callable[[int, int], None]
 
 @dataclass(frozen=True)
 class Ingested:
-    """The result of an ingest: files found, extracted and removed, rows by table, and the snapshot (null: no change).
+    """The result of an ingest: files found, extracted and removed, rows by table, and the snapshot (None: no change).
 
     ``changed`` are the paths of the files whose content or module name differed from the server's.
     """
@@ -40,7 +40,7 @@ class Ingested:
 
 @dataclass(frozen=True)
 class SourceFolder:
-    """A folder to be ingested: the layers to extract, and the files that count.
+    """A folder to be ingested, with the layers to extract and the files to include.
 
     ``include`` and ``exclude`` are as in ``scan``; ``jobs`` is the number of processes, by default one for each core.
     """
@@ -57,7 +57,7 @@ class SourceFolder:
 class _Served:
     """The state of a repo at the server: its files by path, and the extractor's version by table.
 
-    ``files`` has the columns KNOWN after the path. ``snapshot`` is null for a repo that does not exist.
+    ``files`` maps a path to its values of the other columns of STATE_COLUMNS. ``snapshot`` is None for a new repo.
     """
 
     files: Mapping[str, tuple[str, int, str, bool]]
@@ -67,7 +67,7 @@ class _Served:
 
 @dataclass(frozen=True)
 class _Pass:
-    """A run of the extractor for some tables: of all files into ``whole`` tables, else of the changed files."""
+    """A run of the extractor for some tables: over all files if ``whole`` is set, else over the changed files."""
 
     files: tuple[SourceFile, ...]
     layers: tuple[str, ...]
@@ -77,7 +77,7 @@ class _Pass:
 
 @dataclass(frozen=True)
 class _Work:
-    """The work to be done; ``changed`` are the paths of files that the server lacks, or has in another state."""
+    """The work to be done; ``changed`` are the paths of files that are new or differ from the server's."""
 
     passes: tuple[_Pass, ...]
     changed: tuple[str, ...]
@@ -106,11 +106,12 @@ def ingest(
 def ingest_source(client: Client, source: SourceFolder, progress: Progress | None = None) -> Ingested:
     """Bring a repo up to date with a folder.
 
-    Files that the server already has with the same sha256 and module name are not extracted again. The exception is a
-    layer with a table that was never put, or was put by another version of the extractor: it gets all files' rows.
-    Layers not chosen lose the rows of changed files, and are extracted anew when they are chosen again. ``progress`` is
-    called with the number of files done and of those in all. If another ingest of the repo commits first, this one
-    starts again with the work that is left. Raises the errors of ``scan`` and ``extract``, FlightClientError.
+    Files that the server has with the same sha256 and module name are not extracted again. The exception is a layer
+    with a table that was never put, or that another version of the extractor made: this layer is extracted from all
+    files. Layers that are not chosen lose the rows of changed files, and are extracted anew when they are chosen again.
+    ``progress`` is called with the number of finished files and of all files. If another ingest of the repo commits
+    first, this one starts again with the remaining work. Raises FlightClientError, and the errors of ``scan`` and
+    ``extract``.
     """
     source = replace(source, layers=known_layers(source.layers))
     for _ in range(ATTEMPTS - 1):
@@ -151,7 +152,7 @@ def _ingest(client: Client, source: SourceFolder, progress: Progress | None) -> 
 
 
 def _check_folder(root: Path) -> None:
-    """Raise an error if the folder has vanished: its files would have no rows, and the server's rows would go."""
+    """Raise NotAFolderError if the folder was removed: a commit would then delete the rows of all its files."""
     if not root.is_dir():
         raise NotAFolderError(f"{root} was removed meanwhile")
 
@@ -162,15 +163,15 @@ def _served(client: Client, repo: str) -> _Served:
     infos = {info.dataset: info for info in client.infos(repo, kind="raw")}
     snapshot = whole_number(infos["repo_files"].metadata, "snapshot")
     made_by = {table: (infos[table].schema.metadata or {}).get(b"extractor_version") for table in EXTRACTED}
-    with client.read(repo, "repo_files", columns=KNOWN, snapshot=snapshot) as reader:
+    with client.read(repo, "repo_files", columns=STATE_COLUMNS, snapshot=snapshot) as reader:
         files = reader.read_all()
-    paths, *known = (files.column(name).to_pylist() for name in KNOWN)
+    paths, *known = (files.column(name).to_pylist() for name in STATE_COLUMNS)
     versions = {table: version.decode() for table, version in made_by.items() if version is not None}
     return _Served(dict(zip(paths, zip(*known, strict=True), strict=True)), versions, snapshot)
 
 
 def _work(files: tuple[SourceFile, ...], served: _Served, layers: Sequence[str]) -> _Work:
-    """Layers that lack rows get those of all files, the others, with ``repo_files``, those of changed files."""
+    """Layers with outdated tables are extracted from all files, the others and ``repo_files`` from changed files."""
     changed = tuple(file for file in files if _is_changed(file, served))
     removed = tuple(sorted(served.files.keys() - {file.path for file in files}))
     outdated = {table for table in tables_of(layers) if served.versions.get(table) != EXTRACTOR_VERSION}
@@ -190,7 +191,7 @@ def _work(files: tuple[SourceFile, ...], served: _Served, layers: Sequence[str])
 
 
 def _is_changed(file: SourceFile, served: _Served) -> bool:
-    """Whether the server lacks the file as it is now; only a file of the same size and module is read and hashed."""
+    """Whether the file is new or differs from the server's; it is hashed only if its size and module are equal."""
     sha256, *rest = served.files.get(file.path, ("",))
     return rest != [file.size, file.module.name, file.module.is_package] or sha256 != file.sha256
 
@@ -198,7 +199,7 @@ def _is_changed(file: SourceFile, served: _Served) -> bool:
 def _streams(
     client: Client, repo: str, txn: str, work: _Pass, changed: Sequence[str]
 ) -> Iterator[tuple[str, PutStream]]:
-    """A put for each table, also for those that get no rows, since their old rows have to go."""
+    """A put for each table, even without rows, since it deletes the table's old rows."""
     mode, removed = ("replace", ()) if work.whole else ("files", changed)
     for table in work.tables:
         yield table, client.open_put(repo, table, SCHEMAS[table], mode=mode, txn=txn, removed=removed)
@@ -207,7 +208,7 @@ def _streams(
 def _outdated(
     client: Client, repo: str, txn: str, work: _Work, tables: Iterable[str]
 ) -> Iterator[tuple[str, PutStream]]:
-    """For each table of the layers not chosen a put that deletes the changed files' rows and marks it as INCOMPLETE."""
+    """A put for each table of the other layers, which deletes the changed files' rows and marks it INCOMPLETE."""
     if work.changed:
         for table in sorted(tables):
             metadata = {**(SCHEMAS[table].metadata or {}), b"extractor_version": INCOMPLETE}

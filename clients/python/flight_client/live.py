@@ -1,7 +1,7 @@
-"""Open streams are ended before the process ends.
+"""Open streams, which are closed before the process ends.
 
-A stream that is left open holds a call at the server, and a thread that still reads one after the interpreter's end
-crashes the process. So every stream is tracked, by its client and by one set for all clients.
+An open stream holds a call at the server, and a thread that still reads after the interpreter has ended crashes the
+process. So every stream is tracked, by its client and in one set for all clients.
 """
 
 import atexit
@@ -19,14 +19,14 @@ _QUIET, _LONGEST_WAIT = 0.25, 5.0  # seconds
 
 
 class Closable(Protocol):
-    """A stream, or a fetcher of several."""
+    """A stream, over one or several endpoints."""
 
     def close(self) -> None:
-        """End it, from any thread; a second call does nothing."""
+        """End the stream; callable from any thread, a second call does nothing."""
 
 
 class LiveStreams:
-    """Open streams: those of a client, which end with the client, and ``ALL``, which end with the interpreter."""
+    """A set of open streams: those of one client, closed with the client, or ``ALL``, closed with the interpreter."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -57,7 +57,7 @@ class LiveStreams:
 
 
 class EngineThreads:
-    """The threads that read streams besides the main thread; as a rule those of a query engine."""
+    """The threads other than the main thread that read streams, usually those of a query engine."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -89,9 +89,9 @@ class EngineThreads:
 
 
 class FetchThreads:
-    """The threads that fetch endpoints side by side; they are joined at the end of the interpreter.
+    """The threads that fetch endpoints in parallel; they are joined at the end of the interpreter.
 
-    They are daemons, since Python waits for other threads before it calls ``atexit`` functions.
+    They are daemons, since Python waits for non-daemon threads before it calls ``atexit`` functions.
     """
 
     def __init__(self) -> None:
@@ -105,7 +105,7 @@ class FetchThreads:
         thread.start()
 
     def join(self) -> None:
-        """Wait for all of them; their streams are closed already."""
+        """Wait until all threads have ended; their streams must be closed already."""
         end = time.monotonic() + _LONGEST_WAIT
         with self._lock:
             threads = list(self._threads)
@@ -119,9 +119,9 @@ FETCH_THREADS = FetchThreads()
 
 
 def _end_all() -> None:
-    # An engine that stopped at a LIMIT may still have a thread that reads on. If it calls into Python after the
-    # interpreter's end, the process crashes ("FATAL: exception not rethrown"). So cancel the streams, and give the
-    # thread the time to notice and to release its own.
+    # An engine that stopped at a LIMIT may have a thread that still reads. If the thread calls into Python after the
+    # interpreter has ended, the process crashes ("FATAL: exception not rethrown"). So cancel the streams, and give the
+    # threads the time to release them.
     ALL.close()
     FETCH_THREADS.join()
     ENGINE_THREADS.wait()

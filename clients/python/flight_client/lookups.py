@@ -1,4 +1,4 @@
-"""Lookups: keys are streamed to the server, which streams back the rows with these keys."""
+"""Lookups: the client streams keys to the server, and the server streams back the rows with these keys."""
 
 from collections.abc import Iterable
 from contextlib import suppress
@@ -43,10 +43,10 @@ def _stream_of(values: Keys) -> pa.RecordBatchReader:
 
 
 class Exchange:
-    """The call of a lookup, with the methods of pyarrow's reader. The keys are sent when it is made."""
+    """The call of a lookup, with the methods of pyarrow's reader. The constructor sends the keys."""
 
     def __init__(self, peers: Peers, request: Ticket, keys: pa.RecordBatchReader) -> None:
-        # the reader needs the writer to stay alive: they share the call
+        # the writer is stored because the reader shares its call, and ends with it
         self._writer, self._reader = peers.origin.do_exchange(command(request), peers.options)
         try:
             self._send(keys)
@@ -73,5 +73,5 @@ class Exchange:
                     self._writer.write_batch(batch.slice(start, ROWS_PER_MESSAGE))
             self._writer.done_writing()
         except pa.ArrowException:
-            self._writer.close()  # raises the server's refusal, which says more than a failed write
+            self._writer.close()  # raises the server's error, which says more than the failed write
             raise

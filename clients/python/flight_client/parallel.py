@@ -1,9 +1,8 @@
-"""Endpoints fetched side by side, as one stream.
+"""Endpoints fetched in parallel, as one stream.
 
-A few threads fetch an endpoint each, in order, and then go on with the next endpoint. Fetched batches wait in memory up
-to a bound. The stream gives them in the endpoints' order, or as they arrive. The thread of the endpoint that the reader
-waits for may always hand over a batch, so the bound never stops the reader. The error of an endpoint is raised in the
-place of its rows.
+Each of a few threads fetches one endpoint after another. Fetched batches are queued, in bounded memory, and yielded in
+the endpoints' order or as they arrive. The thread whose endpoint the reader waits for may always queue a batch, so the
+bound never blocks the reader. The error of an endpoint is raised in place of its rows.
 """
 
 import threading
@@ -47,8 +46,8 @@ class ParallelStream(Iterator[pa.RecordBatch]):
         self._changed = threading.Condition()
         self._items: dict[int, deque[_Item]] = {}  # by the endpoint's number; without an order, all under 0
         self._held = 0  # bytes
-        self._given_out = 0  # endpoints taken by a thread
-        self._ended = 0  # endpoints whose rows have all been read; in order, the number of the endpoint that is read
+        self._started_endpoints = 0
+        self._ended = 0  # endpoints that are completely read; in order, also the number of the endpoint to read next
         self._open: set[FlightStream] = set()
         self._started = False
         self._closed = False
@@ -88,47 +87,47 @@ class ParallelStream(Iterator[pa.RecordBatch]):
                 FETCH_THREADS.start(threading.Thread(target=self._work, name="flight_client fetch", daemon=True))
 
     def _take(self) -> _Item:
-        """The next item of the endpoint that is read."""
+        """The next item of the reader's queue."""
         with self._changed:
-            turn = self._ended if self._ordered else 0
-            self._changed.wait_for(lambda: self._closed or self._items.get(turn))
+            queue = self._ended if self._ordered else 0
+            self._changed.wait_for(lambda: self._closed or self._items.get(queue))
             if self._closed:
                 raise closed("stream")
-            item = self._items[turn].popleft()
+            item = self._items[queue].popleft()
             if isinstance(item, pa.RecordBatch):
                 self._held -= item.nbytes
                 self._changed.notify_all()
             return item
 
     def _work(self) -> None:
-        """The work of a thread: endpoint after endpoint, until none is left, one fails, or the stream is closed."""
+        """The loop of a thread: fetch endpoints until none is left, one fails, or the stream is closed."""
         while (number := self._next_endpoint()) is not None:
-            turn = number if self._ordered else 0
+            queue = number if self._ordered else 0
             last: _Item = FlightClientError("internal", "a thread that fetched an endpoint failed")
             try:
                 for batch in self._batches(self._endpoints[number]):
-                    self._hand_over(turn, batch)
+                    self._put(queue, batch)
                 last = None
             except FlightClientError as error:
                 last = error
             finally:
-                self._hand_over(turn, last)  # in any case the reader must not wait for more
+                self._put(queue, last)  # always, so that the reader does not wait for more
             if last is not None:
                 return
 
     def _next_endpoint(self) -> int | None:
         with self._changed:
-            if self._closed or self._given_out == len(self._endpoints):
+            if self._closed or self._started_endpoints == len(self._endpoints):
                 return None
-            self._given_out += 1
-            return self._given_out - 1
+            self._started_endpoints += 1
+            return self._started_endpoints - 1
 
     def _batches(self, endpoint: Endpoint) -> Iterator[pa.RecordBatch]:
         stream = self._fetch(endpoint)
         with self._changed:
             self._open.add(stream)
         try:
-            if self._closed:  # by another thread, before it knew this stream
+            if self._closed:  # by another thread, before this stream was in ``_open``
                 raise closed("stream")
             yield from stream
         finally:
@@ -136,17 +135,17 @@ class ParallelStream(Iterator[pa.RecordBatch]):
             with self._changed:
                 self._open.discard(stream)
 
-    def _hand_over(self, turn: int, item: _Item) -> None:
-        """Queue an item for the reader; a batch waits until there is room. No effect once the stream is closed."""
+    def _put(self, queue: int, item: _Item) -> None:
+        """Queue an item for the reader, once there is room for a batch. No effect after ``close``."""
         size = item.nbytes if isinstance(item, pa.RecordBatch) else 0
         with self._changed:
-            queue = self._items.setdefault(turn, deque())
-            self._changed.wait_for(lambda: self._closed or self._held + size <= HELD_BYTES or self._may_always(turn))
+            items = self._items.setdefault(queue, deque())
+            self._changed.wait_for(lambda: self._closed or self._held + size <= HELD_BYTES or self._is_awaited(queue))
             if not self._closed:
-                queue.append(item)
+                items.append(item)
                 self._held += size
                 self._changed.notify_all()
 
-    def _may_always(self, turn: int) -> bool:
-        """Whether the reader waits for the next item of this queue, which then must not wait for room."""
-        return (not self._ordered or turn == self._ended) and not self._items.get(turn)
+    def _is_awaited(self, queue: int) -> bool:
+        """Whether the reader waits for the next item of this queue; the item then must not wait for room."""
+        return (not self._ordered or queue == self._ended) and not self._items.get(queue)

@@ -1,9 +1,9 @@
-"""The servers behind a client: the one at its URI, called the origin, and those that endpoints name.
+"""The servers of a client: the origin, which is the server at the client's URI, and the servers that endpoints name.
 
-An endpoint names the places where its rows can be fetched, first choice first: no place in particular (the origin), the
-same connection, or servers over the same store. If a location does not answer, the client tries the next one, and for a
-while asks this one last; a busy server is asked last for the time that it names. The origin is the last resort. After
-the first row a stream stays where it is.
+An endpoint lists the locations of its rows, first choice first: none (the origin), the same connection, or servers over
+the same store. If a location does not answer, the client tries the next one; for a while the failed server is tried
+last, and a busy server for the time that it asks for. The origin is always among the choices. After its first row a
+stream never changes its server.
 """
 
 import math
@@ -18,16 +18,16 @@ from pyarrow import flight
 from flight_client.client_errors import ServerBusyError, busy_error, closed, translated
 
 REUSE_CONNECTION = "arrow-flight-reuse-connection://?"
-PASSED_OVER = 30.0  # seconds during which a server that did not answer is asked last
-# The bytes that a stream may have under way. gRPC's own estimate grows up to 1 GiB for each stream when the machine is
-# busy, all of it held here while the reader pauses; and data that does not fit into the processor's cache is slower.
+PASSED_OVER = 30.0  # seconds during which a server that did not answer is tried last
+# The bytes of a stream that are sent ahead of the reader. gRPC's own estimate grows up to 1 GiB a stream on a busy
+# machine, which is client memory while the reader pauses; and data outside the processor's cache is slower.
 WINDOW = 1024 * 1024  # bytes
 _CHANNEL = (("grpc.http2.bdp_probe", 0), ("grpc.http2.lookahead_bytes", WINDOW))
 
 
 @dataclass(frozen=True)
 class Endpoint:
-    """Rows to be fetched: the ticket's bytes, and the locations that have them (none: the origin)."""
+    """Rows to be fetched: the ticket's bytes, and the locations of the rows (none: the origin)."""
 
     ticket: bytes
     locations: tuple[str, ...] = ()
@@ -39,13 +39,13 @@ def endpoint_of(endpoint: flight.FlightEndpoint) -> Endpoint:
 
 
 class Peers:
-    """The connections of a client, opened as they are needed; ``origin`` is the one to the server at ``uri``."""
+    """The connections of a client, opened on demand; ``origin`` is the connection to ``uri``."""
 
     def __init__(self, uri: str, timeout: float | None, headers: Mapping[str, str]) -> None:
         self.uri = uri
         self.patience = math.inf if timeout is None else timeout
         pairs = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
-        # Arrow's own compute warns on stderr about buffers as they come off the wire: have them aligned
+        # Arrow's compute functions warn on stderr about unaligned buffers, as they come off the wire: have them aligned
         aligned = pa.ipc.IpcReadOptions(ensure_alignment=pa.ipc.Alignment.DataTypeSpecific)
         self.options = flight.FlightCallOptions(timeout=timeout, headers=pairs, read_options=aligned)
         with translated(uri):
@@ -58,7 +58,7 @@ class Peers:
     def open(self, endpoint: Endpoint) -> tuple["EndpointCall", pa.Schema]:
         """The call for an endpoint and its schema.
 
-        Raises Flight's own errors: if no choice has room or answers, that of a busy server, else that of the last.
+        Raises Flight's own errors: if no server accepts the call, the error of a busy one, else the last error.
         """
         refused = flight.FlightUnavailableError("there is no location")
         for uri in self._choices(endpoint.locations):
@@ -75,7 +75,7 @@ class Peers:
         raise refused
 
     def refused(self, uri: str, endpoint: Endpoint, busy: ServerBusyError) -> ServerBusyError:
-        """The error of a busy server, with no time to wait if there is another server to ask."""
+        """The error of a busy server, with a ``retry_after`` of 0 if another server can be tried."""
         self._ask_last(uri, busy.retry_after)
         if self._asked_last_until.get(self._choices(endpoint.locations)[0], 0.0) <= time.monotonic():
             busy.retry_after = 0.0
@@ -90,7 +90,7 @@ class Peers:
             connection.close()
 
     def _choices(self, locations: Sequence[str]) -> list[str]:
-        """The locations in the order in which they are tried, each once; the origin is among them."""
+        """The locations and the origin, each once, in the order in which they are tried."""
         named = (self.uri if location == REUSE_CONNECTION else location for location in locations)
         now, last = time.monotonic(), self._asked_last_until
         return sorted(dict.fromkeys((*named, self.uri)), key=lambda uri: last.get(uri, now) > now)
@@ -137,4 +137,4 @@ def _connected(uri: str) -> flight.FlightClient:
 
 
 class _UnusableLocationError(Exception):
-    """A location of a kind that can't be connected to."""
+    """A location with an unsupported URI."""

@@ -1,11 +1,11 @@
-"""The part of a filter that the server can apply: pyarrow Expressions into the wire's filter language, CQL2-JSON.
+"""Filter pushdown: the terms of a pyarrow Expression that the server can apply, translated into CQL2-JSON.
 
-A filter is split at its ands. A conjunct that the language can say with exactly the same rows is sent, the others stay
-with the reader. Exactly means: also for nulls (SQL's three-valued logic at the server, ``is_in`` that is never null in
-Arrow), NaN, and literals wider than their column. In doubt a conjunct stays.
+A filter is split at its top-level ``and``. Terms with an exact equivalent in CQL2 are sent to the server, the reader
+applies the others. An equivalent must agree for nulls too (the server has SQL's three-valued logic, while ``is_in`` is
+never null in Arrow), for NaN, and for literals wider than their column. In doubt, the reader applies the term.
 
-Under a ``not`` a translation must give true, false and null for the same rows (``strict``); elsewhere only the rows for
-which it is true count.
+Under a ``not``, the translation must be true, false and null for the same rows (``strict``); elsewhere it need only be
+true for the same rows.
 """
 
 import json
@@ -43,9 +43,9 @@ _MATCH, _SKIP = 0, 1  # of Arrow's SetLookupOptions.null_matching_behavior
 
 @dataclass(frozen=True)
 class SplitFilter:
-    """A filter as the server's share (``pushed``) and the reader's (``residual``); either may be null.
+    """A filter, split into the terms for the server (``pushed``) and for the reader (``residual``); either may be None.
 
-    ``columns`` are those that the residual reads, null if they are not known.
+    ``columns`` are the columns that the residual reads, or None if they are unknown.
     """
 
     pushed: Cql2 | None
@@ -54,7 +54,7 @@ class SplitFilter:
 
 
 def split_filter(expression: pc.Expression, schema: pa.Schema) -> SplitFilter:
-    """Split a filter over rows of ``schema``; together the two shares keep exactly the rows that it keeps."""
+    """Split a filter over rows of ``schema``; both halves together select exactly the rows of the filter."""
     try:
         tree = ExpressionTree(expression)
     except UnreadableExpressionError:
@@ -65,7 +65,7 @@ def split_filter(expression: pc.Expression, schema: pa.Schema) -> SplitFilter:
     for conjunct, span in tree.conjuncts():
         try:
             term = _Translation(tree, schema).predicate(conjunct, strict=False, depth=0)
-        except _NotSayableError:
+        except _NotExpressibleError:
             rest.append(span)
             continue
         size, count = len(json.dumps(to_cql2(term))), _operations(term)
@@ -79,7 +79,7 @@ def split_filter(expression: pc.Expression, schema: pa.Schema) -> SplitFilter:
     return SplitFilter(document, _conjunction([tree.expression(span) for span in rest]), columns)
 
 
-class _NotSayableError(Exception):
+class _NotExpressibleError(Exception):
     """CQL2 has no exact equivalent."""
 
 
@@ -90,7 +90,7 @@ class _Translation:
 
     def predicate(self, node: EngineNode, *, strict: bool, depth: int) -> Expr:
         if depth > MAX_DEPTH:
-            raise _NotSayableError
+            raise _NotExpressibleError
         match node:
             case Column() if pa.types.is_boolean(self._type(node)):
                 return node.eq(Literal(value=True))
@@ -99,9 +99,9 @@ class _Translation:
             case EngineCall("invert", (argument,)):
                 return ~self.predicate(argument, strict=True, depth=depth + 1)
             case EngineCall("is_valid", (Column() as column,)):
-                return self._known(column).is_not_null()
+                return self._existing(column).is_not_null()
             case EngineCall("is_null", (Column() as column,), options) if not _option(options, "nan_is_null"):
-                return self._known(column).is_null()
+                return self._existing(column).is_null()
             case EngineCall("is_in", (Column() as column,), pa.StructScalar() as options):
                 return self._is_in(column, options, strict=strict)
             case EngineCall(
@@ -118,10 +118,10 @@ class _Translation:
             case EngineCall(function, (left, right)) if function in _COMPARISONS:
                 return self._comparison(_COMPARISONS[function], left, right)
             case _:
-                raise _NotSayableError
+                raise _NotExpressibleError
 
     def _connective(self, function: str, arguments: tuple[EngineNode, ...], *, strict: bool, depth: int) -> Expr:
-        # chains come as a tree that leans to one side: written flat, their length costs no depth
+        # a chain is a tree that leans to one side: as one flat term, it does not count against MAX_DEPTH
         terms: list[Expr] = []
         pending = list(reversed(arguments))
         while pending:
@@ -137,7 +137,7 @@ class _Translation:
             op, left, right = MIRRORED[op], right, left
         constant = self.tree.constant(right)
         if not isinstance(left, Column) or constant is None:
-            raise _NotSayableError
+            raise _NotExpressibleError
         exact_op, value = _operand(op, constant.value, constant.type, self._type(left))
         return call(exact_op, left, value)
 
@@ -146,44 +146,44 @@ class _Translation:
         found = column.is_in(self._values(column, options))
         if nulls == _MATCH and options["value_set"].values.null_count:
             return found | column.is_null()
-        if nulls in {_MATCH, _SKIP}:  # false for null, where SQL says null
+        if nulls in {_MATCH, _SKIP}:  # Arrow gives false for null, SQL gives null
             return found & column.is_not_null() if strict else found
-        raise _NotSayableError
+        raise _NotExpressibleError
 
     def _values(self, column: Column, options: pa.StructScalar) -> list[bool | float | str]:
-        """The values of an ``is_in`` but null."""
+        """The non-null values of an ``is_in``."""
         choices = options["value_set"].values.drop_null()
         if not 0 < len(choices) <= MAX_VALUES:
-            raise _NotSayableError
+            raise _NotExpressibleError
         data_type = self._type(column)
         exact = [_operand("=", choice.as_py(), choices.type, data_type)[1] for choice in choices]
-        if 0.0 in exact and pa.types.is_floating(data_type):  # is_in tells 0.0 from -0.0, = does not
-            raise _NotSayableError
+        if 0.0 in exact and pa.types.is_floating(data_type):  # is_in distinguishes 0.0 from -0.0, = does not
+            raise _NotExpressibleError
         return exact
 
     def _like(self, function: str, column: Column, options: pa.Scalar | None) -> Expr:
         text = _option(options, "pattern")
         if not isinstance(text, str) or _option(options, "ignore_case") or not is_text(self._type(column)):
-            raise _NotSayableError
-        if "\\" in text:  # Arrow's own match_like takes an escaped backslash within a prefix for two
-            raise _NotSayableError
+            raise _NotExpressibleError
+        if "\\" in text:  # Arrow's match_like reads an escaped backslash in a prefix as two backslashes
+            raise _NotExpressibleError
         if function != "match_like":
             text = text.replace("%", "\\%").replace("_", "\\_")
         return column.like(_PATTERNS[function].format(text))
 
-    def _known(self, column: Column) -> Column:
+    def _existing(self, column: Column) -> Column:
         self._type(column)
         return column
 
     def _type(self, column: Column) -> pa.DataType:
         position = self.schema.get_field_index(column.name)
         if position < 0:
-            raise _NotSayableError
+            raise _NotExpressibleError
         return self.schema.field(position).type
 
 
 def _operand(op: str, value: Scalar, value_type: pa.DataType, column: pa.DataType) -> tuple[str, bool | float | str]:
-    """The comparison and its JSON constant that, against a column of the type, mean what Arrow's comparison means."""
+    """The operator and JSON constant equivalent to Arrow's comparison with a column of type ``column``."""
     match value:
         case bool() if pa.types.is_boolean(column) and op in {"=", "<>"}:
             return op, value
@@ -196,23 +196,23 @@ def _operand(op: str, value: Scalar, value_type: pa.DataType, column: pa.DataTyp
         case str() if is_text(column) and is_text(value_type):
             return op, value
         case _:  # JSON has neither NaN nor infinity
-            raise _NotSayableError
+            raise _NotExpressibleError
 
 
 def _as_float32(op: str, value: float) -> tuple[str, float]:
-    """The comparison of a float32 column with a double, said with a float32: Arrow compares the two as doubles."""
+    """The comparison of a float32 column with a double, which Arrow makes as doubles, with a float32 instead."""
     nearest = pa.scalar(value, pa.float32()).as_py()
     if nearest == value:
         return op, nearest
     if not math.isfinite(nearest) or op in {"=", "<>"}:
-        raise _NotSayableError
+        raise _NotExpressibleError
     if op in {"<", "<="}:
         return "<=" if nearest < value else "<", nearest
     return ">" if nearest < value else ">=", nearest
 
 
 def _holds(column: pa.DataType, value: int) -> bool:
-    """Whether an integer column can hold the value; not asked of uint64, which Arrow compares as int64."""
+    """Whether an integer column can hold the value; false for uint64, which Arrow compares as int64."""
     if not pa.types.is_integer(column) or pa.types.is_uint64(column):
         return False
     bits = int(column.bit_width)

@@ -1,4 +1,4 @@
-"""Puts: batches are sent one by one, and the server's one reply is read at the end."""
+"""Puts: the client sends batches one by one, and reads the server's reply at the end."""
 
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
@@ -23,13 +23,13 @@ class ArrowStream(Protocol):
 
 def batches_of(data: ArrowStream) -> pa.RecordBatchReader:
     """The data as a stream of batches."""
-    if isinstance(data, pa.RecordBatchReader):  # as it is: through a C stream its errors would lose their class
+    if isinstance(data, pa.RecordBatchReader):  # not through a C stream, in which errors lose their class
         return data
     return pa.RecordBatchReader.from_stream(data)
 
 
 class PutStream:
-    """A table being written; ``rows`` counts those sent so far, ``reply`` is the server's once it is finished."""
+    """A put in progress; ``rows`` counts the rows sent so far, ``reply`` is the server's reply after ``finish``."""
 
     def __init__(self, writer: flight.FlightStreamWriter, replies: flight.FlightMetadataReader, uri: str) -> None:
         self._writer = writer
@@ -39,42 +39,42 @@ class PutStream:
         self.reply: Mapping[str, Json] = {}
 
     def write(self, batch: pa.RecordBatch) -> None:
-        """Send a batch, in messages of at most ROWS_PER_MESSAGE rows; raises the server's refusal."""
+        """Send a batch, in messages of at most ROWS_PER_MESSAGE rows; raises the server's error."""
         with translated(self._uri):
             try:
                 for start in range(0, batch.num_rows, ROWS_PER_MESSAGE):
                     self._writer.write_batch(batch.slice(start, ROWS_PER_MESSAGE))
             except pa.ArrowException:
-                self._writer.close()  # raises the server's refusal, which says more than a failed write
+                self._writer.close()  # raises the server's error, which says more than the failed write
                 raise
         self.rows += batch.num_rows
 
     def end(self) -> None:
-        """Say that no more rows come, so that the server gets on with this put while others end; then ``finish``."""
-        with translated(self._uri), suppress(pa.ArrowException):  # a put that was refused says so in ``finish``
+        """Tell the server that no more rows follow, so that several puts finish in parallel; call ``finish`` next."""
+        with translated(self._uri), suppress(pa.ArrowException):  # ``finish`` raises the error of a refused put
             self._writer.done_writing()
 
     def finish(self) -> Mapping[str, Json]:
-        """End the put and give the server's reply."""
+        """End the put and return the server's reply."""
         with translated(self._uri):
             try:
                 self._writer.done_writing()
                 reply = self._replies.read()
             finally:
-                self._writer.close()  # raises the server's refusal
+                self._writer.close()  # raises the server's error
         self.reply = decode(b"null" if reply is None else reply.to_pybytes(), "answer to a put")
         return self.reply
 
     def abandon(self) -> None:
-        """End the put, and ignore its result."""
-        with suppress(FlightClientError), translated(self._uri):  # it may have been refused already
+        """End the put and ignore its result."""
+        with suppress(FlightClientError), translated(self._uri):  # the server may have refused the put
             self._writer.close()
 
 
 def put_batches(
     opened: Iterable[tuple[str, PutStream]], batches: Iterable[tuple[str, pa.RecordBatch]]
 ) -> dict[str, int]:
-    """Send the batches of several tables to their puts; gives the rows of each. Batches of other tables are ignored."""
+    """Send batches to the puts of their tables; returns the rows of each. Batches of other tables are ignored."""
     streams: dict[str, PutStream] = {}
     try:
         streams.update(opened)

@@ -1,7 +1,7 @@
-"""Reads with columns and a filter: the ticket for the server, and the reader's own share of the work.
+"""Reads with columns and a filter, split into a ticket for the server and the reader's remaining work.
 
-The reader's share is exact, batch by batch: the residual of the filter, the projection (names, or new columns from
-expressions), and the limit if a residual keeps the server from applying it.
+The reader applies, batch by batch, the residual of the filter, the projection (names, or new columns from expressions),
+and the limit, which the server can't apply if there is a residual.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -26,9 +26,9 @@ OpenStream = Callable[[Ticket, pa.Schema], ClosableBatches]
 class FlightScanner:
     """A read of ``columns`` (default: all) of the rows of the ticket ``base`` for which ``where`` is true.
 
-    It has the methods that query engines call on a pyarrow Scanner, and is not one: an Arrow Scanner reads ahead on
-    threads of its own, which abort or hang a process that stops at a LIMIT. Nothing is read before it is asked for.
-    Raises FlightClientError: ``unknown_column`` for a name that the schema does not have, ``invalid_limit``.
+    The class has the methods that query engines call on a pyarrow Scanner, but is none: an Arrow Scanner reads ahead on
+    its own threads, which abort or hang a process that stops at a LIMIT. Rows are read on demand. Raises
+    FlightClientError (``unknown_column``, ``invalid_limit``).
     """
 
     base: Ticket
@@ -45,7 +45,7 @@ class FlightScanner:
 
     @property
     def ticket(self) -> Ticket:
-        """The server's share of the read."""
+        """The ticket with the server's part of the read."""
         server_limit = self.limit if self._split.residual is None else None
         return narrowed(self.base, self._fetched.names, self._split.pushed, server_limit)
 
@@ -103,7 +103,7 @@ class FlightScanner:
 
     @cached_property
     def _fetched(self) -> pa.Schema:
-        """The columns to ask for, in the schema's order; one if none is needed, since rows must be counted."""
+        """The columns to request, in the schema's order; at least one, since rows must be counted."""
         schema, wanted, residual = self.dataset_schema, self._wanted, self._split.columns
         needed = _columns_of(wanted.values()) if isinstance(wanted, dict) else frozenset(wanted)
         if needed is None or residual is None:
@@ -117,7 +117,7 @@ class FlightScanner:
         return _selected(schema, names or [min(schema, key=_width).name])
 
     def _results(self, source: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        """The result's batches, none empty, from those of the server."""
+        """The result's batches, none empty, from the server's batches."""
         left = self.limit
         for batch in source if left != 0 else ():
             for result in self._finished(batch):
@@ -139,13 +139,13 @@ class FlightScanner:
                 yield result.slice(start, step)
 
     def _in_memory(self, rows: pa.RecordBatch | pa.Table) -> ds.Scanner:
-        # without threads the work is done inside the call: nothing runs on when the read is dropped
+        # without threads all work is done inside the call, and ends when the read is dropped
         filtered = {"columns": self._wanted, "filter": self._split.residual}
         return ds.InMemoryDataset(rows).scanner(**filtered, use_threads=False)
 
 
 def _columns_of(expressions: Iterable[pc.Expression]) -> frozenset[str] | None:
-    """The columns that the expressions read; null if one of them can't be read."""
+    """The columns that the expressions read; None if one of the expressions can't be parsed."""
     names: frozenset[str] = frozenset()
     for expression in expressions:
         try:

@@ -1,9 +1,9 @@
 """Streams of record batches that can be closed at any time.
 
-A ``FlightStream`` reads one endpoint after another; closing it cancels the call on the wire, from any thread and also
-while a read is waiting. Callers get a ``FlightReader``: the batches, after the reader's own share of the filter, the
-columns and the limit. pyarrow's own RecordBatchReader can't be that class: closing one over a Python source does
-nothing, and the way round that, a C stream, turns every error into ``ArrowInvalid``.
+A ``FlightStream`` reads one endpoint after another; any thread may close it, which cancels the call on the wire, even
+while a read is waiting. Callers get a ``FlightReader``, whose batches have passed the client's part of the filter, the
+columns and the limit. pyarrow's RecordBatchReader can't take its place: closing one over a Python source does nothing,
+and a C stream, which would work around this, turns every error into ``ArrowInvalid``.
 """
 
 import math
@@ -21,21 +21,21 @@ from flight_client.peers import Endpoint
 
 
 class StreamCall(Protocol):
-    """A call that streams batches, as pyarrow's FlightStreamReader is one."""
+    """A call that streams batches, such as pyarrow's FlightStreamReader."""
 
     def read_chunk(self) -> flight.FlightStreamChunk:
         """The next batch; raises StopIteration at the end."""
 
     def cancel(self) -> None:
-        """End the call, from any thread."""
+        """End the call; callable from any thread."""
 
 
 OpenCall = Callable[[Endpoint], tuple[StreamCall, pa.Schema]]
-BUSY_WAITS = 3  # times that a stream waits for a busy server, each as long as the server asks for
+BUSY_WAITS = 3  # how often a stream waits for a busy server, each time as long as the server asks for
 
 
 class ClosableBatches(Protocol):
-    """The source of a reader: batches, none empty, of one schema, until ``close``."""
+    """The source of a reader: non-empty batches of one schema, until ``close``."""
 
     @property
     def schema(self) -> pa.Schema:
@@ -48,15 +48,15 @@ class ClosableBatches(Protocol):
         """The next batch."""
 
     def close(self) -> None:
-        """Cancel what is running; a read that waits for it, and every later one, raises StreamClosedError."""
+        """Cancel the running calls; a waiting read, and every later one, raises StreamClosedError."""
 
 
 class FlightStream(Iterator[pa.RecordBatch]):
     """The batches of some endpoints, in their order, one ``do_get`` at a time.
 
     One thread reads; any thread may close. Empty batches are left out. The stream waits for a busy server, for less
-    than ``patience`` seconds. Raises FlightClientError, and StreamClosedError for a read after ``close``, since an end
-    without an error means that all rows were read.
+    than ``patience`` seconds. Raises FlightClientError, and StreamClosedError for a read after ``close``: an end
+    without an error always means that all rows were read.
     """
 
     def __init__(
@@ -96,7 +96,7 @@ class FlightStream(Iterator[pa.RecordBatch]):
         raise StopIteration
 
     def close(self) -> None:
-        """Cancel the call that is running, if any; a read that waits for it ends with StreamClosedError."""
+        """Cancel the running call, if any; a waiting read raises StreamClosedError."""
         with self._lock:
             self._closed.set()
             reader, self._reader = self._reader, None
@@ -104,7 +104,7 @@ class FlightStream(Iterator[pa.RecordBatch]):
             reader.cancel()
 
     def _open_next(self) -> bool:
-        """Whether there is a call to read from, which is made for the next endpoint if there was none."""
+        """Open the call for the next endpoint unless one is open; returns False if no endpoint is left."""
         if self._reader is not None:
             return True
         if self._closed.is_set():
@@ -127,7 +127,7 @@ class FlightStream(Iterator[pa.RecordBatch]):
         return False
 
     def _wait(self, error: ServerBusyError) -> None:
-        """Wait as long as a busy server asks for; raises the error if that is too long, or was asked too often."""
+        """Wait as long as a busy server asks for; raises the error after too many or too long waits."""
         self._waits += 1
         if self._waits > BUSY_WAITS or self._waits * error.retry_after >= self._patience:
             self.close()
@@ -139,12 +139,12 @@ class FlightStream(Iterator[pa.RecordBatch]):
         if self._schema is None:
             self._schema = schema
         elif not schema.equals(self._schema):
-            # engines read the memory by the schema that they were given: a wrong one must not reach them
+            # engines read memory by the promised schema: a batch of another schema must not reach them
             self.close()
             raise FlightClientError("schema_mismatch", f"the server sends {schema}, promised was {self._schema}")
 
     def _read(self) -> pa.RecordBatch | None:
-        """The next batch of the call, null at its end, and if it has to be made again since the server is busy."""
+        """The next batch of the call; None at its end, or if the server was busy and the call must be repeated."""
         reader = self._reader
         try:
             if reader is None:
@@ -158,7 +158,7 @@ class FlightStream(Iterator[pa.RecordBatch]):
         except FlightClientError as error:
             if self._closed.is_set():
                 raise closed("stream") from None
-            if isinstance(error, ServerBusyError):  # comes in place of the first row
+            if isinstance(error, ServerBusyError):  # raised only in place of the first row
                 self._reader = None
                 self._wait(error)
                 return None
@@ -169,10 +169,10 @@ class FlightStream(Iterator[pa.RecordBatch]):
 
 
 class FlightReader(Iterator[pa.RecordBatch]):
-    """A stream of record batches, read as pyarrow's RecordBatchReader is; closing it cancels the stream at once.
+    """A stream of record batches with the methods of pyarrow's RecordBatchReader; ``close`` cancels the stream at once.
 
-    Iterate over it, call ``read_all``, or hand it to anything that takes the Arrow C stream protocol (DuckDB, Polars,
-    pandas, ``pyarrow.dataset.write_dataset``). Leaving its ``with`` block closes it; dropping it does too.
+    Iterate over it, call ``read_all``, or pass it to a library that takes the Arrow C stream protocol (DuckDB, Polars,
+    pandas, ``pyarrow.dataset.write_dataset``). The end of its ``with`` block closes it, and so does garbage collection.
     """
 
     def __init__(self, schema: pa.Schema, stream: ClosableBatches, batches: Iterator[pa.RecordBatch]) -> None:
@@ -182,7 +182,7 @@ class FlightReader(Iterator[pa.RecordBatch]):
         self._error: FlightClientError | None = None
 
     def __next__(self) -> pa.RecordBatch:
-        if self._error is not None:  # a generator that has failed would look like one that is at its end
+        if self._error is not None:  # a failed generator would look like one at its end
             raise self._error
         try:
             return next(self._batches)
@@ -212,14 +212,14 @@ class FlightReader(Iterator[pa.RecordBatch]):
         return self.read_all().to_pandas(**options)
 
     def to_arrow(self) -> pa.RecordBatchReader:
-        """The same stream as a pyarrow RecordBatchReader, for code that asks for the class.
+        """The same stream as a pyarrow RecordBatchReader, for code that requires this class.
 
-        Its own ``close`` does nothing; the stream ends when it is dropped, or with this reader's ``close``.
+        The ``close`` of the result does nothing; the stream ends when the result is dropped or this reader is closed.
         """
         return pa.RecordBatchReader.from_batches(self.schema, self._batches)
 
     def close(self) -> None:
-        """Cancel the stream; closing twice does nothing more."""
+        """Cancel the stream; a second call does nothing."""
         self._stream.close()
 
 

@@ -1,4 +1,4 @@
-"""The JSON of the wire: tickets, which a command descriptor carries too, and the server's description of a dataset."""
+"""The JSON of the wire: tickets, which are also commands of descriptors, and the server's description of a dataset."""
 
 import json
 import reprlib
@@ -19,7 +19,7 @@ Where: TypeAlias = Cql2 | pc.Expression
 
 
 class _Keys(TypedDict, total=False):
-    """The keys that narrow a request, except the filter, described in docs/wire.md. Null is the server's default."""
+    """The keys that narrow a request, except the filter (see docs/wire.md). None means the server's default."""
 
     columns: Sequence[str] | None
     limit: int | None
@@ -38,7 +38,7 @@ class Narrowing(_Keys, total=False):
 
 
 class Reading(_Keys, total=False):
-    """The options of ``Client.read``: the filter may be an Expression, and the rows may be fetched side by side."""
+    """The options of ``Client.read``: the filter may be an Expression, and endpoints may be fetched in parallel."""
 
     where: Where | None
     streams: int
@@ -46,7 +46,7 @@ class Reading(_Keys, total=False):
 
 
 def ticket(repo: str, dataset: str, **narrowing: Unpack[Narrowing]) -> Ticket:
-    """The ticket of a request; a null key is not sent."""
+    """The ticket of a request; keys that are None are not sent."""
     for key, names in (("columns", narrowing.get("columns")), ("kinds", narrowing.get("kinds"))):
         # a string is a sequence of strings too: "path" would ask for the columns p, a, t, h
         if isinstance(names, str):
@@ -56,14 +56,14 @@ def ticket(repo: str, dataset: str, **narrowing: Unpack[Narrowing]) -> Ticket:
 
 
 def narrowed(base: Ticket, columns: Sequence[str], where: Cql2 | None, limit: int | None) -> Ticket:
-    """The base ticket with these columns only, the rows that ``where`` keeps too, and at most ``limit`` of them."""
+    """The base ticket with these columns, with ``where`` added to its filter, and with a limit."""
     filters: list[Json] = [each for each in (base.get("where"), where) if each is not None]
     both: Json = {"op": "and", "args": filters} if len(filters) > 1 else next(iter(filters), None)
     return {**base, "columns": list(columns), "where": both, "limit": limit}
 
 
 def encode(request: Mapping[str, Json]) -> bytes:
-    """The request as JSON, without null keys. Raises FlightClientError for a value that JSON does not have (NaN)."""
+    """The request as JSON, without null keys. Raises FlightClientError for a value that JSON can't express (NaN)."""
     given = {key: value for key, value in request.items() if value is not None}
     try:
         return json.dumps(given, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
@@ -72,7 +72,7 @@ def encode(request: Mapping[str, Json]) -> bytes:
 
 
 def decode(data: bytes, what: str) -> dict[str, Json]:
-    """The JSON object that the server sent as ``what``; raises FlightClientError (``protocol``) for anything else."""
+    """The JSON object that the server sent as ``what``; raises FlightClientError (``protocol``) for other data."""
     try:
         document = json.loads(data)
     except ValueError:
@@ -83,7 +83,7 @@ def decode(data: bytes, what: str) -> dict[str, Json]:
 
 
 def whole_number(reply: Mapping[str, Json], key: str) -> int:
-    """A number in the server's reply; raises FlightClientError (``protocol``) for anything else."""
+    """A whole number in the server's reply; raises FlightClientError (``protocol``) for another value."""
     value = reply.get(key)
     if not isinstance(value, int):
         raise FlightClientError("protocol", f"the server answered {value!r} as {key}, which is not a whole number")
@@ -92,7 +92,7 @@ def whole_number(reply: Mapping[str, Json], key: str) -> int:
 
 @dataclass(frozen=True)
 class DatasetInfo:
-    """The server's description of a dataset; ``rows`` and ``bytes`` are null if it does not know them."""
+    """The server's description of a dataset; ``rows`` and ``bytes`` are None if the server does not know them."""
 
     repo: str
     dataset: str
@@ -104,7 +104,7 @@ class DatasetInfo:
 
 
 def dataset_info(info: flight.FlightInfo) -> DatasetInfo:
-    """The DatasetInfo in a FlightInfo, where -1 stands for a number that is not known."""
+    """The DatasetInfo in a FlightInfo, in which -1 means an unknown number."""
     repo, dataset = (step.decode() for step in info.descriptor.path)
     rows, size = (None if number < 0 else number for number in (info.total_records, info.total_bytes))
     tickets = tuple(decode(endpoint.ticket.ticket, "ticket") for endpoint in info.endpoints)
@@ -114,5 +114,5 @@ def dataset_info(info: flight.FlightInfo) -> DatasetInfo:
 
 
 def command(base: Ticket) -> flight.FlightDescriptor:
-    """The descriptor of the command form."""
+    """The descriptor with the request as its command."""
     return flight.FlightDescriptor.for_command(encode(base))
