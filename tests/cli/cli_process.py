@@ -113,10 +113,20 @@ def serving(*arguments: object, home: Path | str = "/nonexistent", port: int = 0
         words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment(home), start_new_session=True
     ) as process:
         try:
-            yield Server(process)
+            server = Server(process)
+            try:
+                yield server
+            finally:
+                kill(process)
+                server.log()  # its thread has read the log to the end before the pipe is closed
         finally:
-            if process.poll() is None:
-                os.killpg(process.pid, signal.SIGKILL)
+            kill(process)
+
+
+def kill(process: subprocess.Popen[str]) -> None:
+    """End the process and its children, if it is still running."""
+    if process.poll() is None:
+        os.killpg(process.pid, signal.SIGKILL)
 
 
 def in_terminal(words: Sequence[object], env: Mapping[str, str], *, until: str | None = None) -> tuple[int, str]:
