@@ -30,7 +30,7 @@ def digests(seed: str, columns: Sequence[pa.Array]) -> Words:
     """Two words for each row, from the seed and the row's strings; null counts as the empty string."""
     size = len(columns[0])
     start = np.frombuffer(blake2b(seed.encode(), digest_size=2 * _BYTES).digest(), "<u8").astype(np.uint64)
-    lanes = np.repeat(start[:, None], size, axis=1)
+    sums = np.repeat(start[:, None], size, axis=1)
     for number, column in enumerate(map(_shortened, columns)):
         words = _words(column)
         lengths = np.asarray(pc.binary_length(column)).astype(np.uint64)
@@ -38,21 +38,21 @@ def digests(seed: str, columns: Sequence[pa.Array]) -> Words:
         for low in range(0, size, _BLOCK):
             block = slice(low, low + _BLOCK)
             for each, factor in zip((lengths[block], *words[block].T), factors, strict=True):
-                _add(lanes[:, block], each, factor)
-    lanes ^= lanes >> np.uint64(32)
-    lanes *= np.uint64(_LAST)
-    lanes ^= lanes >> np.uint64(29)
-    return lanes
+                _add(sums[:, block], each, factor)
+    sums ^= sums >> np.uint64(32)
+    sums *= np.uint64(_LAST)
+    sums ^= sums >> np.uint64(29)
+    return sums
 
 
-def spelled(prefix: str, lanes: Words) -> pa.Array:
+def spelled(prefix: str, sums: Words) -> pa.Array:
     """For each row the prefix, and its two words in 22 characters of base64url."""
-    size, at = lanes.shape[1], len(prefix)
+    size, at = sums.shape[1], len(prefix)
     width = at + 22
     text = np.empty((size, width), np.uint8)
     text[:, :at] = np.frombuffer(prefix.encode(), np.uint8)
     for low in range(0, size, _BLOCK):
-        high, rest = lanes[:, low : low + _BLOCK]
+        high, rest = sums[:, low : low + _BLOCK]
         middle = (high << np.uint64(8)) | (rest >> np.uint64(56))
         words = [
             *(high >> np.uint64(shift) for shift in _SHIFTS[0]),
@@ -71,14 +71,14 @@ def _factor(place: int) -> np.uint64:
     return np.uint64((_GAMMA * (2 * place + 1)) % (1 << 64))
 
 
-def _add(lanes: Words, words: Words, factor: np.uint64) -> None:
+def _add(sums: Words, words: Words, factor: np.uint64) -> None:
     mixed = words * factor
     mixed ^= mixed >> np.uint64(32)
-    lanes[0] += mixed * np.uint64(_FIRST)
+    sums[0] += mixed * np.uint64(_FIRST)
     mixed ^= mixed >> np.uint64(29)
     mixed *= np.uint64(_SECOND)
     mixed ^= mixed >> np.uint64(32)
-    lanes[1] += mixed
+    sums[1] += mixed
 
 
 def _shortened(column: pa.Array) -> pa.Array:

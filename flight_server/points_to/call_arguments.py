@@ -10,7 +10,7 @@ from flight_server.points_to.sorted_runs import FactRows, PairNumbers
 
 @dataclass
 class SiteArguments:
-    """The arguments of call sites; models of library functions add sites with arguments of their own.
+    """The arguments of call sites; models of library functions add more sites with arguments.
 
     ``positional`` and ``star`` rows are (site, position, place), ``keyword`` (site, key, place), ``double_star`` (site,
     place).

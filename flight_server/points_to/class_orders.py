@@ -50,10 +50,10 @@ class ClassOrders:
 
     def order(self, classes: Ints) -> tuple[Ints, Ints, Ints]:
         """The order of each class, as rows: the position in ``classes``, the rank, and the class at that rank."""
-        known = classes < len(self.low)
+        has_order = classes < len(self.low)
         if not len(self.low):
             return NONE, NONE, NONE
-        classes = np.where(known, classes, 0)
+        classes = np.where(has_order, classes, 0)
         number, position = spread(self.low[classes], self.high[classes])
         return number, position - self.low[classes][number], self.members[position]
 

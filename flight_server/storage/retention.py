@@ -35,7 +35,7 @@ def retire(paths: RepoPaths, keep: int) -> None:
 
 
 def is_in_grace(paths: RepoPaths, number: int, seconds: float) -> bool:
-    """Whether a snapshot was retired at most so many seconds ago."""
+    """Whether a snapshot was retired at most ``seconds`` seconds ago."""
     marker = paths.retired(number)
     return number >= 0 and paths.manifest(number).exists() and marker.exists() and not _is_older(marker, seconds)
 

@@ -10,7 +10,7 @@ from arrowdsl.errors import DataError
 
 
 class InvalidNameError(DataError):
-    """A text that is no valid name of a repo or table."""
+    """A text that is not a valid name of a repo or table."""
 
     code = "invalid_name"
 

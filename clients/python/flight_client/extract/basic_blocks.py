@@ -112,7 +112,7 @@ def block_edges(
         elif last.opname in UNCONDITIONAL:
             yield number, bisect_left(starts, target), "next", None, None
         else:
-            # FOR_ITER and SEND jump when there is no further value.
+            # FOR_ITER and SEND jump if there is no next value.
             jumps_when_false = "IF_FALSE" in last.opname or last.opname in {"FOR_ITER", "SEND"}
             yield number, bisect_left(starts, target), "false" if jumps_when_false else "true", last.offset, None
             yield number, number + 1, "true" if jumps_when_false else "false", last.offset, None
