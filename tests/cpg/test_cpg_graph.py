@@ -101,7 +101,8 @@ def test_vocabularies_hold_what_families_say() -> None:
     assert {family.rule for family in EDGES} <= set(RULE_NAMES)
     assert {family.origin for family in EDGES} <= set(ORIGINS)
     assert {family.method for family in EDGES} <= set(RESOLUTION_METHODS)
-    assert {key for family in (*graph.ALL_PART_PROPS, *graph.ALL_REPO_PROPS) for key in family.keys} == set(PROP_KEYS)
+    unions = [families for (dataset, _), (_, families, _) in graph.UNIONS.items() if dataset.endswith("_props")]
+    assert {key for families in unions for family in families for key in family.keys} == set(PROP_KEYS)
     assert len(set(PROP_KEYS)) == len(PROP_KEYS)
 
 
