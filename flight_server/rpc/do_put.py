@@ -54,20 +54,18 @@ def put(
     name = BY_CONTRACT.get(target.table, target.table)
     if name not in RAW_TABLES:
         raise UnknownDatasetError(f"unknown raw table {target.table!r}; raw tables: {one_of(RAW_TABLES)}")
-    spec, batches = RAW_TABLES[name], ReceivedBatches(reader, target.rows)
-    if target.txn is not None:
-        transaction = service.store.transaction(target.txn)
-        if transaction.repo != target.repo:
-            raise BadRequestError(f"transaction {target.txn} is one of repo {transaction.repo}, not of {target.repo}")
-        rows = transaction.put(spec, batches, mode=target.mode, check=check, removed=target.removed)
-        check()
-        return {"table": name, "rows": rows, "txn": target.txn}
-    transaction = service.store.begin(target.repo)
+    store, batches = service.store, ReceivedBatches(reader, target.rows)
+    transaction = store.begin(target.repo) if target.txn is None else store.transaction(target.txn)
+    if transaction.repo != target.repo:
+        raise BadRequestError(f"transaction {target.txn} is one of repo {transaction.repo}, not of {target.repo}")
     try:
-        rows = transaction.put(spec, batches, mode=target.mode, check=check, removed=target.removed)
+        rows = transaction.put(RAW_TABLES[name], batches, mode=target.mode, check=check, removed=target.removed)
         check()
+        if target.txn is not None:
+            return {"table": name, "rows": rows, "txn": target.txn}
         snapshot = transaction.commit({name: rows})
     finally:
-        transaction.abort()
+        if target.txn is None:
+            transaction.abort()
     LOG.info("do_put %s/%s: %d rows, snapshot %d", target.repo, name, rows, snapshot.number)
     return {"table": name, "rows": rows, "snapshot": snapshot.number}

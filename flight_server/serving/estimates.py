@@ -8,8 +8,8 @@ from pathlib import Path
 
 from arrowdsl.plan.nodes import Kernel, Plan, Ref, Scan, Scope, walk
 from flight_server.pipeline.driver import Output
-from flight_server.serving.limits import GIB
 from flight_server.serving.request_errors import TooLargeError
+from flight_server.storage.artifacts import GIB
 from flight_server.storage.paths import Part
 from flight_server.storage.snapshots import Snapshot
 

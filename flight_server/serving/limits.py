@@ -16,8 +16,8 @@ from time import monotonic
 from arrowdsl.errors import DataError
 from arrowdsl.plan.stopping import Check
 from flight_server.serving.single_flight import POLL_SECONDS
+from flight_server.storage.artifacts import GIB
 
-GIB = 1024**3
 STREAMS_SHARE = 4  # a quarter of the budget is reserved for streams
 
 

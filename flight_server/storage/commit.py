@@ -9,71 +9,13 @@ obvious check, "a higher number exists, so mine is stale", would be wrong if ano
 import os
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
 from pathlib import Path
-from types import MappingProxyType
 
-from flight_server.storage.manifests import (
-    Extractor,
-    FileEntry,
-    Manifest,
-    TableEntry,
-    encode,
-    new_manifest,
-    newest,
-)
-from flight_server.storage.paths import Part, RepoPaths
-from flight_server.storage.store_errors import ConflictError, UnknownTransactionError
+from flight_server.storage.manifests import Manifest, encode, newest
+from flight_server.storage.paths import RepoPaths
+from flight_server.storage.store_errors import UnknownTransactionError
 
 _SYNC_THREADS = 8
-
-
-@dataclass(frozen=True)
-class TableChange:
-    """The new files of a table: of all its parts (``whole``) or of some. None is a part without rows."""
-
-    contract: str
-    column: str | None
-    extractor: Extractor
-    whole: bool
-    files: Mapping[Part, FileEntry | None] = field(default_factory=lambda: MappingProxyType({}))
-
-    def apply(self, old: TableEntry | None) -> TableEntry:
-        """The table after the change."""
-        files = {} if self.whole or old is None else dict(old.files)
-        files.update({part: entry for part, entry in self.files.items() if entry is not None})
-        for part in [part for part, entry in self.files.items() if entry is None]:
-            files.pop(part, None)
-        return TableEntry(self.contract, self.column, self.extractor, MappingProxyType(files))
-
-    def conflicts(self, base: TableEntry | None, head: TableEntry | None) -> bool:
-        """Whether the files that the change replaces differ between ``base`` and ``head``."""
-        before, now = (_files(base), _files(head))
-        if self.whole:
-            return before != now or (base is None) != (head is None)
-        return any(before.get(part) != now.get(part) for part in self.files)
-
-
-def rebased(
-    base: Manifest | None, head: Manifest | None, parts: int, changes: Mapping[str, TableChange], *, taken: int = 0
-) -> Manifest:
-    """A manifest with the changes on top of ``head``; raises ConflictError if ``head`` changed the same files.
-
-    ``base`` is the manifest that the changes were made on. ``taken`` is the last number of a dropped repo of the same
-    name; it is not used again, because a reader may still ask for it.
-    """
-    if head is not None and (base is None or head.created != base.created):
-        if head.parts != (parts if base is None else base.parts) or head.parts != parts:
-            raise ConflictError("another commit changed the number of parts; begin again")
-        for name, change in changes.items():
-            if change.conflicts(None if base is None else base.tables.get(name), head.tables.get(name)):
-                raise ConflictError(f"another commit changed the same part of {name}; begin again")
-    elif head is None and base is not None:
-        raise ConflictError("the repo was dropped; begin again")
-    tables = {} if head is None else dict(head.tables)
-    tables.update({name: change.apply(tables.get(name)) for name, change in changes.items()})
-    parent = None if head is None else head.number
-    return new_manifest((taken if parent is None else parent) + 1, parent, parts, tables)
 
 
 def publish(paths: RepoPaths, staging: Path, build: Callable[[Manifest | None], Manifest]) -> Manifest:
@@ -141,7 +83,3 @@ def _sync(path: Path) -> None:
 
 def _ended() -> UnknownTransactionError:
     return UnknownTransactionError("the transaction expired, or its repo was dropped")
-
-
-def _files(table: TableEntry | None) -> Mapping[Part, FileEntry]:
-    return {} if table is None else table.files

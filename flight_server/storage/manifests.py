@@ -38,6 +38,12 @@ class Extractor:
     name: str | None = None
     version: str | None = None
 
+    @classmethod
+    def of(cls, metadata: Mapping[bytes, bytes]) -> "Extractor":
+        """The extractor that a schema's metadata name."""
+        values = (metadata.get(key) for key in (b"extractor_name", b"extractor_version"))
+        return cls(*(None if value is None else value.decode(errors="replace") for value in values))
+
 
 @dataclass(frozen=True)
 class TableEntry:

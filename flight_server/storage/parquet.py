@@ -13,7 +13,7 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 from uuid import uuid4
 
 import pyarrow as pa
@@ -21,8 +21,8 @@ import pyarrow as pa
 from arrowdsl.schema.schema import EncodingPolicy
 from flight_server.storage.commit import sync
 from flight_server.storage.manifests import FileEntry
-from flight_server.storage.parquet_file import ROW_GROUP_ROWS, ParquetFileWriter
-from flight_server.storage.partitioning import Partitioning, PartRows
+from flight_server.storage.parquet_file import NO_OPTIONS, ROW_GROUP_ROWS, ParquetFileWriter
+from flight_server.storage.partitioning import Layout, Partitioning, PartRows
 from flight_server.storage.paths import Part
 from flight_server.storage.store_errors import StorageError, writing
 from flight_server.storage.validation import BatchSource, aligned, batches_of, encoded_schema, unchecked
@@ -30,7 +30,8 @@ from flight_server.storage.validation import BatchSource, aligned, batches_of, e
 WAITING_BYTES = 64 * 1024 * 1024  # of buffered rows in all running puts together
 LEAST_WAITING_BYTES = 8 * 1024 * 1024  # of buffered rows that every put may have
 UNPARTITIONED = Partitioning()
-_THREADS = ThreadPoolExecutor(os.cpu_count() or 1, thread_name_prefix="write")
+_THREADS = ThreadPoolExecutor(os.cpu_count() or 1, thread_name_prefix="write")  # shared by all puts
+_RUNNING: set["_Writer"] = set()  # all puts that run now share WAITING_BYTES
 
 
 @dataclass(frozen=True)
@@ -59,11 +60,13 @@ def write_dataset_parquet(
 ) -> tuple[PartFile, ...]:
     """Stream a table into Parquet files in the folder ``base_dir``; raises as ``write_parts``.
 
-    ``opts`` are options of pyarrow's ParquetWriter. Raises StorageError if the folder has files, unless ``overwrite``
-    is set. Then the new files are written to a folder beside it, which is renamed to replace it when all files are on
-    the disk. If the process dies between the two renames, the old files are in ``.NAME.previous``, and the next call
-    moves them back first.
+    ``schema`` is the data's own by default. ``opts`` are options of pyarrow's ParquetWriter. Raises StorageError if the
+    folder has files, unless ``overwrite`` is set. Then the new files are written to a folder beside it, which replaces
+    it by renames when all files are on the disk. If the process dies between the two renames, the old files are in
+    ``.NAME.previous``, and the next call moves them back first.
     """
+    batches = batches_of(data)
+    layout = Layout(batches.schema if schema is None else schema, encoding_policy or EncodingPolicy(), partitioning)
     folder = Path(base_dir).absolute()
     previous = folder.with_name(f".{folder.name}.previous")
     draft = folder.with_name(f".{folder.name}.{uuid4().hex}")
@@ -74,9 +77,7 @@ def write_dataset_parquet(
         if not overwrite and any(folder.iterdir()):
             raise StorageError("the folder to write to has files in it; allowed: a new or empty one, overwrite=True")
     try:
-        files = write_parts(
-            data, draft, schema=schema, encoding_policy=encoding_policy, partitioning=partitioning, opts=opts
-        )
+        files = write_parts(batches, draft, layout, opts=opts or {})
         with writing("a folder"):
             draft.mkdir(exist_ok=True)
             sync([*(file.path for file in files), draft])
@@ -91,30 +92,23 @@ def write_dataset_parquet(
 
 
 def write_parts(
-    data: pa.Table | BatchSource,
+    data: BatchSource,
     folder: Path,
+    layout: Layout,
     *,
-    schema: pa.Schema | None = None,
-    encoding_policy: EncodingPolicy | None = None,
-    partitioning: Partitioning = UNPARTITIONED,
-    opts: Mapping[str, Any] | None = None,
+    opts: Mapping[str, Any] = NO_OPTIONS,
     check: Callable[[], None] = unchecked,
 ) -> tuple[PartFile, ...]:
     """Stream a table into new Parquet files in a folder, each for one part.
 
-    Each batch is aligned to ``schema`` (by default the data's own), then encoded, then split by part. Without a
+    Each batch is aligned to the layout's schema, then encoded, then split by part. Without a
     partition column all rows go to one file, in the order given. The files of a part are in the order in which their
     rows arrived. ``check`` is called before each batch and stops the writing by raising. After an error the files
     written so far are deleted. Raises SchemaMismatchError before the first batch if the schemas don't fit,
     NullValueError, MalformedDataError, StorageError.
     """
-    batches = batches_of(data)
-    schema = batches.schema if schema is None else schema
-    encoding = EncodingPolicy() if encoding_policy is None else encoding_policy
-    stored_schema = encoded_schema(schema, encoding)
-    writer = _Writer(partitioning, lambda path: ParquetFileWriter(path, stored_schema, opts or {}), folder)
-    with closing(writer):
-        for rows in aligned(batches, schema, encoding, check=check):
+    with closing(_Writer(layout, folder, opts)) as writer:
+        for rows in aligned(data, layout.schema, layout.encoding, check=check):
             writer.add(rows)
         return writer.finish()
 
@@ -122,13 +116,14 @@ def write_parts(
 class _OpenFile:
     """A part's file that is being written. The put's thread adds rows; one background job at a time writes them."""
 
-    def __init__(self, path: Path, part: Part, opened: Callable[[Path], ParquetFileWriter]) -> None:
+    def __init__(self, path: Path, part: Part, schema: pa.Schema, options: Mapping[str, Any]) -> None:
         self.path = path
         self.part = part
         self.rows = 0
         self._last = ""
         self._added: list[PartRows] = []
-        self._opened = opened
+        self._schema = schema
+        self._options = options
         self._writer: ParquetFileWriter | None = None
 
     def continues_with(self, piece: PartRows) -> bool:
@@ -144,7 +139,7 @@ class _OpenFile:
     def write(self) -> None:
         """Write the added rows; runs as a background job."""
         if self._writer is None:
-            self._writer = self._opened(self.path)
+            self._writer = ParquetFileWriter(self.path, self._schema, self._options)
         while self._added:
             for rows in self._added.pop(0).tables(ROW_GROUP_ROWS):
                 self._writer.write(rows)
@@ -166,24 +161,23 @@ class _OpenFile:
 class _Writer:
     """The buffered rows, the files so far (the last one is open), and the background jobs that write them."""
 
-    _running: ClassVar[set["_Writer"]] = set()
-
-    def __init__(self, partitioning: Partitioning, opened: Callable[[Path], ParquetFileWriter], folder: Path) -> None:
-        self._partitioning = partitioning
-        self._opened = opened
+    def __init__(self, layout: Layout, folder: Path, options: Mapping[str, Any]) -> None:
+        self._partitioning = layout.partitioning
+        self._schema = encoded_schema(layout.schema, layout.encoding)
         self._folder = folder
+        self._options = options
         self._waiting: list[pa.Table] = []
         self._waiting_bytes = 0
         self._files: list[_OpenFile] = []
         self._jobs: list[Future[None]] = []
         self._comes_in_order = True
         self._is_complete = False
-        self._running.add(self)
+        _RUNNING.add(self)
 
     def add(self, rows: pa.Table) -> None:
         self._waiting.append(rows)
         self._waiting_bytes += rows.nbytes
-        share = max(WAITING_BYTES // max(len(self._running), 1), LEAST_WAITING_BYTES)
+        share = max(WAITING_BYTES // max(len(_RUNNING), 1), LEAST_WAITING_BYTES)
         if self._waiting_bytes >= (LEAST_WAITING_BYTES if self._comes_in_order else share):
             pieces = self._split()
             self._comes_in_order = self._comes_in_order and self._are_in_order(pieces)
@@ -203,7 +197,7 @@ class _Writer:
 
     def close(self) -> None:
         """Delete the files, unless all were written."""
-        self._running.discard(self)
+        _RUNNING.discard(self)
         wait(self._jobs)
         if not self._is_complete:
             for file in self._files:
@@ -232,7 +226,7 @@ class _Writer:
                 if self._files:
                     self._start(self._files[-1].finish)
                 path = self._folder / f"{piece.part}-{uuid4().hex}.parquet"
-                self._files.append(_OpenFile(path, piece.part, self._opened))
+                self._files.append(_OpenFile(path, piece.part, self._schema, self._options))
             self._files[-1].add(piece)
 
     def _start(self, job: Callable[[], None]) -> None:

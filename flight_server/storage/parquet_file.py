@@ -17,14 +17,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from arrowdsl.plan.batches import BATCH_ROWS
 from flight_server.storage.store_errors import StorageError, reading, writing
 
-ROW_GROUP_ROWS = 64 * 1024
+ROW_GROUP_ROWS = BATCH_ROWS
 ROW_GROUP_BYTES = 32 * 1024 * 1024  # fewer rows make a row group if they take more than 512 bytes on average
 _READ_ROWS = 16 * 1024
 _READ_BUFFER_BYTES = 64 * 1024
 _CHECKSUM_BYTES = 1024 * 1024
-_NO_OPTIONS: Mapping[str, Any] = MappingProxyType({})
+NO_OPTIONS: Mapping[str, Any] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -37,12 +38,12 @@ class Checksums:
 
 
 class ParquetFileWriter:
-    """A Parquet file that is being written; rows are buffered until a row group is full. Raises only StorageError.
+    """A Parquet file that is being written; rows are buffered until a row group is full.
 
-    ``options`` are options of pyarrow's ParquetWriter and override the defaults.
+    Raises only StorageError. ``options`` are options of pyarrow's ParquetWriter and override the defaults.
     """
 
-    def __init__(self, path: Path, schema: pa.Schema, options: Mapping[str, Any] = _NO_OPTIONS) -> None:
+    def __init__(self, path: Path, schema: pa.Schema, options: Mapping[str, Any] = NO_OPTIONS) -> None:
         self.path = path
         self._waiting: list[pa.Table] = []
         self._rows = self._bytes = 0
@@ -121,7 +122,7 @@ def read_batches(path: Path) -> Iterator[pa.RecordBatch]:
 
 
 def distinct_values(path: Path, column: str) -> frozenset[str]:
-    """The distinct values of a column in a file; null counts as the empty string."""
+    """The distinct values of a column in a file; null counts as ''."""
     with (
         reading(f"file {path.name}"),
         pq.ParquetFile(path, page_checksum_verification=True, pre_buffer=False) as source,

@@ -12,7 +12,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from arrowdsl.schema.schema import DICTIONARY
+from arrowdsl.schema.schema import DICTIONARY, EncodingPolicy
 from flight_client.contracts.ids import file_id, part_of, part_of_path
 from flight_client.contracts.tables import partition_column
 from flight_server.storage.paths import GLOBAL, Part
@@ -111,6 +111,16 @@ class Partitioning:
 def partitioning_of(schema: pa.Schema, parts: int, repo: str) -> Partitioning:
     """The partitioning of a table of this schema."""
     return Partitioning(partition_column(schema), parts, repo)
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How a table's rows are stored: its plain schema and encoding, the partitioning, and the contract's name."""
+
+    schema: pa.Schema
+    encoding: EncodingPolicy
+    partitioning: Partitioning
+    contract: str = ""
 
 
 def keys_of(rows: pa.Table, column: str) -> pa.ChunkedArray:

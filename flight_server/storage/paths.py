@@ -30,7 +30,7 @@ def checked_name(kind: str, text: str) -> str:
     """The name of a ``kind``, repo or table; raises InvalidNameError."""
     if not is_name(text):
         raise InvalidNameError(
-            f"{text[:120]!r} is not a {kind} name; allowed: 1 to 100 of A-Z a-z 0-9 . _ - without a leading dot"
+            f"{text[:120]!r} is not a valid {kind} name; allowed: 1 to 100 of A-Z a-z 0-9 . _ - without a leading dot"
         )
     return text
 

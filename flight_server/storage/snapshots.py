@@ -1,10 +1,8 @@
 """Snapshots: a repo as it was at one commit. Later commits do not change the rows that a snapshot reads."""
 
-from collections import OrderedDict
 from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 from pathlib import Path
-from threading import Lock
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -15,6 +13,7 @@ from arrowdsl.schema.schema import TableSpec
 from flight_server.storage.manifests import Extractor, FileEntry, Manifest, TableEntry, verify
 from flight_server.storage.parquet_file import column_hashes, stored_bytes
 from flight_server.storage.paths import Part, RepoPaths
+from flight_server.storage.recent import Recent
 from flight_server.storage.store_errors import reading
 
 CACHED_FILES = 1024
@@ -32,41 +31,28 @@ class FileCache:
     Page checksums cover the pages but not their headers, so a file's CRC-32 is verified before its first use.
     """
 
-    def __init__(self, size: int = CACHED_FILES) -> None:
-        self._size = size
-        self._fragments: OrderedDict[Path, ds.ParquetFileFragment] = OrderedDict()
-        self._hashes: OrderedDict[str, Mapping[str, str]] = OrderedDict()
-        self._lock = Lock()
+    def __init__(self) -> None:
+        self._fragments = Recent[ds.ParquetFileFragment](CACHED_FILES)
+        self._hashes = Recent[Mapping[str, str]](HASHED_FILES)
 
     def fragment(self, path: Path, entry: FileEntry) -> ds.ParquetFileFragment:
         """The file's fragment; raises StoreCorruptError if the file differs from the one that was written."""
-        with self._lock:
-            fragment = self._fragments.get(path)
-            if fragment is not None:
-                self._fragments.move_to_end(path)
-                return fragment
-        verify(path, entry)  # outside the lock: two threads may verify the same file, and none waits for another file
-        fragment = _FORMAT.make_fragment(str(path), _LOCAL)
-        with self._lock:
-            self._fragments[path] = fragment
-            while len(self._fragments) > self._size:
-                self._fragments.popitem(last=False)
+        fragment = self._fragments.get(path)
+        if fragment is None:
+            verify(path, entry)  # without a lock: two threads may verify the same file, and none waits for another file
+            fragment = _FORMAT.make_fragment(str(path), _LOCAL)
+            self._fragments.put(path, fragment)
         return fragment
 
     def column_hashes(self, path: Path, entry: FileEntry) -> Mapping[str, str]:
         """A hash of each column's values in the file; raises the errors of ``fragment``."""
-        with self._lock:
-            cached = self._hashes.get(entry.content_hash)
-        if cached is not None:
-            return cached
-        fragment = self.fragment(path, entry)
-        with reading(f"stored file {path.name}"):
-            found = column_hashes(path, fragment.metadata)
-        with self._lock:
-            self._hashes[entry.content_hash] = found
-            while len(self._hashes) > HASHED_FILES:
-                self._hashes.popitem(last=False)
-        return found
+        hashes = self._hashes.get(entry.content_hash)
+        if hashes is None:
+            fragment = self.fragment(path, entry)
+            with reading(f"stored file {path.name}"):
+                hashes = column_hashes(path, fragment.metadata)
+            self._hashes.put(entry.content_hash, hashes)
+        return hashes
 
 
 class Snapshot:

@@ -1,4 +1,4 @@
-"""Tables as a transaction leaves them, and the merge that makes one file of each part.
+"""Tables as a transaction leaves them, the merge that makes one file of each part, and the manifest with their files.
 
 A part has a list of sorted files. The first may be the part's file in the snapshot that the transaction began on. Every
 put appends files. Before that, the mode ``replace`` drops all earlier rows, ``files`` drops those of the source files
@@ -20,31 +20,21 @@ import pyarrow.parquet as pq
 
 from arrowdsl.compute.merging import merge_sorted
 from arrowdsl.schema.schema import EncodingPolicy, EncodingSpec, SchemaTransform, TableSpec, plain
-from flight_server.storage.manifests import Extractor, TableEntry, verify
+from flight_server.storage.manifests import Extractor, FileEntry, Manifest, TableEntry, new_manifest, verify
 from flight_server.storage.parquet import PartFile, write_parts
 from flight_server.storage.parquet_file import ParquetFileWriter, distinct_values, read_batches
-from flight_server.storage.partitioning import Partitioning, keys_of, partitioning_of
+from flight_server.storage.partitioning import Layout, Partitioning, keys_of, partitioning_of
 from flight_server.storage.paths import Part
-from flight_server.storage.store_errors import reading
-from flight_server.storage.validation import BatchSource, encoded_schema
+from flight_server.storage.store_errors import ConflictError, reading
+from flight_server.storage.validation import encoded_schema
 
 MERGED_FILES = 32  # open at a time
 Mode = Literal["replace", "append", "files"]
 
 
-@dataclass(frozen=True)
-class Layout:
-    """How a table's rows are stored: the contract, its plain schema and encoding, and the partitioning."""
-
-    contract: str
-    schema: pa.Schema
-    encoding: EncodingPolicy
-    partitioning: Partitioning
-
-
 def layout_of(spec: TableSpec, parts: int, repo: str) -> Layout:
     """The layout of a table that is put."""
-    return Layout(spec.contract, spec.plain_schema, spec.encoding, partitioning_of(spec.schema, parts, repo))
+    return Layout(spec.plain_schema, spec.encoding, partitioning_of(spec.schema, parts, repo), spec.contract)
 
 
 def stored_layout(entry: TableEntry, repo_folder: Path, parts: int, repo: str) -> Layout:
@@ -54,20 +44,21 @@ def stored_layout(entry: TableEntry, repo_folder: Path, parts: int, repo: str) -
     with reading(entry.contract):
         schema = pq.read_schema(repo_folder / file.file)
     encoded = tuple(EncodingSpec(column.name) for column in schema if pa.types.is_dictionary(column.type))
-    return Layout(entry.contract, plain(schema), EncodingPolicy(encoded), Partitioning(entry.column, parts, repo))
+    return Layout(plain(schema), EncodingPolicy(encoded), Partitioning(entry.column, parts, repo), entry.contract)
 
 
 @dataclass(frozen=True)
 class StagedTable:
     """A table as a transaction would leave it: the files of each part, oldest first.
 
-    ``whole`` is true if all parts change, because the table was replaced or cut into more parts. ``rows`` is the number
-    of rows put since the last ``replace``.
+    ``all_parts`` is true if all parts change, because the table was replaced or cut into more parts. ``rows`` is the
+    number of rows put since the last ``replace``. A commit reduces ``parts`` to the parts that change, each with one
+    stored file, or with none if it has no rows; ``applied_to`` and ``conflicts`` are about such a table.
     """
 
     layout: Layout
     extractor: Extractor
-    whole: bool
+    all_parts: bool
     rows: int = 0
     parts: Mapping[Part, tuple[PartFile, ...]] = field(default_factory=lambda: MappingProxyType({}))
 
@@ -82,42 +73,68 @@ class StagedTable:
         return replace(self, parts=parts)
 
     def with_files(self, written: Collection[PartFile]) -> "StagedTable":
-        """The table with these files appended to its parts."""
+        """The table with these files appended."""
         parts = dict(self.parts)
         for file in written:
             parts[file.part] = (*parts.get(file.part, ()), file)
         return replace(self, parts=parts, rows=self.rows + sum(file.rows for file in written))
 
-    def keys(self, written: Iterable[PartFile]) -> set[str]:
-        """The distinct values of the partition column in written files."""
+    def applied_to(self, old: TableEntry | None) -> TableEntry:
+        """The table's manifest entry after the change."""
+        files = {} if self.all_parts else {part: file for part, file in _files(old).items() if part not in self.parts}
+        changed = ((part, file.stored) for part, changed in self.parts.items() for file in changed)
+        files.update((part, file) for part, file in changed if file is not None)
         column = self.layout.partitioning.column
-        return set() if column is None else set().union(*(distinct_values(file.path, column) for file in written))
+        return TableEntry(self.layout.contract, column, self.extractor, MappingProxyType(files))
+
+    def conflicts(self, base: TableEntry | None, head: TableEntry | None) -> bool:
+        """Whether the files that the change replaces differ between ``base`` and ``head``."""
+        before, now = (_files(base), _files(head))
+        if self.all_parts:
+            return before != now or (base is None) != (head is None)
+        return any(before.get(part) != now.get(part) for part in self.parts)
 
 
-def carried(
+def rebased(
+    base: Manifest | None, head: Manifest | None, parts: int, changes: Mapping[str, StagedTable], taken: int
+) -> Manifest:
+    """A manifest with the changes on top of ``head``; raises ConflictError if ``head`` changed the same files.
+
+    ``base`` is the manifest that the changes were made on. ``taken`` is the last number of a dropped repo of the same
+    name; it is not used again, because a reader may still ask for it.
+    """
+    if head is not None and (base is None or head.created != base.created):
+        if head.parts != (parts if base is None else base.parts) or head.parts != parts:
+            raise ConflictError("another commit changed the number of parts; begin again")
+        for name, change in changes.items():
+            if change.conflicts(None if base is None else base.tables.get(name), head.tables.get(name)):
+                raise ConflictError(f"another commit changed the same part of {name}; begin again")
+    elif head is None and base is not None:
+        raise ConflictError("the repo was dropped; begin again")
+    tables = {} if head is None else dict(head.tables)
+    tables.update({name: change.applied_to(tables.get(name)) for name, change in changes.items()})
+    parent = None if head is None else head.number
+    return new_manifest((taken if parent is None else parent) + 1, parent, parts, tables)
+
+
+def partition_keys(files: Iterable[PartFile], column: str | None) -> set[str]:
+    """The distinct values of the partition column in these files."""
+    return set() if column is None else set().union(*(distinct_values(file.path, column) for file in files))
+
+
+def snapshot_table(
     entry: TableEntry, repo_folder: Path, old_parts: int, layout: Layout, staging: Path, check: Callable[[], None]
 ) -> StagedTable:
     """A table as the snapshot has it; if the number of parts has grown, its rows are partitioned again."""
     files = [PartFile(repo_folder / file.file, part, file.rows, stored=file) for part, file in entry.files.items()]
     if entry.column is None or layout.partitioning.parts == old_parts:
-        table = StagedTable(layout, entry.extractor, whole=False).with_files(files)
+        table = StagedTable(layout, entry.extractor, all_parts=False).with_files(files)
     else:
         rows = chain.from_iterable(_batches(_settled(file, layout), layout) for file in files)
-        written = write(pa.RecordBatchReader.from_batches(layout.schema, rows), layout, staging, check)
-        table = StagedTable(layout, entry.extractor, whole=True).with_files(written)
+        reader = pa.RecordBatchReader.from_batches(layout.schema, rows)
+        written = write_parts(reader, staging, layout, check=check)
+        table = StagedTable(layout, entry.extractor, all_parts=True).with_files(written)
     return replace(table, rows=0)
-
-
-def write(data: BatchSource, layout: Layout, staging: Path, check: Callable[[], None]) -> tuple[PartFile, ...]:
-    """The rows as new sorted files in the staging folder; raises as ``write_parts``."""
-    return write_parts(
-        data,
-        staging,
-        schema=layout.schema,
-        encoding_policy=layout.encoding,
-        partitioning=layout.partitioning,
-        check=check,
-    )
 
 
 def one_file(files: Sequence[PartFile], layout: Layout, staging: Path, check: Callable[[], None]) -> PartFile:
@@ -149,7 +166,7 @@ def _merged(files: Sequence[PartFile], layout: Layout, staging: Path, check: Cal
 
 
 def _settled(file: PartFile, layout: Layout) -> PartFile:
-    """The file, verified if it is a committed one; ``dropped`` is reduced to the keys that the file has."""
+    """Verify a committed file; forget dropped keys that it does not contain."""
     if file.stored is not None:
         verify(file.path, file.stored)
     column = layout.partitioning.column
@@ -166,3 +183,7 @@ def _batches(file: PartFile, layout: Layout) -> Iterator[pa.RecordBatch]:
         if layout.partitioning.column is not None and file.dropped:
             rows = rows.filter(pc.invert(pc.is_in(keys_of(rows, layout.partitioning.column), dropped)))
         yield from transform.apply(rows).combine_chunks().to_batches()
+
+
+def _files(table: TableEntry | None) -> Mapping[Part, FileEntry]:
+    return {} if table is None else table.files

@@ -2,6 +2,7 @@
 
 import time
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from threading import Lock
 from weakref import WeakSet
@@ -82,12 +83,7 @@ class Store:
             raise NotAllowedError(f"files is {files}; allowed: 0 to {MAX_PARTS * FILES_PER_PART}")
         base = newest(paths)
         parts = max(1 if base is None else base.parts, parts_for(files or 0))
-
-        def opened(manifest: Manifest) -> Snapshot:
-            self._retain(paths)
-            return self._opened(paths, manifest)
-
-        transaction = Transaction(paths, base, parts, opened=opened, ended=self._forget)
+        transaction = Transaction(paths, base, parts, on_commit=partial(self._committed, paths), on_end=self._forget)
         self._expire()
         with self._lock:
             self._transactions[transaction.id] = transaction
@@ -164,7 +160,7 @@ class Store:
         for transaction in idle:
             transaction.abort()
 
-    def _retain(self, paths: RepoPaths) -> None:
+    def _committed(self, paths: RepoPaths, manifest: Manifest) -> Snapshot:
         """Retire old snapshots after a commit, and prune once per grace period. Errors don't undo the commit."""
         with suppress(OSError, DataError):
             retention.retire(paths, self._keep)
@@ -172,3 +168,4 @@ class Store:
             if now - self._pruned.get(paths.name, -self._grace) >= self._grace:
                 self._pruned[paths.name] = now
                 self.prune(paths.name)
+        return self._opened(paths, manifest)

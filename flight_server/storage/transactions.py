@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
-from functools import partial
 from itertools import repeat
 from pathlib import Path
 from threading import Lock
@@ -18,22 +17,32 @@ import pyarrow as pa
 
 from arrowdsl.errors import one_of
 from arrowdsl.schema.schema import TableSpec
-from flight_server.storage.commit import TableChange, link_files, publish, rebased
+from flight_server.storage.commit import link_files, publish
 from flight_server.storage.manifests import Extractor, FileEntry, Manifest, TableEntry, newest
+from flight_server.storage.parquet import PartFile, write_parts
 from flight_server.storage.parquet_file import checksums
+from flight_server.storage.partitioning import Layout
 from flight_server.storage.paths import Part, RepoPaths, checked_name
 from flight_server.storage.retention import last_dropped
 from flight_server.storage.snapshots import Snapshot
-from flight_server.storage.staging import Layout, Mode, StagedTable, carried, layout_of, one_file, stored_layout, write
+from flight_server.storage.staging import (
+    Mode,
+    StagedTable,
+    layout_of,
+    one_file,
+    partition_keys,
+    rebased,
+    snapshot_table,
+    stored_layout,
+)
 from flight_server.storage.store_errors import (
     ConflictError,
     NotAllowedError,
-    RowCountError,
     SnapshotGoneError,
     UnknownTransactionError,
     writing,
 )
-from flight_server.storage.validation import BatchSource, batches_of, unchecked
+from flight_server.storage.validation import BatchSource, batches_of, check_rows, unchecked
 
 COMMIT_THREADS = 2  # tables whose parts are merged at a time
 _HEARTBEAT_SECONDS = 60.0
@@ -52,18 +61,18 @@ class Transaction:
         base: Manifest | None,
         parts: int,
         *,
-        opened: Callable[[Manifest], Snapshot],
-        ended: Callable[[str], None],
+        on_commit: Callable[[Manifest], Snapshot],
+        on_end: Callable[[str], None],
     ) -> None:
         self.id = uuid4().hex
         self.repo = paths.name
         self.parts = parts
         self._paths = paths
         self._base = base
-        self._stored: Mapping[str, TableEntry] = {} if base is None else base.tables
+        self._base_tables: Mapping[str, TableEntry] = {} if base is None else base.tables
         self._folder = paths.staging / self.id
-        self._opened = opened
-        self._on_end = ended
+        self._on_commit = on_commit
+        self._on_end = on_end
         self._tables: dict[str, StagedTable] = {}
         self._busy: set[str] = set()
         self._lock = Lock()
@@ -105,27 +114,27 @@ class Transaction:
                 f"{spec.name} has neither path nor file_id: its rows belong to no file; allowed: replace, append"
             )
         data = batches_of(reader)
-        extractor = _extractor(spec, data.schema)
+        extractor = Extractor.of({**(spec.schema.metadata or {}), **(data.schema.metadata or {})})
         with self._claimed(checked_name("table", spec.name)):
-            written = write(data, layout, self._folder, self._watched(check))
+            written = write_parts(data, self._folder, layout, check=self._watched(check))
             if mode == "replace":
-                table = StagedTable(layout, extractor, whole=True)
+                table = StagedTable(layout, extractor, all_parts=True)
             else:
-                table = replace(self._staged(spec.name, layout), layout=layout, extractor=extractor)
-                keys = {layout.partitioning.key(path) for path in removed}
-                table = table.without(keys | (table.keys(written) if mode == "files" else set()))
-            self._stage(spec.name, table.with_files(written))
+                table = replace(self._table_before_put(spec.name, layout), layout=layout, extractor=extractor)
+                put = partition_keys(written, layout.partitioning.column) if mode == "files" else set()
+                table = table.without(put | {layout.partitioning.key(path) for path in removed})
+            self._set_table(spec.name, table.with_files(written))
         return sum(file.rows for file in written)
 
     def remove(self, paths: Sequence[str]) -> None:
         """Remove the rows of files from every partitioned table, stored or put so far."""
-        for name in sorted({*self._stored, *self._tables}):
+        for name in sorted({*self._base_tables, *self._tables}):
             with self._claimed(name):
                 table = self._tables.get(name)
-                if table is None and self._stored[name].files:
-                    table = self._carried(self._stored[name])
+                if table is None and self._base_tables[name].files:
+                    table = self._from_snapshot(self._base_tables[name])
                 if table is not None and table.layout.partitioning.column is not None:
-                    self._stage(name, table.without(map(table.layout.partitioning.key, paths)))
+                    self._set_table(name, table.without(map(table.layout.partitioning.key, paths)))
 
     def commit(self, expected: Mapping[str, int] | None = None) -> Snapshot:
         """Make the puts visible as the next snapshot; a commit that changes nothing returns the newest one.
@@ -138,14 +147,14 @@ class Transaction:
             self._require_open()
             if self._busy:
                 raise ConflictError(f"a put is still running: {one_of(sorted(self._busy))}")
-            _check_rows(expected, {name: table.rows for name, table in self._tables.items()})
+            check_rows(expected, {name: table.rows for name, table in self._tables.items()})
             self._is_open = False
         try:
             with writing("the commit"):
                 manifest = self._published()
         finally:
             self._clean_up()
-        return self._opened(manifest)
+        return self._on_commit(manifest)
 
     def abort(self) -> None:
         """Discard the puts; a running put stops at its next batch. Does nothing after the transaction has ended."""
@@ -159,68 +168,72 @@ class Transaction:
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
             os.utime(self._folder)
-            self._repartition()
+            tables = self._tables | self._repartitioned()
             staged: dict[str, Path] = {}
             with ThreadPoolExecutor(COMMIT_THREADS) as threads:
-                changed = threads.map(self._change, self._tables, self._tables.values(), repeat(staged))
-                changes = dict(zip(self._tables, changed, strict=True))
-            rebase = partial(rebased, self._base, parts=self.parts, changes=changes)
+                changed = threads.map(self._changed_parts, tables, tables.values(), repeat(staged))
+                changes = dict(zip(tables, changed, strict=True))
+
+            def next_manifest(head: Manifest | None) -> Manifest:
+                return rebased(self._base, head, self.parts, changes, last_dropped(self._paths))
+
             head = newest(self._paths)
             if head is not None:
-                manifest = rebase(head)
+                manifest = next_manifest(head)
                 if (manifest.parts, manifest.tables) == (head.parts, head.tables):
                     return head
             link_files(self._paths, staged)
-            return publish(self._paths, self._folder, partial(rebase, taken=last_dropped(self._paths)))
+            return publish(self._paths, self._folder, next_manifest)
         except FileNotFoundError as error:
             raise UnknownTransactionError("the transaction expired, or its repo was dropped") from error
         except SnapshotGoneError as error:
             raise ConflictError("the snapshot that the transaction began on is retired; begin again") from error
 
-    def _repartition(self) -> None:
-        """If the number of parts has grown, stage all other tables too, because their rows change parts."""
+    def _repartitioned(self) -> dict[str, StagedTable]:
+        """If the number of parts has grown: all tables that were not put, because their rows change parts too."""
         if self._base is None or self._base.parts == self.parts:
-            return
-        for name, entry in self._stored.items():
-            if name not in self._tables and entry.column is not None and entry.files:
-                self._tables[name] = self._carried(entry)
+            return {}
+        return {
+            name: self._from_snapshot(entry)
+            for name, entry in self._base_tables.items()
+            if name not in self._tables and entry.column is not None and entry.files
+        }
 
-    def _change(self, name: str, table: StagedTable, staged: dict[str, Path]) -> TableChange:
-        """The change of a table; adds its new files to ``staged``, by their paths in the repo."""
-        stored = self._stored.get(name)
-        files: dict[Part, FileEntry | None] = {}
-        for part, written in table.parts.items():
-            file = one_file(written, table.layout, self._folder, self._watched(unchecked))
+    def _changed_parts(self, name: str, table: StagedTable, staged: dict[str, Path]) -> StagedTable:
+        """The table with its changed parts only; adds its new files to ``staged``, by their paths in the repo."""
+        base = self._base_tables.get(name)
+        parts: dict[Part, tuple[PartFile, ...]] = {}
+        for part, files in table.parts.items():
+            file = one_file(files, table.layout, self._folder, self._watched(unchecked))
+            if file.stored is not None:
+                continue  # the part has not changed
             if not file.rows:
-                files[part] = None
-            elif file.stored is None:
-                sums = checksums(file.path)
-                old = None if stored is None else stored.files.get(part)
-                if old is not None and old.content_hash == sums.content_hash:
-                    files[part] = old  # the same rows as before: the stored file stays
-                    continue
-                place = f"raw/{name}/{part}/{uuid4().hex}.parquet"
-                files[part] = FileEntry(place, file.rows, sums.bytes, sums.crc32, sums.content_hash)
-                staged[place] = file.path
-        layout = table.layout
-        return TableChange(layout.contract, layout.partitioning.column, table.extractor, table.whole, files)
+                parts[part] = ()
+                continue
+            sums = checksums(file.path)
+            entry = None if base is None else base.files.get(part)
+            if entry is None or entry.content_hash != sums.content_hash:
+                path = f"raw/{name}/{part}/{uuid4().hex}.parquet"
+                entry = FileEntry(path, file.rows, sums.bytes, sums.crc32, sums.content_hash)
+                staged[path] = file.path
+            parts[part] = (replace(file, stored=entry),)  # the same rows as before keep their stored file
+        return replace(table, parts=parts)
 
-    def _staged(self, name: str, layout: Layout) -> StagedTable:
-        """The state of a table in this transaction before a put."""
-        entry, column = self._stored.get(name), layout.partitioning.column
+    def _table_before_put(self, name: str, layout: Layout) -> StagedTable:
+        entry, column = self._base_tables.get(name), layout.partitioning.column
         if name in self._tables:
             return self._tables[name]
         if entry is None or not entry.files:
-            return StagedTable(layout, Extractor(), whole=False)
+            return StagedTable(layout, Extractor(), all_parts=False)
         if entry.column != column:
             raise ConflictError(f"{name} is stored by {entry.column}, not by {column}: replace it")
-        return self._carried(entry, layout)
+        return self._from_snapshot(entry, layout)
 
-    def _carried(self, entry: TableEntry, layout: Layout | None = None) -> StagedTable:
+    def _from_snapshot(self, entry: TableEntry, layout: Layout | None = None) -> StagedTable:
         """A stored table that has rows; the default layout is that of its files."""
         folder, old_parts = self._paths.folder, self.parts if self._base is None else self._base.parts
         layout = layout or stored_layout(entry, folder, self.parts, self.repo)
-        return carried(entry, folder, old_parts, layout, self._folder, self._watched(unchecked))
+        return snapshot_table(entry, folder, old_parts, layout, self._folder, self._watched(unchecked))
 
     @contextmanager
     def _claimed(self, table: str) -> Iterator[None]:
@@ -243,7 +256,7 @@ class Transaction:
             if aborted:  # the abort deleted the folder; files may have been written to it since
                 shutil.rmtree(self._folder, ignore_errors=True)
 
-    def _stage(self, name: str, table: StagedTable) -> None:
+    def _set_table(self, name: str, table: StagedTable) -> None:
         with self._lock:
             self._require_open()
             self._tables[name] = table
@@ -276,23 +289,3 @@ class Transaction:
     def _clean_up(self) -> None:
         shutil.rmtree(self._folder, ignore_errors=True)
         self._on_end(self.id)
-
-
-def _check_rows(expected: Mapping[str, int] | None, put: Mapping[str, int]) -> None:
-    if expected is None:
-        return
-    wrong = [
-        f"{name}: expected {expected.get(name, 0)}, put {put.get(name, 0)}"
-        for name in sorted({*expected, *put})
-        if expected.get(name, 0) != put.get(name, 0)
-    ]
-    if wrong:
-        raise RowCountError(
-            f"the rows put are not the rows expected ({one_of(wrong, limit=10)}); put these tables again"
-        )
-
-
-def _extractor(spec: TableSpec, given: pa.Schema) -> Extractor:
-    metadata = {**(spec.schema.metadata or {}), **(given.metadata or {})}
-    name, version = (metadata.get(key) for key in (b"extractor_name", b"extractor_version"))
-    return Extractor(name and name.decode(errors="replace"), version and version.decode(errors="replace"))

@@ -1,16 +1,15 @@
 """Validation of incoming batches: valid Arrow data, cut to 64 Ki rows, aligned to a table's schema and encoded."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Protocol
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from arrowdsl.errors import SchemaMismatchError
+from arrowdsl.errors import SchemaMismatchError, one_of
+from arrowdsl.plan.batches import BATCH_ROWS
 from arrowdsl.schema.schema import EncodingPolicy, SchemaTransform
-from flight_server.storage.store_errors import MalformedDataError
-
-BATCH_ROWS = 64 * 1024
+from flight_server.storage.store_errors import MalformedDataError, RowCountError
 
 
 class BatchSource(Protocol):
@@ -54,6 +53,21 @@ def aligned(
             check()
             rows = pa.Table.from_batches([batch.slice(start, BATCH_ROWS)])
             yield encoding.apply(transform.apply(_castable(rows)))
+
+
+def check_rows(expected: Mapping[str, int] | None, put: Mapping[str, int]) -> None:
+    """Raise RowCountError if the tables have other numbers of rows than expected; None expects nothing."""
+    if expected is None:
+        return
+    wrong = [
+        f"{name}: expected {expected.get(name, 0)}, put {put.get(name, 0)}"
+        for name in sorted({*expected, *put})
+        if expected.get(name, 0) != put.get(name, 0)
+    ]
+    if wrong:
+        raise RowCountError(
+            f"the rows put are not the rows expected ({one_of(wrong, limit=10)}); put these tables again"
+        )
 
 
 def encoded_schema(schema: pa.Schema, encoding: EncodingPolicy) -> pa.Schema:

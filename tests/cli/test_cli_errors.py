@@ -34,7 +34,7 @@ def assert_one_line(done, *parts):
         (("get", "demo", "cst_defs", "-o", "x.txt"), "must end in one of .parquet, .arrow, .csv"),
         (("get", "demo", "cst_defs", "-o", "/nonexistent/x.csv"), "/nonexistent/x.csv"),
         (("info", "demo", "nope"), "unknown dataset"),
-        (("info", "../demo", "cst_defs"), "is no repo name"),
+        (("info", "../demo", "cst_defs"), "is not a valid repo name"),
         (("ls", "nope"), "no repo nope"),
         (("explain", "demo", "nope"), "unknown dataset"),
         (("drop", "nope"), "no repo nope"),
@@ -72,7 +72,7 @@ def test_a_request_that_the_server_refuses(demo, arguments, part):
         (("serve", "--port", "70000"), "--port"),
         (("serve", "--store", __file__), "--store"),
         (("serve", "--store", "/proc/store"), "could not be written"),
-        (("up", ".", "--repo", "../x"), "is no repo name"),
+        (("up", ".", "--repo", "../x"), "is not a valid repo name"),
     ],
 )
 def test_a_command_that_can_not_work(tmp_path, arguments, part):

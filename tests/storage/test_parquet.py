@@ -20,7 +20,7 @@ from flight_client.contracts.raw import RAW_TABLES
 from flight_server.storage import parquet
 from flight_server.storage.parquet import write_dataset_parquet, write_parts
 from flight_server.storage.parquet_file import ROW_GROUP_ROWS, checksums
-from flight_server.storage.partitioning import Partitioning
+from flight_server.storage.partitioning import Layout, Partitioning
 from flight_server.storage.store_errors import MalformedDataError, StorageError
 
 PATHS = st.sampled_from(["a.py", "b/c.py", "ü.py", "b/d.py", "", "z"])
@@ -110,7 +110,8 @@ def test_rows_that_come_in_order_are_written_as_they_come_until_rows_come_in_ano
             yield batches[part]
 
     with patch.object(parquet, "LEAST_WAITING_BYTES", 1):
-        files = write_parts(reader(batches[0].schema, watched()), tmp_path, partitioning=Partitioning("path", 4))
+        layout = Layout(batches[0].schema, EncodingPolicy(), Partitioning("path", 4))
+        files = write_parts(reader(layout.schema, watched()), tmp_path, layout)
     assert all(count >= number - 1 for number, count in enumerate(written[:5]))
     assert sorted(file.part for file in files) == [0, 0, 1, 1, 2, 2, 3, 3]  # one file each early, and one at the end
 
