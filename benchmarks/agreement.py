@@ -1,9 +1,8 @@
-"""The call graph beside a SCIP index: of the call sites whose symbol is defined in the repo, how many agree.
+"""The agreement of the call graph with a SCIP index, over the call sites whose symbol is defined in the repo.
 
-The symbol at the callee is led to the definition whose name it defines. A class stands for the ``__init__`` or
-``__new__`` that a call of it runs, its own or that of a base by the symbol there. The first share counts the
-call sites where the graph's targets have that definition, the second those where they have no other. Then the call
-sites that disagree, by category, each with a few examples.
+The symbol at the callee is resolved to a definition; a class, to the ``__init__`` or ``__new__`` that a call of the
+class runs, which may be a base's. The first printed share counts the call sites whose targets in the graph include this
+definition, the second those without another target. Then come the disagreeing call sites, by category, with examples.
 
     flight-server ingest ~/src --repo django --store /tmp/store --scip index.scip
     python benchmarks/agreement.py --store /tmp/store --repo django
@@ -27,7 +26,7 @@ Row = dict[str, str]
 
 @dataclass(frozen=True)
 class Site:
-    """A call site, its callee's name and symbol, the definitions that this means, and those that the graph gives."""
+    """A call site: its callee's name and symbol, the definitions of the symbol, and the targets in the graph."""
 
     name: str
     path: str
@@ -65,7 +64,7 @@ def definitions(client: Client, repo: str) -> tuple[Mapping[str, set[str]], Mapp
 
 
 def family(symbol: str, above: Mapping[str, set[str]]) -> set[str]:
-    """The class and all that it is derived from."""
+    """The class and all its base classes."""
     found, waiting = {symbol}, [symbol]
     while waiting:
         new = above.get(waiting.pop(), set()) - found
@@ -96,7 +95,7 @@ def sites(client: Client, repo: str) -> Iterator[Site]:
 
 
 def category(site: Site, decorated: Iterable[str]) -> str:
-    """What kind of definition it is about, and how the graph disagrees."""
+    """The category of a disagreement: the kind of definition, and how the graph differs."""
     kind = "class" if site.symbol.endswith("#") else "method" if "#" in site.symbol else "function"
     shown = f"decorated {kind}" if site.meant & set(decorated) else kind
     if site.name != re.findall(r"\w+", site.symbol)[-1]:

@@ -1,7 +1,7 @@
 """Precision and recall of the call graph on the small programs of ``tests/calls``, per category.
 
-Edges that are expected are written by hand; the tests check them by running the programs. Printed also for edges of
-confidence 0.9 and more, and with ``--wrong`` every edge that is missing or too many.
+The expected edges are written by hand; the tests check them by running the programs. The figures are also printed for
+the edges with a confidence of at least 0.9. ``--wrong`` lists every missing and every wrong edge.
 
     python benchmarks/calls.py --wrong
 """

@@ -1,12 +1,12 @@
-"""Extraction of one source folder beside other tools, side by side in one run; prints seconds and ratios.
+"""Extraction of one source folder compared with other tools in one run; prints seconds and ratios.
 
     python benchmarks/extract.py ~/src/django --scip-python node_modules/.bin/scip-python --libcst
 
-- ``up``: all default layers from a cold start of the interpreter to committed and served, in a process of its own;
-  beside it ``scip-python index`` of a copy of the same folder.
-- The layer ``cst`` in one process; beside it LibCST's MetadataWrapper with three providers, in one process too.
-- One process and two.
-- Where the time goes, in one process: each stage by itself, over all files.
+- ``up``: all default layers, from the cold start of the interpreter until the rows are committed and served, in its own
+  process; compared with ``scip-python index`` on a copy of the folder.
+- The layer ``cst`` in one process; compared with LibCST's MetadataWrapper with three providers in one process.
+- One process compared with two.
+- The time of each stage in one process, over all files.
 """
 
 import argparse
@@ -45,7 +45,7 @@ PROVIDERS = ("QualifiedNameProvider", "ByteSpanPositionProvider", "ExpressionCon
 
 @dataclass(frozen=True, order=True)
 class Taken:
-    """Seconds on the clock, and of all processors, child processes included: a busy machine changes these less."""
+    """Wall-clock seconds, and CPU seconds including child processes, which a busy machine changes less."""
 
     wall: float
     cpu: float
@@ -54,7 +54,7 @@ class Taken:
         return f"{self.wall:.2f} s (of processors: {self.cpu:.2f} s)"
 
     def beside(self, ours: "Taken") -> str:
-        """How many times ours this is."""
+        """The ratio of this time to ours."""
         return f"{self}; {self.wall / ours.wall:.1f} times as long, {self.cpu / ours.cpu:.1f} times the processors"
 
 
@@ -75,7 +75,7 @@ def _processors() -> float:
 
 
 def up(root: Path) -> None:
-    """What a user waits for: from the command to the line that says that it listens."""
+    """The time that a user waits: from the command to the line "listening on …"."""
     with tempfile.TemporaryDirectory() as store:
         words = [sys.executable, "-m", "flight_server", "up", str(root), "--store", store, "--port", "0"]
         with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
@@ -98,7 +98,7 @@ def scip_python(command: str, root: Path) -> None:
 
 
 def libcst(files: Sequence[SourceFile]) -> None:
-    """LibCST's tree, and the three providers' metadata of each file; what it can't parse is passed over."""
+    """LibCST's tree and the three providers' metadata of each file; files that LibCST can't parse are skipped."""
     cst, metadata = importlib.import_module("libcst"), importlib.import_module("libcst.metadata")
     providers = [getattr(metadata, name) for name in PROVIDERS]
     for file in files:
@@ -185,7 +185,7 @@ def _file_by_stage(file: SourceFile, rows: dict[str, TableRows], stages: Stages)
 
 
 def machine() -> str:
-    """What the figures were taken on."""
+    """The machine and the versions."""
     models = [line for line in _lines("/proc/cpuinfo") if line.startswith("model name")]
     name = models[0].partition(": ")[2] if models else platform.processor() or platform.machine()
     return f"{name}, {os.cpu_count()} cores, Python {platform.python_version()}, pyarrow {pa.__version__}"
@@ -199,7 +199,7 @@ def _lines(path: str) -> list[str]:
 
 
 def main() -> None:
-    """Run what was asked for, and print it."""
+    """Run the requested stages, and print their figures."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("root", type=Path)
     parser.add_argument(

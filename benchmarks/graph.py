@@ -1,9 +1,9 @@
 """The graph of one source folder, computed and read in full over Flight; prints rows, seconds, bytes and ratios.
 
-First edges that are projections and joins, beside the same written as SQL in DuckDB over the same Parquet files, every
-column of ``cpg_edges`` in both; fastest of RUNS. DuckDB gives an Arrow table within this process. The server sends its
-rows over Flight, so they are also read without it; the ratio is of the figure with Flight. Then each output once, with
-nothing kept of it.
+First, edges made by projections and joins, compared with the same query in DuckDB over the same Parquet files, with all
+columns of ``cpg_edges``; the fastest of RUNS. DuckDB returns an Arrow table in this process, while the server sends its
+rows over Flight; so the rows are also read without Flight. The ratio is that of the time with Flight. Then each output
+is read once, without a cached result.
 
     python benchmarks/graph.py ~/src/django
 """
@@ -80,7 +80,7 @@ EDGES = {
         "{sym_scopes} s where s.def_id in (select def_id from {cst_defs})",
     ),
 }
-RULES = {"USE_SITE_OF": "name_read"}  # of several rules the one that the SQL spells
+RULES = {"USE_SITE_OF": "name_read"}  # the rule that the SQL implements, for kinds with several rules
 
 
 def sql(kind: str, store: str) -> str:

@@ -1,12 +1,12 @@
-"""Edits of one source folder, each ingested by itself: how long each takes, and whether the end equals a fresh index.
+"""Edits of one source folder, ingested one by one: the time of each, and a comparison of the end with a fresh index.
 
     python benchmarks/incremental.py ~/src/django --edits 50
 
-Each edit changes one file of a copy of the folder: a function more, a line at the top, a file renamed, deleted, added,
-broken or mended. What is timed is from the save to rows in hand: scan, extraction, put and commit, then a read of the
-changed file's rows. Then come edits that add a call, each timed until the file's edges of the call graph were read,
-which is computed from the whole repo. At the end every raw table (``--all``: and every output) is read in canonical
-order, and beside it that of a fresh index of the folder.
+Each edit changes one file of a copy of the folder: it adds a function or a line at the top, or renames, deletes, adds,
+breaks or repairs a file. The time runs from the save until the changed file's rows are read: scan, extraction, put,
+commit and read. Further edits add a call; their time runs until the file's edges of the call graph, which is computed
+from the whole repo, are read. At the end every raw table (with ``--all`` every output too) is read in canonical order,
+and compared with that of a fresh index of the folder.
 """
 
 import argparse
@@ -34,32 +34,32 @@ FUNCTION = "\n\ndef added_{0}(x):\n    return [added_{0}(y) for y in x]\n"
 
 
 def add_a_function(path: Path, number: int) -> None:
-    """At the end of the file."""
+    """Add a function at the end of the file."""
     path.write_bytes(path.read_bytes() + FUNCTION.format(number).encode())
 
 
 def add_a_line_on_top(path: Path, number: int) -> None:
-    """Every offset in the file changes."""
+    """Add a line at the top, which changes every offset in the file."""
     path.write_bytes(f"# {number}\n".encode() + path.read_bytes())
 
 
 def rename(path: Path, number: int) -> None:
-    """In its folder."""
+    """Rename the file in its folder."""
     path.rename(path.with_name(f"renamed_{number}.py"))
 
 
 def delete(path: Path, _number: int) -> None:
-    """A file goes."""
+    """Delete the file."""
     path.unlink()
 
 
 def add(path: Path, number: int) -> None:
-    """A copy of the file."""
+    """Add a copy of the file."""
     path.with_name(f"added_{number}.py").write_bytes(path.read_bytes())
 
 
 def break_or_mend(path: Path, _number: int) -> None:
-    """A line that no parser takes comes, or goes."""
+    """Add a line that no parser accepts, or remove it."""
     first, _, rest = path.read_bytes().partition(b"\n")
     path.write_bytes(rest if first == b"def (:" else b"def (:\n" + first + b"\n" + rest)
 
@@ -99,7 +99,7 @@ def edit_and_read(
 
 
 def edited(client: Client, store: Path, root: Path, count: int) -> None:
-    """Make the edits, and print what each took."""
+    """Make the edits, and print the time of each."""
     draw = np.random.default_rng(7)
     walls, reads, parts = [], [], []
     stored = set(store.rglob("*.parquet"))
@@ -120,7 +120,7 @@ def edited(client: Client, store: Path, root: Path, count: int) -> None:
 
 
 def calls_added(client: Client, root: Path) -> None:
-    """Add calls to the largest files, and print how long it took until their edges were read."""
+    """Add calls to the largest files, and print the times until their edges were read."""
     client.read(REPO, "call_graph").read_all()
     largest = sorted((file for file in scan(root) if file.path.endswith(".py")), key=lambda file: -file.size)
     walls = []

@@ -1,4 +1,4 @@
-"""Reads of one source folder's outputs, side by side in one run; prints seconds and ratios.
+"""Reads of one source folder's outputs, in three ways in one run; prints seconds and ratios.
 
 Beside this server: DuckDB's SQL in this process over the same Parquet files, and a bare Flight server that streams the
 finished rows from memory.
@@ -51,7 +51,7 @@ class Bare(flight.FlightServerBase):
 
 
 def seconds(read: Callable[[], pa.Table]) -> float:
-    """The median of RUNS reads, after one that warms the caches."""
+    """The median of RUNS reads, after a first read that fills the caches."""
     read()
     taken = []
     for _ in range(RUNS):

@@ -1,4 +1,4 @@
-"""Extraction of one source folder beside its referees; prints how many rows each has, and how many are equal.
+"""Extraction of one source folder compared with other tools, the referees; prints the rows of each, and the equal ones.
 
     python benchmarks/referees.py ~/src/django --libcst
 

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import flight
 
-IGNORED = frozenset({"abs_path"})  # where the source lay
+IGNORED = frozenset({"abs_path"})  # the folder of the source, which may differ
 
 
 def datasets(client: flight.FlightClient, repo: str) -> list[str]:
@@ -33,7 +33,7 @@ def rows(client: flight.FlightClient, repo: str, dataset: str) -> pa.Table:
 
 
 def as_texts(table: pa.Table, columns: list[str], rewrites: list[tuple[str, str]]) -> pa.Table:
-    """One text for each row: nested values by their spelling, flat ones by a cast."""
+    """One string for each row: nested values as their repr, flat ones by a cast."""
     texts = []
     for name in columns:
         column = table.column(name)
@@ -49,7 +49,7 @@ def as_texts(table: pa.Table, columns: list[str], rewrites: list[tuple[str, str]
 
 
 def only(left: pa.Table, right: pa.Table) -> pa.Table:
-    """The rows that ``left`` has more often than ``right``, each with how much more often."""
+    """The rows that ``left`` has more often than ``right``, each with the difference of the counts."""
     counts = left.group_by("row").aggregate([("row", "count")])
     others = right.group_by("row").aggregate([("row", "count")]).rename_columns(["row", "other"])
     joined = counts.join(others, "row", join_type="left outer")

@@ -30,14 +30,14 @@ SEVEN_BITS = 0x7F
 
 
 def varint(value: int) -> bytes:
-    """A number as protobuf writes it: seven bits a byte, the lowest first."""
+    """A number as a protobuf varint: seven bits a byte, the lowest first."""
     if value <= SEVEN_BITS:
         return bytes([value])
     return bytes([value & SEVEN_BITS | SEVEN_BITS + 1]) + varint(value >> 7)
 
 
 def field(number: int, data: bytes) -> bytes:
-    """A field that has a length."""
+    """A length-delimited protobuf field."""
     return varint(number << 3 | 2) + varint(len(data)) + data
 
 
@@ -71,7 +71,7 @@ def server(store: Path) -> Iterator[tuple[str, int]]:
 
 
 def peak_megabytes(process: int) -> int:
-    """The most memory that a running process has had (Linux)."""
+    """The peak memory of a running process (Linux)."""
     status = Path(f"/proc/{process}/status").read_text(encoding="ascii")
     return int(re.findall(r"VmHWM:\s+(\d+)", status)[0]) >> 10
 
@@ -86,7 +86,7 @@ def put(uri: str, index: Path) -> tuple[int, int, float, int]:
 
 
 def main(index: Path, megabytes: int) -> None:
-    """Put both indexes, each into a store of its own."""
+    """Put both indexes, each into its own store."""
     print(f"{platform.processor() or platform.machine()}, Python {platform.python_version()}, pyarrow {pa.__version__}")
     print(f"{'index':<12}{'MB':>6}{'documents':>11}{'rows':>10}{'seconds':>9}{'client MB':>11}{'server MB':>11}")
     with (
