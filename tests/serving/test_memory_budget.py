@@ -44,7 +44,7 @@ def test_a_stream_waits_beside_a_computation_that_takes_all_memory():
     with (
         shared.computation(1000, never),
         shared.stream(10, never),
-        pytest.raises(BusyError, match="1 results are computed"),
+        pytest.raises(BusyError, match="1 computations run"),
         shared.stream(30, never),
     ):
         pass
