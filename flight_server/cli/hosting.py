@@ -133,7 +133,7 @@ with_server = grouped(
         metavar="SIZE",
         default=size_text(_DEFAULTS.memory),
         show_default=True,
-        help="Approximate memory for all streams together; further streams wait.",
+        help="About how much memory streams and computations may take together; further ones wait.",
     ),
     click.option(
         "--max-streams",
@@ -146,7 +146,7 @@ with_server = grouped(
     click.option(
         "--max-waiting",
         "waiting",
-        type=click.IntRange(0),
+        type=click.IntRange(1),
         default=_DEFAULTS.waiting,
         show_default=True,
         help="Streams that may wait; further streams are refused.",

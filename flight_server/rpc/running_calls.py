@@ -5,11 +5,13 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from math import inf
 
 from pyarrow import flight
 
 from arrowdsl.plan.stopping import Check
 from flight_server.rpc.guard import answer
+from flight_server.serving.limits import TimeLimitError
 from flight_server.serving.request import Request
 from flight_server.serving.service import Service
 from flight_server.serving.single_flight import POLL_SECONDS
@@ -75,12 +77,18 @@ class Caller:
     peer: str
 
 
-def stop_check(context: flight.ServerCallContext, call: RunningCall) -> Check:
-    """A check that raises if the client has disconnected, its deadline has passed, or an action cancelled the call."""
+def stop_check(context: flight.ServerCallContext, call: RunningCall, seconds: float | None = None) -> Check:
+    """A check that raises if the client has disconnected, its deadline has passed, or an action cancelled the call.
+
+    It raises TimeLimitError after ``seconds`` from now; None means no limit.
+    """
+    end = inf if seconds is None else time.monotonic() + seconds
 
     def check() -> None:
         if call.cancelled.is_set() or context.is_cancelled():
             raise answer(flight.FlightCancelledError, "cancelled", "the call was cancelled")
+        if time.monotonic() > end:
+            raise TimeLimitError(f"the call ran for more than {seconds:g} s, the limit of this server")
 
     return check
 

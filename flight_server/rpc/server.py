@@ -25,7 +25,6 @@ from flight_server.rpc.do_exchange import lookup
 from flight_server.rpc.guard import guarded, guarded_iterator
 from flight_server.rpc.locations import checked_location
 from flight_server.rpc.running_calls import Caller, RunningCalls, stop_check, throttled_check
-from flight_server.serving.limits import deadline_check
 from flight_server.serving.read import Read
 from flight_server.serving.service import Service
 from flight_server.serving.stream import open_read, stream_bytes
@@ -91,7 +90,7 @@ class FlightServer(flight.FlightServerBase):
         budget = self._service.budget
         with self.calls.enter(context.peer(), read.request) as call:
             try:
-                check = throttled_check(deadline_check(stop_check(context, call), budget.limits.query_seconds))
+                check = throttled_check(stop_check(context, call, budget.limits.query_seconds))
                 with budget.stream(stream_bytes(read), check), closing(open_read(read, check).batches) as batches:
                     for batch in batches:
                         yield pa.Table.from_batches([batch])
@@ -127,7 +126,7 @@ class FlightServer(flight.FlightServerBase):
         read = self._service.read(request)
         budget = self._service.budget
         with self.calls.enter(context.peer(), read.request) as call:
-            check = deadline_check(stop_check(context, call), budget.limits.query_seconds)
+            check = stop_check(context, call, budget.limits.query_seconds)
             with budget.stream(stream_bytes(read), check):
                 lookup(read, key, reader, writer, check)
 

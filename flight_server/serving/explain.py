@@ -7,9 +7,9 @@ from arrowdsl.compute.expr import describe as spelled
 from arrowdsl.plan.nodes import Filter, Plan, Ref, Scan, Union, describe, walk
 from arrowdsl.plan.table_scan import skipping
 from flight_client.contracts.raw import RAW_TABLES
-from flight_server.serving.read import Piece, Read
+from flight_server.serving.read import Read
 from flight_server.serving.request import request_to_json
-from flight_server.storage.artifact_file import Span
+from flight_server.serving.snapshot_results import Piece
 
 
 def explain(read: Read) -> dict[str, Any]:
@@ -43,7 +43,7 @@ def _filters(plan: Plan) -> Iterator[dict[str, str]]:
 
 def _part_scans(read: Read, pieces: list[Piece]) -> dict[str, Any]:
     """The scans of one part's pieces; a cached piece is read from its result instead."""
-    spans = [_cached_span(read, piece) for piece in pieces]
+    spans = [None if read.is_raw else read.results.cached(piece, prepare=True) for piece in pieces]
     nodes = [(piece, span, node) for piece, span in zip(pieces, spans, strict=True) for node in walk(read.plan(piece))]
     scans = [(span, _scanned(read, piece, node)) for piece, span, node in nodes if isinstance(node, Scan)]
     cached = [span for span in spans if span is not None]
@@ -55,16 +55,6 @@ def _part_scans(read: Read, pieces: list[Piece]) -> dict[str, Any]:
         "scans": [scan for _, scan in scans],
         "outputs": [node.output for _, _, node in nodes if isinstance(node, Ref)],
     }
-
-
-def _cached_span(read: Read, piece: Piece) -> Span | None:
-    """The rows of a piece in its cached result, if there is one."""
-    name, results = read.output.name, read.results
-    found = None if read.is_raw else results.find(name, piece.scope, piece.part)
-    if found is None:
-        return None
-    with found:
-        return found.index.span(results.slice_of(name, piece.scope, piece.part))
 
 
 def _scanned(read: Read, piece: Piece, scan: Scan) -> dict[str, Any]:

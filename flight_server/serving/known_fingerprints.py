@@ -21,7 +21,7 @@ import flight_client.contracts
 from flight_server.storage.recent import Recent
 
 REMEMBERED = 64 * 1024
-FILE_BYTES = 8 * 1024 * 1024  # a larger file is deleted and begun anew
+FILE_BYTES = 8 * 1024 * 1024  # a larger file is deleted and a new one started
 OLD_SECONDS = 30 * 24 * 3600.0  # after which the file of another build is deleted
 _FOLDERS = (Path(arrowdsl.__file__).parent, Path(flight_client.contracts.__file__).parent, Path(__file__).parents[1])
 

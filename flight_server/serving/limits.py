@@ -23,7 +23,7 @@ STREAMS_SHARE = 4  # a quarter of the budget is reserved for streams
 
 @dataclass(frozen=True)
 class Limits:
-    """The numbers of running and waiting streams, how long a stream waits, all memory, and how long a call may run.
+    """Running streams, waiting streams (1 or more), how long a stream waits, all memory, and how long a call may run.
 
     Times are in seconds, memory in bytes; no ``query_seconds`` means no limit.
     """
@@ -85,7 +85,7 @@ class MemoryBudget:
         """
         limits = self.limits
         with self._changed:
-            if len(self._streams.queue) >= max(limits.waiting, 1):
+            if len(self._streams.queue) >= limits.waiting:
                 waiting = len(self._streams.queue)
                 raise BusyError(f"{waiting} streams wait already, and the queue is full", limits.wait_seconds)
         self._wait(self._streams, memory, check, limits.wait_seconds)
@@ -163,17 +163,3 @@ class MemoryBudget:
             f"{self._streams.running} of {limits.streams} streams and {self._computations.running} computations run,"
             f" with {self._memory} of {limits.memory} bytes"
         )
-
-
-def deadline_check(check: Check, seconds: float | None) -> Check:
-    """A check that also raises TimeLimitError after ``seconds`` from now; None means no limit."""
-    if seconds is None:
-        return check
-    deadline = monotonic() + seconds
-
-    def both() -> None:
-        check()
-        if monotonic() > deadline:
-            raise TimeLimitError(f"the call ran for more than {seconds:g} s, the limit of this server")
-
-    return both

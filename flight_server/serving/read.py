@@ -20,7 +20,7 @@ from flight_server.pipeline.driver import Output
 from flight_server.serving.plans import Pipeline, bound, narrowed
 from flight_server.serving.request import Request
 from flight_server.serving.request_errors import BadRequestError, UnknownDatasetError
-from flight_server.serving.snapshot_results import SnapshotResults, parts_with_rows
+from flight_server.serving.snapshot_results import Piece, SnapshotResults, parts_with_rows
 from flight_server.serving.wire_encoding import WireEncoding
 from flight_server.storage.partitioning import partitioning_of
 from flight_server.storage.paths import GLOBAL, Part
@@ -32,16 +32,8 @@ ALL_PROPS = "all_props"  # the output that replaces cpg_props for ``props="all"`
 
 
 @dataclass(frozen=True)
-class Piece:
-    """The rows of a read in one part and one scope of its output."""
-
-    part: Part
-    scope: Scope
-
-
-@dataclass(frozen=True)
 class Read:
-    """The output, snapshot and parts to be read, and the schema of the rows that are sent."""
+    """The output, snapshot, parts and schema of a checked request."""
 
     request: Request
     results: SnapshotResults
@@ -69,8 +61,8 @@ class Read:
         return not narrowed_rows and {*self.spec.schema.names} == {*self.schema.names}
 
     @cached_property
-    def encoding(self) -> WireEncoding:
-        """The encoding of rows before sorting, with the columns to sort by."""
+    def read_encoding(self) -> WireEncoding:
+        """The encoding of rows before sorting: ``schema``, then the columns that are only sorted by."""
         if self.request.order != "canonical":
             return WireEncoding.of(self.schema, self.spec)
         keys = [name for name, _ in canonical_order(self.spec) if name not in self.schema.names]
@@ -80,14 +72,14 @@ class Read:
     @property
     def columns(self) -> tuple[str, ...]:
         """The columns that are read, in order: the requested ones, then those to sort by."""
-        return tuple(self.encoding.schema.names)
+        return tuple(self.read_encoding.schema.names)
 
     def pieces(self) -> Iterator[Piece]:
         """The pieces, part by part: one for each scope in which the output may have rows in the part."""
-        return (Piece(part, scope) for part in self.parts for scope, home in self._homes.items() if part in home)
+        return (Piece(self.output, scope, part) for part in self.parts for scope in self._scopes(part))
 
     def where(self, part: Part) -> Expr | None:
-        """The filter over one part; if a lookup's keys determine their parts, it has only the keys of this part."""
+        """The filter over one part. A lookup by path or file id keeps only the keys of this part."""
         terms = [] if self.request.where is None else [self.request.where]
         if self.keys is not None:
             terms.append(self.keys_by_part.get(part, self.keys))
@@ -100,8 +92,8 @@ class Read:
 
     def asked_plan(self, part: Part) -> Plan:
         """The plan over one part before the optimizer."""
-        homes = (scope for scope, home in self._homes.items() if part in home)
-        plans = tuple(narrowed(self.output.plans[scope], self.columns, self.where(part)) for scope in homes)
+        whole = (self.output.plans[scope] for scope in self._scopes(part))
+        plans = tuple(narrowed(plan, self.columns, self.where(part)) for plan in whole)
         return bound(plans[0] if len(plans) == 1 else Union(plans), self.results.parameters(part))
 
     def plan(self, piece: Piece) -> Plan:
@@ -110,9 +102,11 @@ class Read:
         plans = self.results.plans
         return plans.narrowed(self.output.name, piece.scope, self.columns, self.where(piece.part), parameters)
 
+    def _scopes(self, part: Part) -> Iterator[Scope]:
+        return (scope for scope, parts in self._parts_by_scope.items() if part in parts)
+
     @cached_property
-    def _homes(self) -> dict[Scope, frozenset[Part]]:
-        """The parts that may have rows, by scope."""
+    def _parts_by_scope(self) -> dict[Scope, frozenset[Part]]:
         plans = self.output.plans
         return {scope: frozenset(parts_with_rows(self.output, scope, self.snapshot)) for scope in plans}
 
@@ -189,7 +183,7 @@ def _parts_left(parts: tuple[Part, ...], by_part: Mapping[Part, Expr] | None) ->
 
 
 def _terms_by_part(term: Expr, spec: TableSpec, snapshot: Snapshot) -> Mapping[Part, Expr] | None:
-    """A term split by part, if it compares only the path or the file id with constants; None for other terms."""
+    """For ``path`` or ``file_id`` equal to values: the values by part. None for any other term."""
     match term:
         case Call("=", (Column("path" | "file_id" as column), Literal(str(value)))):
             keys = pa.array([value], pa.string())

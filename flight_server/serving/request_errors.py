@@ -1,4 +1,4 @@
-"""Errors that a request can cause before it runs."""
+"""Errors in a request."""
 
 from arrowdsl.errors import DataError
 

@@ -42,7 +42,7 @@ class Service:
         self._results = ResultStore(artifacts, self.budget, KnownFingerprints(folder, build))
 
     def read(self, request: Request) -> Read:
-        """The read for a request, checked and resolved; raises DataError."""
+        """Check and resolve a request, before any row is read (by ``open_read``); raises DataError."""
         return read_of(request, self._results_of(self.store.snapshot(request.repo, request.snapshot)))
 
     def catalog(self, repo: str, tags: Mapping[str, str]) -> Iterator[Read]:

@@ -29,7 +29,7 @@ from flight_server.serving.known_fingerprints import KnownFingerprints
 from flight_server.serving.limits import MemoryBudget
 from flight_server.serving.plans import OutputPlans, PreparedPlan
 from flight_server.serving.single_flight import SingleFlight
-from flight_server.storage.artifact_file import Artifact, ArtifactIndex, Span
+from flight_server.storage.artifact_file import Artifact, Span
 from flight_server.storage.artifacts import ArtifactStore
 from flight_server.storage.partitioning import partitioning_of
 from flight_server.storage.paths import GLOBAL, Part
@@ -55,57 +55,66 @@ class ResultStore:
 
 
 @dataclass(frozen=True)
-class SnapshotResults:
-    """The results of one snapshot, cached or computed on demand.
+class Piece:
+    """The rows of an output in one scope and part. Of a fixpoint's result, which is repo-wide, they are a slice."""
 
-    With a part's number, a result of the whole repo is narrowed to the rows of that part.
-    """
+    output: Output
+    scope: Scope
+    part: Part
+
+    @property
+    def plan_part(self) -> Part:
+        """The part over which the plan runs that computes the result."""
+        return self.part if self.scope is Scope.PART else GLOBAL
+
+    @property
+    def slice(self) -> Part | None:
+        """The part whose rows are selected from a repo-wide result; None for all rows of a result."""
+        return None if self.part == self.plan_part else self.part
+
+
+@dataclass(frozen=True)
+class SnapshotResults:
+    """The results of one snapshot, cached or computed on demand."""
 
     snapshot: Snapshot
     plans: OutputPlans
     store: ResultStore
 
-    def get(self, output: str, scope: Scope, part: Part) -> Artifact:
-        """The result with these rows, open; a missing one is computed. The caller closes it."""
-        fingerprint = self.fingerprint(output, scope, part)
+    def get(self, piece: Piece) -> Artifact:
+        """The result with the rows of the piece, open; a missing one is computed. The caller closes it."""
+        fingerprint = self.fingerprint(piece)
         find = self.store.artifacts.find
         found = find(fingerprint)
         if found is None:
+            # A computation that waits here lends its room: else the one that it waits for might find none, for ever.
+            # The second look finds a result whose computation, another reader's, ended since the first look.
             with self.store.budget.lent():
                 found = self.store.computing.result(
-                    fingerprint, lambda: find(fingerprint) or self._computed(fingerprint, output, scope, part)
+                    fingerprint, lambda: find(fingerprint) or self._computed(fingerprint, piece)
                 )
         return found
 
-    def find(self, output: str, scope: Scope, part: Part) -> Artifact | None:
-        """The result, open, if it is cached; never computes one. The caller closes it."""
-        try:
-            return self.store.artifacts.find(self.fingerprint(output, scope, part, computing=False))
-        except LookupError:
-            return None
+    def cached(self, piece: Piece, *, prepare: bool = False) -> Span | None:
+        """The batches of the piece in its cached result; None if it is not cached or its fingerprint is not known.
 
-    def known(self, output: str, scope: Scope, part: Part) -> Span | None:
-        """The part's rows in a cached result with a cached fingerprint, found without preparing a plan.
-
-        It is cheap enough for a listing of all outputs: a look at the folder, and once the opening of the file.
+        Cheap, since list_flights asks for every output: one stat, and the file is opened once. With ``prepare``, plans
+        are prepared to find out the fingerprint; no output is computed.
         """
-        fingerprint = self.store.fingerprints.get(*self._key(output, scope, part))
+        fingerprint = self.known_fingerprint(piece) if prepare else self.store.fingerprints.get(*self._key(piece))
         if fingerprint is None or not self.store.artifacts.has(fingerprint):
             return None
         index = self.store.artifacts.index(fingerprint)
-        if index is None and (found := self.store.artifacts.find(fingerprint)) is not None:
-            with found:
-                index = found.index
-        return None if index is None else index.span(self.slice_of(output, scope, part))
+        return None if index is None else index.span(piece.slice)
 
-    def batches(self, output: str, scope: Scope, part: Part, columns: tuple[str, ...] | None = None) -> Batches:
-        """The part's rows of a result. After a damaged batch, the result is computed again, and reading continues."""
+    def batches(self, piece: Piece, columns: tuple[str, ...] | None = None) -> Batches:
+        """The rows of a piece. After a damaged batch, the result is computed again, and reading continues."""
         done = 0
         for attempt in range(ATTEMPTS):
             read = 0
-            with self.get(output, scope, part) as result:
+            with self.get(piece) as result:
                 try:
-                    for batch in result.batches(columns, self.slice_of(output, scope, part)):
+                    for batch in result.batches(columns, piece.slice):
                         read += batch.num_rows
                         if read > done:
                             yield batch.slice(max(batch.num_rows - read + done, 0))
@@ -118,56 +127,72 @@ class SnapshotResults:
                 else:
                     return
 
-    def table(self, ref: Ref, part: Part) -> pa.Table:
-        """The columns of an output that a part's plan refers to; rows that all parts share are cached in memory."""
-        shared = ref.scope is not Scope.PART and self.slice_of(ref.output, ref.scope, part) is None
-        key = (self.fingerprint(ref.output, ref.scope, part), ref.columns)
+    def table(self, piece: Piece, columns: tuple[str, ...] | None) -> pa.Table:
+        """The columns of a piece that a plan refers to; rows that all parts share are cached in memory."""
+        shared = piece.scope is not Scope.PART and piece.slice is None
+        key = (self.fingerprint(piece), columns)
         known = self.store.tables.get(key) if shared else None
         if known is None:
-            schema = self.plans.prepared(ref.output, ref.scope, self.parameters(part)).schema
-            wanted = schema if ref.columns is None else columns_of(schema, ref.columns)
+            schema = self.prepared(piece).schema
+            wanted = schema if columns is None else columns_of(schema, columns)
             stored = pa.schema([column for column in schema if column.name in wanted.names])
-            batches = self.batches(ref.output, ref.scope, part, ref.columns)
-            known = pa.Table.from_batches(batches, stored).select(wanted.names)
+            known = pa.Table.from_batches(self.batches(piece, columns), stored).select(wanted.names)
             if shared:
                 self.store.tables.put(key, known, known.nbytes)
         return known
-
-    def slice_of(self, output: str, scope: Scope, part: Part) -> Part | None:
-        """The part to which a result of the whole repo is narrowed; None for all rows of a result."""
-        by_part = scope is Scope.FIXPOINT and part != GLOBAL and is_cut(self.plans.pipeline[output])
-        return part if by_part else None
 
     def parameters(self, part: Part) -> dict[str, str]:
         """The values of parameters in plans over a part."""
         return {"part": str(part), "repo": self.snapshot.repo}
 
-    def referred(self, ref: Ref, part: Part) -> Iterator[tuple[Part, PreparedPlan]]:
-        """The parts, in order, of the output that a plan over ``part`` refers to, with the prepared plan of each."""
-        parts = parts_with_rows(self.plans.pipeline[ref.output], ref.scope, self.snapshot)
-        for each in parts if ref.scope is Scope.PART else (part,):
-            home = _home(ref.scope, each)
-            prepared = self.plans.prepared(ref.output, ref.scope, self.parameters(home))
-            yield home if prepared.is_scan else each, prepared
+    def prepared(self, piece: Piece) -> PreparedPlan:
+        """The plan that computes the piece's result."""
+        return self.plans.prepared(piece.output.name, piece.scope, self.parameters(piece.plan_part))
 
-    def fingerprint(self, output: str, scope: Scope, part: Part, *, computing: bool = True) -> str:
-        """The fingerprint of a result. Unless ``computing``, raises LookupError if a result below it is missing."""
-        part, key = _home(scope, part), self._key(output, scope, part)
+    def referred(self, ref: Ref, part: Part) -> Iterator[Piece]:
+        """The pieces of an output to which a plan over ``part`` refers, in order."""
+        output = self.plans.pipeline[ref.output]
+        parts = parts_with_rows(output, ref.scope, self.snapshot)
+        if ref.scope is Scope.FIXPOINT and parts != (GLOBAL,):
+            parts = (part,)
+        return (Piece(output, ref.scope, each) for each in parts)
+
+    def fingerprint(self, piece: Piece) -> str:
+        """The fingerprint of a piece's result; outputs to which its plan refers are computed if they are not cached."""
+        key = self._key(piece)
         known = self.store.fingerprints.get(*key)
         if known is None:
-            prepared = self.plans.prepared(output, scope, self.parameters(part))
-            inputs = [self._content(node, part, computing=computing) for node in prepared.sources]
-            cut = (self.snapshot.repo, self.snapshot.parts) if scope is Scope.FIXPOINT else ()
-            known = digest(FORMAT, pa.__version__, prepared.digest, output in self.plans.referred, cut, inputs)
+            prepared = self.prepared(piece)
+            inputs = [self._content(node, piece.plan_part) for node in prepared.sources]
+            cut = (self.snapshot.repo, self.snapshot.parts) if piece.scope is Scope.FIXPOINT else ()
+            is_referred = piece.output.name in self.plans.referred
+            known = digest(FORMAT, pa.__version__, prepared.digest, is_referred, cut, inputs)
             self.store.fingerprints.put(known, *key)
         return known
 
-    def _key(self, output: str, scope: Scope, part: Part) -> tuple[object, ...]:
-        """The key of a result's fingerprint; the creation time distinguishes a dropped repo from a new one."""
-        snapshot = self.snapshot
-        return (snapshot.repo, snapshot.number, snapshot.created.isoformat(), output, scope.value, _home(scope, part))
+    def known_fingerprint(self, piece: Piece) -> str | None:
+        """The fingerprint of a piece's result; None if outputs would have to be computed to find it out."""
+        known = self.store.fingerprints.get(*self._key(piece))
+        if known is None and all(map(self._is_indexed, self._inputs(piece))):
+            return self.fingerprint(piece)
+        return known
 
-    def _content(self, node: Scan | Ref, part: Part, *, computing: bool) -> object:
+    def _inputs(self, piece: Piece) -> Iterator[Piece]:
+        """The pieces that must be computed before the piece's fingerprint is known."""
+        refs = (node for node in self.prepared(piece).sources if isinstance(node, Ref))
+        inputs = (each for ref in refs for each in self.referred(ref, piece.plan_part))
+        return (each for each in inputs if not self.prepared(each).is_scan)
+
+    def _is_indexed(self, piece: Piece) -> bool:
+        fingerprint = self.known_fingerprint(piece)
+        return fingerprint is not None and self.store.artifacts.index(fingerprint) is not None
+
+    def _key(self, piece: Piece) -> tuple[object, ...]:
+        """The key of a result's fingerprint. ``created`` tells a new repo from a dropped one of the same name."""
+        repo, number, created = self.snapshot.repo, self.snapshot.number, self.snapshot.created.isoformat()
+        return (repo, number, created, piece.output.name, piece.scope.value, piece.plan_part)
+
+    def _content(self, node: Scan | Ref, part: Part) -> object:
         """The hash or hashes of the rows that a scan or reference reads."""
         match node:
             case Scan(table, columns) if part == GLOBAL:
@@ -175,46 +200,41 @@ class SnapshotResults:
             case Scan(table):
                 return self.snapshot.content_hash(table, part)
             case Ref():
-                return [
-                    self._rows_hash(node, each, found, computing=computing) for each, found in self.referred(node, part)
-                ]
+                return [self._rows_hash(each, node.columns) for each in self.referred(node, part)]
 
-    def _rows_hash(self, ref: Ref, part: Part, prepared: PreparedPlan, *, computing: bool) -> str | None:
-        """A hash of the columns that ``ref`` reads from an output in a part."""
+    def _rows_hash(self, piece: Piece, columns: tuple[str, ...] | None) -> str | None:
+        """A hash of these columns of a piece. A missing result is computed."""
+        prepared = self.prepared(piece)
         match prepared.plan:
             case Scan(table):
-                return self.snapshot.columns_hash(table, part, ref.columns or prepared.schema.names)
-        fingerprint = self.fingerprint(ref.output, ref.scope, part, computing=computing)
-        index = self.store.artifacts.index(fingerprint) or self._opened_index(ref, part, computing=computing)
-        return index.content_hash(ref.columns, self.slice_of(ref.output, ref.scope, part))
+                return self.snapshot.columns_hash(table, piece.plan_part, columns or prepared.schema.names)
+        index = self.store.artifacts.index(self.fingerprint(piece))
+        if index is None:
+            with self.get(piece) as result:
+                index = result.index
+        return index.content_hash(columns, piece.slice)
 
-    def _opened_index(self, ref: Ref, part: Part, *, computing: bool) -> ArtifactIndex:
-        found = (self.get if computing else self.find)(ref.output, ref.scope, part)
-        if found is None:
-            raise LookupError(ref.output)
-        with found:
-            return found.index
-
-    def _computed(self, fingerprint: str, output: str, scope: Scope, part: Part) -> Artifact:
+    def _computed(self, fingerprint: str, piece: Piece) -> Artifact:
         """A result, written to the cache."""
-        part = _home(scope, part)
-        prepared = self.plans.prepared(output, scope, self.parameters(part))
-        needed = computation_bytes(self.plans.pipeline[output], scope, prepared.plan, self.snapshot, part)
+        prepared = self.prepared(piece)
+        needed = computation_bytes(piece.output, piece.scope, prepared.plan, self.snapshot, piece.plan_part)
         artifacts = self.store.artifacts
         with self.store.budget.computation(needed, check_stopped):
-            is_referred = output in self.plans.referred
-            draft = artifacts.draft(prepared.schema, compressed=scope is Scope.FIXPOINT, hashed=is_referred)
+            is_referred = piece.output.name in self.plans.referred
+            draft = artifacts.draft(prepared.schema, compressed=piece.scope is Scope.FIXPOINT, hashed=is_referred)
             try:
-                stream = open_coded(prepared.plan, PartCatalog(self, part))
+                stream = open_coded(prepared.plan, PartCatalog(self, piece.plan_part))
                 with closing(stream.batches):
-                    for slice_, batch in self._cut(prepared, scope, stream):
+                    for part, batch in self._encoded_by_part(prepared, piece.scope, stream):
                         check_stopped()
-                        draft.write(batch, slice_)
+                        draft.write(batch, part)
                 return artifacts.keep(fingerprint, draft)
             finally:
-                draft.discard()
+                draft.discard()  # deletes the file if it got no name: it was broken off, or is over the limit
 
-    def _cut(self, prepared: PreparedPlan, scope: Scope, rows: Stream) -> Iterator[tuple[Part | None, pa.RecordBatch]]:
+    def _encoded_by_part(
+        self, prepared: PreparedPlan, scope: Scope, rows: Stream
+    ) -> Iterator[tuple[Part | None, pa.RecordBatch]]:
         """The encoded rows; the rows of a fixpoint by part, if they belong to files."""
         if scope is not Scope.FIXPOINT or partition_column(prepared.schema) is None:
             yield from ((None, batch) for batch in prepared.encoding.batches(decoded(rows.batches)))
@@ -259,28 +279,20 @@ class PartCatalog:
 
     def resolve(self, ref: Ref) -> Iterator[PlanSource]:
         """An output's rows, part by part: from stored tables if its plan is a scan, otherwise from its results."""
-        for part, prepared in self.results.referred(ref, self.part):
+        for piece in self.results.referred(ref, self.part):
+            prepared = self.results.prepared(piece)
             if prepared.is_scan:
                 plan = prepared.plan if ref.columns is None else prepared.plan.select(*ref.columns)
-                yield PlanSource(optimize(plan, self.results.plans), PartCatalog(self.results, part))
+                yield PlanSource(optimize(plan, self.results.plans), PartCatalog(self.results, piece.plan_part))
             else:
-                rows = self.results.table(ref, part)
+                rows = self.results.table(piece, ref.columns)
                 yield PlanSource(Scan(ref.output, tuple(rows.schema.names)), PlanCatalog({ref.output: rows}))
-
-
-def is_cut(output: Output) -> bool:
-    """Whether the rows of an output belong to files, and so to parts."""
-    return output.spec is not None and partition_column(output.spec.schema) is not None
 
 
 def parts_with_rows(output: Output, scope: Scope, snapshot: Snapshot) -> tuple[Part, ...]:
     """The parts in which an output may have rows of a scope, in order; never empty."""
-    if scope is Scope.REPO or (scope is Scope.FIXPOINT and not is_cut(output)):
+    has_parts = output.spec is not None and partition_column(output.spec.schema) is not None
+    if scope is Scope.REPO or (scope is Scope.FIXPOINT and not has_parts):
         return (GLOBAL,)
     found = {part for table in output.lineage for part in snapshot.part_names(table) if part != GLOBAL}
     return tuple(sorted(found)) or (0,)
-
-
-def _home(scope: Scope, part: Part) -> Part:
-    """The part under which a result is cached: ``global`` for a result of the whole repo."""
-    return part if scope is Scope.PART else GLOBAL

@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from flight_server.serving.read import Piece, Read
-from flight_server.serving.stream import known_span
+from flight_server.serving.read import Read
+from flight_server.serving.snapshot_results import Piece
 from flight_server.storage.paths import Part
 
 
@@ -18,7 +18,7 @@ class Statistics:
 
 def statistics_of(read: Read) -> Statistics:
     """The statistics, without preparing or running a plan."""
-    spans = [(piece, None if read.is_raw else known_span(read, piece)) for piece in read.pieces()]
+    spans = [(piece, None if read.is_raw else read.results.cached(piece)) for piece in read.pieces()]
     missing = {piece.part for piece, span in spans if span is None}
     rows = [_stored_rows(read, piece) if span is None else span.rows for piece, span in spans]
     has_all_rows = read.request.where is None and read.keys is None and read.request.limit is None

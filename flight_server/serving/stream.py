@@ -27,10 +27,9 @@ from arrowdsl.schema.schema import rebuilt
 from flight_client.contracts.tables import canonical_order
 from flight_server.serving.canonical_order import RUN_BYTES, in_canonical_order
 from flight_server.serving.estimates import part_bytes
-from flight_server.serving.read import Piece, Read
+from flight_server.serving.read import Read
 from flight_server.serving.single_flight import POLL_SECONDS, WorkerThread
-from flight_server.serving.snapshot_results import PartCatalog
-from flight_server.storage.artifact_file import Span
+from flight_server.serving.snapshot_results import PartCatalog, Piece
 from flight_server.storage.store_errors import StorageError, reading
 
 SIDE_BY_SIDE = 4
@@ -66,11 +65,6 @@ def stream_bytes(read: Read) -> int:
     return STREAM_BYTES + waiting + running + sorting
 
 
-def known_span(read: Read, piece: Piece) -> Span | None:
-    """The rows of a piece in a cached result, if they can be found without preparing a plan."""
-    return read.results.known(read.output.name, piece.scope, piece.part)
-
-
 def _width(read: Read) -> int:
     largest = max((part_bytes(read.output, read.snapshot, part) for part in read.parts), default=0)
     return SIDE_BY_SIDE if largest * SIDE_BY_SIDE <= SIDE_BY_SIDE_BYTES else 2
@@ -78,27 +72,27 @@ def _width(read: Read) -> int:
 
 def _is_stored(read: Read, piece: Piece) -> bool:
     """Whether the rows are stored or cached, and need not be computed."""
-    return read.is_raw or known_span(read, piece) is not None
+    return read.is_raw or read.results.cached(piece) is not None
 
 
 def _all_pieces(read: Read, check: Check) -> Batches:
     """The rows of all pieces, in order; a few pieces that must be computed run ahead of the reader."""
     width = _width(read)
     queues: list[_Queue] = []
-    ahead = deque[Callable[[Check], Iterator[pa.RecordBatch]]]()
+    ahead = deque[Iterator[pa.RecordBatch]]()
     try:
         with reading(f"{read.request.repo}/{read.output.name}"):
             for piece in read.pieces():
                 rows = partial(_rows, read, piece)
                 if _is_stored(read, piece):
-                    ahead.append(partial(_read_here, rows))
+                    ahead.append(_read_here(rows, check))
                 else:
-                    queues.append(_Queue(rows))
-                    ahead.append(queues[-1].batches)
+                    queues.append(_Queue.start(rows))
+                    ahead.append(queues[-1].batches(check))
                 if len(ahead) == width:
-                    yield from ahead.popleft()(check)
+                    yield from ahead.popleft()
             while ahead:
-                yield from ahead.popleft()(check)
+                yield from ahead.popleft()
     finally:
         for queue in queues:
             queue.abandon()
@@ -117,43 +111,37 @@ def _read_here(rows: Callable[[], Batches], check: Check) -> Iterator[pa.RecordB
 
 
 def _rows(read: Read, piece: Piece) -> Batches:
-    """The encoded rows of one piece, including the columns to sort by."""
-    if read.is_raw or not _has_result(read, piece):
-        return _run(read, piece)
-    return _cached(read, piece)
+    """The encoded rows of one piece, including the columns to sort by.
 
-
-def _has_result(read: Read, piece: Piece) -> bool:
-    """Whether the rows are taken from a complete result: the read is complete, or the result is cached anyway.
-
-    A fixpoint can't be narrowed: its complete result is computed, unless the filter excludes all its rows.
+    They are taken from the complete result if the read is complete or the result is cached. A fixpoint can't be
+    narrowed: its complete result is computed, unless the filter excludes all its rows.
     """
-    if read.is_complete or _is_stored(read, piece):
-        return True
-    found = read.results.find(read.output.name, piece.scope, piece.part)
-    if found is not None:
-        found.close()
-        return True
-    return piece.scope is Scope.FIXPOINT and not isinstance(read.plan(piece), Empty)
+    if not read.is_raw and (
+        read.is_complete
+        or read.results.cached(piece, prepare=True) is not None
+        or (piece.scope is Scope.FIXPOINT and not isinstance(read.plan(piece), Empty))
+    ):
+        return _from_result(read, piece)
+    return _run(read, piece)
 
 
 def _run(read: Read, piece: Piece) -> Batches:
     """The rows of the plan with filter and columns pushed down."""
     catalog = PartCatalog(read.results, piece.part)
     with closing(open_stream(read.plan(piece), catalog).batches) as rows:
-        yield from read.encoding.batches(rows)
+        yield from read.read_encoding.batches(rows)
 
 
-def _cached(read: Read, piece: Piece) -> Batches:
+def _from_result(read: Read, piece: Piece) -> Batches:
     """The rows of a complete result, filtered and narrowed if the request asks for it.
 
     If neither disk nor memory can hold the result of a part, its plan runs for this stream alone.
     """
-    where, schema = read.where(piece.part), read.encoding.schema
+    where, schema = read.where(piece.part), read.read_encoding.schema
     columns = dict.fromkeys((*schema.names, *(() if where is None else expressions.columns(where))))
     any_sent = False
     try:
-        with closing(read.results.batches(read.output.name, piece.scope, piece.part, tuple(columns))) as batches:
+        with closing(read.results.batches(piece, tuple(columns))) as batches:
             for stored in batches:
                 batch = stored if where is None else matching(stored, where)
                 if batch.num_rows:
@@ -180,12 +168,20 @@ def _cut_to_size(read: Read, batches: Batches, check: Check) -> Batches:
 class _Queue:
     """A bounded queue with the batches of one piece, filled by its own thread."""
 
-    def __init__(self, rows: Callable[[], Batches]) -> None:
+    _worker: WorkerThread[None]
+
+    def __init__(self) -> None:
         self._waiting: deque[pa.RecordBatch] = deque()
         self._bytes = 0
         self._changed = Condition()
-        self._worker = WorkerThread.start(lambda: self._fill(rows))
-        self._worker.future.add_done_callback(self._wake)
+
+    @classmethod
+    def start(cls, rows: Callable[[], Batches]) -> "_Queue":
+        """Start the thread."""
+        queue = cls()
+        queue._worker = WorkerThread.start(lambda: queue._fill(rows))
+        queue._worker.future.add_done_callback(queue._wake)
+        return queue
 
     def batches(self, check: Check) -> Iterator[pa.RecordBatch]:
         """The batches as they arrive; raises the exception of the thread after its last batch."""

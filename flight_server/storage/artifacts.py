@@ -76,8 +76,12 @@ class ArtifactStore:
         return self._path(fingerprint).exists() or self._unnamed.get(fingerprint) is not None
 
     def index(self, fingerprint: str) -> ArtifactIndex | None:
-        """The index of a result that this process has read or written; the result itself may be gone."""
-        return self._indexes.get(fingerprint)
+        """The index of a result; that of one which this process has read or written, even if the result is gone."""
+        known = self._indexes.get(fingerprint)
+        if known is None and (found := self.find(fingerprint)) is not None:
+            with found:
+                known = found.index
+        return known
 
     def draft(self, schema: pa.Schema, *, compressed: bool = False, hashed: bool = False) -> ArtifactWriter:
         """A writer, to be passed to ``keep`` and then discarded. A dictionary must be the same in all batches."""

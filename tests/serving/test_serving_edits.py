@@ -23,9 +23,9 @@ def root(tmp_path: Path) -> Path:
 
 
 def fingerprints(service: Service) -> dict[tuple[str, object, object], str]:
-    """Of every unit of every output; what they are computed from is computed."""
+    """Of every piece of every output; the outputs from which they are computed are computed."""
     return {
-        (name, piece.scope, piece.part): read.results.fingerprint(name, piece.scope, piece.part)
+        (name, piece.scope, piece.part): read.results.fingerprint(piece)
         for name in SERVED
         for read in [service.read(Request("demo", name))]
         for piece in read.pieces()
