@@ -62,7 +62,7 @@ class Read:
 
     @cached_property
     def read_encoding(self) -> WireEncoding:
-        """The encoding of rows before sorting: ``schema``, then the columns that are only sorted by."""
+        """The encoding of rows before sorting: ``schema``, then the columns that only the sort needs."""
         if self.request.order != "canonical":
             return WireEncoding.of(self.schema, self.spec)
         keys = [name for name, _ in canonical_order(self.spec) if name not in self.schema.names]
