@@ -19,7 +19,7 @@ from flight_client.contracts.tables import BY_CONTRACT, canonical_order, partiti
 from flight_server.pipeline.driver import Output
 from flight_server.serving.plans import Pipeline, bound, narrowed
 from flight_server.serving.request import Request
-from flight_server.serving.request_errors import BadRequestError, UnknownDatasetError
+from flight_server.serving.request_errors import BadRequestError, OutdatedTablesError, UnknownDatasetError
 from flight_server.serving.snapshot_results import Piece, SnapshotResults, parts_with_rows
 from flight_server.serving.wire_encoding import WireEncoding
 from flight_server.storage.partitioning import partitioning_of
@@ -73,6 +73,20 @@ class Read:
     def columns(self) -> tuple[str, ...]:
         """The columns that are read, in order: the requested ones, then those to sort by."""
         return tuple(self.read_encoding.schema.names)
+
+    def check_inputs(self) -> None:
+        """Raises OutdatedTablesError if the output is computed from a table that has another version's contract.
+
+        Ids of two versions do not meet in a join, so rows would silently be missing. Raw tables are read as stored.
+        """
+        stored = {} if self.is_raw else self.snapshot.manifest.tables
+        entries = {table: stored[table] for table in self.output.lineage if table in stored}
+        old = [table for table, each in entries.items() if each.files and each.contract != RAW_TABLES[table].contract]
+        if old:
+            raise OutdatedTablesError(
+                f"{self.spec.name} of {self.snapshot.repo} can't be computed: another version of the extractor put"
+                f" {one_of(old, limit=3)}; ingest the folder again, or the index or modules that they come from"
+            )
 
     def pieces(self) -> Iterator[Piece]:
         """The pieces, part by part: one for each scope in which the output may have rows in the part."""

@@ -25,3 +25,9 @@ class TooLargeError(DataError):
     """An output that is computed from a whole repo at once, and needs more memory than the machine has."""
 
     code = "too_large"
+
+
+class OutdatedTablesError(DataError):
+    """Stored tables were put by another version, whose rows do not fit the contracts of this one."""
+
+    code = "outdated_tables"

@@ -42,7 +42,9 @@ def open_read(read: Read, check: Check) -> Stream:
     """The rows as they are sent: aligned, encoded, and cut to batch size.
 
     ``check`` is called for each batch, and regularly while the stream waits for one; its exception ends the stream.
+    Raises OutdatedTablesError before the first row.
     """
+    read.check_inputs()
     batches = _all_pieces(read, check)
     if read.request.order == "canonical" and canonical_order(read.spec):
         batches = in_canonical_order(batches, canonical_order(read.spec), read.results.store.artifacts, check)

@@ -102,7 +102,7 @@ class ArtifactStore:
             except OSError:
                 is_named = False
         if not is_named:
-            LOG.warning("the result %s is not cached on disk", fingerprint)
+            LOG.info("the result %s is held in memory: the disk refuses it, or it is over the limit", fingerprint)
             self._unnamed.put(fingerprint, finished.shared(), finished.size)
             return finished
         with self._lock:

@@ -1,5 +1,7 @@
 """Reads without a server: rows against the source, filters against Arrow's own."""
 
+from dataclasses import replace
+
 import pyarrow.compute as pc
 import pytest
 from serving_store import DEMO, ingested, rows_of, service_over
@@ -7,9 +9,10 @@ from serving_store import DEMO, ingested, rows_of, service_over
 from arrowdsl.compute.cql2 import from_cql2
 from arrowdsl.compute.expr import Column
 from flight_client.contracts.raw import RAW_TABLES
+from flight_server.serving import read
 from flight_server.serving.explain import explain
 from flight_server.serving.request import Request, request_from_json, request_to_json
-from flight_server.serving.request_errors import BadRequestError
+from flight_server.serving.request_errors import BadRequestError, OutdatedTablesError
 from flight_server.serving.stream import open_read
 
 
@@ -96,6 +99,16 @@ def test_rows_with_the_ids_of_another_repo_are_found_by_them(tmp_path):
     for file in rows["file_id"].unique().to_pylist():
         found = rows_of(service, "cst_defs", repo="second", where=Column("file_id").eq(file))
         assert found.num_rows == rows.filter(pc.equal(rows["file_id"], file)).num_rows > 0
+
+
+def test_tables_of_another_version_are_read_but_nothing_is_computed_from_them(demo, monkeypatch):
+    newer = replace(RAW_TABLES["flow_calls"], contract="py_flow_calls_v99")
+    monkeypatch.setattr(read, "RAW_TABLES", {**RAW_TABLES, "flow_calls": newer})
+    for dataset in ("call_graph", "cpg_edges"):
+        with pytest.raises(OutdatedTablesError, match=f"{dataset} of demo .* flow_calls; ingest the folder again"):
+            rows_of(demo, dataset)
+    assert rows_of(demo, "flow_calls").num_rows > 0
+    assert rows_of(demo, "ast_edges").num_rows > 0
 
 
 def test_explain_names_the_columns_that_are_read(demo):
