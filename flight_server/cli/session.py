@@ -30,15 +30,15 @@ Decorator = Callable[[Command], Command]
 class Signals:
     """A flag set by a signal. Not a ``threading.Event``, whose lock the interrupted code may hold."""
 
-    came: bool = False
+    received: bool = False
 
     def is_set(self) -> bool:
         """Whether a signal has come; named as the method of ``threading.Event``."""
-        return self.came
+        return self.received
 
     def wait(self) -> None:
         """Wait for a signal, which usually raises KeyboardInterrupt."""
-        while not self.came:
+        while not self.received:
             time.sleep(POLL_SECONDS)
 
 
@@ -49,18 +49,18 @@ def interruptible() -> Iterator[Signals]:
     The block must run in the main thread, where Python handles signals. Python drops an exception that is raised during
     a finalizer; so code that waits without a limit must also check the yielded Signals.
     """
-    came = Signals()
+    interrupt = Signals()
 
-    def interrupt(*_: object) -> None:
-        came.came = True
+    def receive(*_: object) -> None:
+        interrupt.received = True
         for number in signals:
             signal.signal(number, signal.SIG_IGN)
         raise KeyboardInterrupt
 
     signals = (signal.SIGINT, signal.SIGTERM)
-    before = [signal.signal(number, interrupt) for number in signals]
+    before = [signal.signal(number, receive) for number in signals]
     try:
-        yield came
+        yield interrupt
     finally:
         for number, handler in zip(signals, before, strict=True):
             signal.signal(number, handler)

@@ -17,7 +17,7 @@ from flight_server.points_to.heap import Kind
 from flight_server.points_to.integer_columns import HALF, LOWER, Ints, distinct, is_in, pack
 from flight_server.points_to.interned_strings import Interned, coded
 from flight_server.points_to.object_ids import ACCESSES, OBJECT_KINDS
-from flight_server.points_to.relation_rows import NamedSolution, choice, rows_of
+from flight_server.points_to.relation_rows import NamedSolution, choice, relation_table
 from flight_server.points_to.sorted_runs import PairSet
 
 RULES = ("only_callee", "one_of_few", "one_of_several", "one_of_many", "assumed", "saturated")
@@ -53,7 +53,7 @@ def calls(named: NamedSolution) -> pa.Table:
         **_judged(named.solution, codes, texts),
     }
     files = facts.files.ids.coded(np.concatenate([facts.sites.ids.files, files])[sites])
-    return rows_of("call", files, columns)
+    return relation_table("call", files, columns)
 
 
 def _accesses(named: NamedSolution) -> tuple[pa.Array, Ints]:
@@ -109,7 +109,7 @@ def arguments(named: NamedSolution) -> pa.Table:
         "position": pa.array(np.concatenate([position, np.zeros_like(by_name)])[has_parameter], mask=spelled > 0),
         **_judged(named.solution, pack(at_site, functions), texts),
     }
-    return rows_of("argument", facts.files.ids.coded(facts.sites.ids.files[at_site]), columns)
+    return relation_table("argument", facts.files.ids.coded(facts.sites.ids.files[at_site]), columns)
 
 
 def _parameter_rows(facts: Facts, places: Ints, definitions: Ints, surplus: str) -> Ints:
@@ -137,7 +137,7 @@ def flows(named: NamedSolution) -> pa.Table:
     takes = named.is_expression()
     takes[facts.place["cst_params", "place"]] = False
     files = facts.place_files(np.where(takes[targets], targets, origins))
-    return rows_of("flow", files, {"src": places.coded(origins), "dst": places.coded(targets)})
+    return relation_table("flow", files, {"src": places.coded(origins), "dst": places.coded(targets)})
 
 
 def _from_returns(copies: Ints, origins: Ints) -> Ints:

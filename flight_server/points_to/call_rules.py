@@ -19,7 +19,7 @@ from flight_server.points_to.integer_columns import Ints, constant, is_in, pack,
 from flight_server.points_to.model_calls import call_external
 from flight_server.points_to.state import State
 
-Targets = Callable[[State, Ints, Ints, Ints], None]
+CallRule = Callable[[State, Ints, Ints, Ints], None]
 
 
 def call(state: State, objects: Ints, sites: Ints, results: Ints) -> None:
@@ -48,7 +48,7 @@ def assume_class_is_returned(state: State) -> None:
 
 def dispatch(state: State, sites: Ints, objects: Ints, results: Ints) -> None:
     """Call objects at sites; ``results`` are the places of the return values, 0 where these are not used."""
-    kinds = state.heap.kinds(objects)
+    kinds = state.heap.kind[objects]
     for kind, rule in _RULES.items():
         chosen = kinds == kind
         if chosen.any():
@@ -236,7 +236,7 @@ def _call_property_step(state: State, sites: Ints, steps: Ints, results: Ints) -
     state.add(Family.WRAP, places, constant(Kind.SETTER, which), results[which])
 
 
-_RULES: Mapping[Kind, Targets] = MappingProxyType(
+_RULES: Mapping[Kind, CallRule] = MappingProxyType(
     {
         Kind.FUNCTION: _call_function,
         Kind.METHOD: _call_method,

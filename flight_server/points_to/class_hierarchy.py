@@ -27,7 +27,7 @@ def order_classes(state: State, bound: PairSet) -> Ints:
         return NONE
     owners, bases, metaclass_owners, metaclass_bases = found
     classes = np.sort(state.definition(np.flatnonzero(defs.is_class)))
-    low, high, members = linearise(classes, owners, bases, heap.objects)
+    low, high, members = linearise(classes, owners, bases, heap.next_object)
     orders = ClassOrders.of(
         owners=owners,
         bases=bases,
@@ -88,7 +88,7 @@ def _bases(state: State, chosen: Mask) -> tuple[Ints, Ints]:
 
 def _metaclasses(state: State, found: ClassOrders, classes: Ints) -> Ints:
     """The metaclass of each class: the first one that a class of its order names."""
-    named, metaclass = np.zeros((2, state.heap.objects), np.int64)
+    named, metaclass = np.zeros((2, state.heap.next_object), np.int64)
     own = state.heap.is_of(found.metaclass_bases, Kind.CLASS)
     named[found.metaclass_owners[own][::-1]] = found.metaclass_bases[own][::-1]
     number, _, member = found.order(classes)
@@ -100,7 +100,7 @@ def _metaclasses(state: State, found: ClassOrders, classes: Ints) -> Ints:
 
 def _slots(state: State, found: ClassOrders, classes: Ints) -> tuple[Ints, Ints]:
     """The attributes that dataclasses and typed named tuples set from arguments: annotated names, bases first."""
-    marked = np.zeros(state.heap.objects, bool)
+    marked = np.zeros(state.heap.next_object, bool)
     marked[classes[state.facts.definitions.dataclass[state.heap.first[classes]]]] = True
     marked[found.owners[np.isin(found.bases, state.library.tuple_types)]] = True
     number, rank, member = found.order(classes)

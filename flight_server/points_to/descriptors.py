@@ -23,7 +23,7 @@ def through_views(state: State, places: Ints, objects: Ints) -> None:
     heap, defs = state.heap, state.facts.definitions
     targets, coded = heap.view_target[places], heap.view_self[places]
     selves, binds = coded >> 1, (coded & 1) > 0
-    kinds = heap.kinds(objects)
+    kinds = heap.kind[objects]
     definitions = np.where(kinds == Kind.FUNCTION, heap.first[objects], 0)
     of_class = defs.class_method[definitions] | (kinds == Kind.CLASS_METHOD)
     is_method = (kinds == Kind.FUNCTION) & binds & ~of_class & ~defs.static[definitions]

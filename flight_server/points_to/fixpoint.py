@@ -214,7 +214,7 @@ class Solver:
         others = state.heap.is_of(new & LOWER, *_OTHERS)
         stays = np.ones(len(new), bool)
         for held, most, sort in zip(self.held, (MOST_DEFINED, MOST_OTHERS), (~others, others), strict=True):
-            held.reach(state.heap.places)
+            held.reach(state.heap.next_place)
             chosen = np.flatnonzero(sort)
             places = new[chosen] >> HALF
             rank = np.arange(len(places)) - np.searchsorted(places, places)
@@ -228,7 +228,7 @@ class Solver:
     def _arrive(self, places: Ints, objects: Ints) -> None:
         state = self.state
         is_view = state.heap.view_target[places] > 0
-        runs = ~is_view & (state.heap.kinds(objects) == Kind.ACCESS)
+        runs = ~is_view & (state.heap.kind[objects] == Kind.ACCESS)
         state.put(*where(~is_view & ~runs, places, objects))
         if is_view.any():
             descriptors.through_views(state, *where(is_view, places, objects))
@@ -246,7 +246,7 @@ def solve(facts: Facts, between_rounds: Callable[[], None]) -> Solution:
     state.typed = type_hints.typed_places(state)
     pass_keywords(state)
     state.follows_names_only = False
-    affected = np.ones(state.heap.objects, bool)
+    affected = np.ones(state.heap.next_object, bool)
 
     def step() -> bool:
         nonlocal affected
@@ -263,9 +263,9 @@ def solve(facts: Facts, between_rounds: Callable[[], None]) -> Solution:
 def _bearing(state: State, classes: Ints) -> Mask:
     """The objects whose attributes depend on these classes' orders: the classes, their instances, ``super`` of both."""
     heap = state.heap
-    bearing = np.zeros(heap.objects, bool)
+    bearing = np.zeros(heap.next_object, bool)
     bearing[classes] = True
-    kind, first, second = (column[: heap.objects] for column in (heap.kind, heap.first, heap.second))
+    kind, first, second = (column[: heap.next_object] for column in (heap.kind, heap.first, heap.second))
     bearing |= (kind == Kind.INSTANCE) & bearing[np.where(kind == Kind.INSTANCE, first, 0)]
     bearing |= (kind == Kind.SUPER) & bearing[np.where(kind == Kind.SUPER, second, 0)]
     return bearing

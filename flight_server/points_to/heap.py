@@ -72,10 +72,10 @@ class Heap:
 
     def __init__(self, places: int) -> None:
         """Start with the places of the source and no object."""
-        self.objects = 1
-        self.places = places + 1
+        self.next_object = 1
+        self.next_place = places + 1
         self.kind, self.first, self.second, self.depth, self.root = (GrowingColumn(1024) for _ in range(5))
-        self.view_target, self.view_self = GrowingColumn(self.places), GrowingColumn(self.places)
+        self.view_target, self.view_self = GrowingColumn(self.next_place), GrowingColumn(self.next_place)
         self._by_kind = {kind: PairNumbers() for kind in Kind}
         self.fields = PairNumbers()
         self._views = PairNumbers()
@@ -85,19 +85,19 @@ class Heap:
     def object(self, kind: Kind, first: Ints, second: Ints | None = None) -> Ints:
         """The objects of a kind with these ids."""
         second = np.zeros_like(first) if second is None else second
-        numbers, new = self._by_kind[kind].number(pack(first, second), self.objects)
+        numbers, new = self._by_kind[kind].number(pack(first, second), self.next_object)
         if len(new):
-            end = self.objects + len(new)
+            end = self.next_object + len(new)
             for column in (self.kind, self.first, self.second, self.depth, self.root):
                 column.reach(end)
-            made = slice(self.objects, end)
+            made = slice(self.next_object, end)
             self.kind[made] = kind
             self.first[made], self.second[made] = new >> HALF, new & LOWER
             if kind is Kind.EXTERNAL:
                 parents = new >> HALF
                 self.depth[made] = self.depth[parents] + 1
-                self.root[made] = np.where(parents > 0, self.root[parents], np.arange(self.objects, end))
-            self.objects = end
+                self.root[made] = np.where(parents > 0, self.root[parents], np.arange(self.next_object, end))
+            self.next_object = end
         return numbers
 
     def existing(self, kind: Kind, first: Ints) -> Ints:
@@ -106,23 +106,23 @@ class Heap:
 
     def field(self, objects: Ints, keys: Ints | int) -> Ints:
         """The places of objects' attributes or items."""
-        numbers, new = self.fields.number(pack(objects, keys), self.places)
+        numbers, new = self.fields.number(pack(objects, keys), self.next_place)
         if len(new):
-            self._new_fields.append(np.stack([new, np.arange(self.places, self.places + len(new))]))
+            self._new_fields.append(np.stack([new, np.arange(self.next_place, self.next_place + len(new))]))
             self._grow(len(new))
         return numbers
 
     def read(self, objects: Ints, keys: Ints, *, implicit: Mask) -> Ints:
         """The places of attribute reads, shared by all readers; ``implicit``: looked up on the type alone."""
-        numbers, new = self._reads.number(pack(objects, keys * 2 + implicit), self.places)
+        numbers, new = self._reads.number(pack(objects, keys * 2 + implicit), self.next_place)
         self._grow(len(new))
         return numbers
 
     def view(self, targets: Ints, selves: Ints, *, binds: bool) -> Ints:
         """The views that pass class attributes, read through ``selves``, to ``targets``; ``binds``: as methods."""
-        numbers, new = self._views.number(pack(targets, selves * 2 + binds), self.places)
+        numbers, new = self._views.number(pack(targets, selves * 2 + binds), self.next_place)
         if len(new):
-            made = slice(self.places, self.places + len(new))
+            made = slice(self.next_place, self.next_place + len(new))
             self._grow(len(new))
             self.view_target[made], self.view_self[made] = new >> HALF, new & LOWER
         return numbers
@@ -154,10 +154,6 @@ class Heap:
         self._new_fields.clear()
         return codes, places
 
-    def kinds(self, objects: Ints) -> Ints:
-        """The objects' kinds."""
-        return self.kind[objects]
-
     def is_of(self, objects: Ints, *kinds: Kind) -> Mask:
         """Which objects are of one of the kinds."""
         found = self.kind.values[objects]
@@ -179,6 +175,6 @@ class Heap:
         return reached
 
     def _grow(self, count: int) -> None:
-        self.places += count
-        self.view_target.reach(self.places)
-        self.view_self.reach(self.places)
+        self.next_place += count
+        self.view_target.reach(self.next_place)
+        self.view_self.reach(self.next_place)

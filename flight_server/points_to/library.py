@@ -90,7 +90,7 @@ class Library:
         }
         types = found(*(_TYPES[shape] for shape in Shape))
         modelled = found(*(name.replace("()", ".()") for name in MODELS))
-        models, type_shapes = np.zeros((2, heap.objects), np.int64)
+        models, type_shapes = np.zeros((2, heap.next_object), np.int64)
         models[modelled] = np.arange(1, len(modelled) + 1)
         type_shapes[types] = ints(list(Shape))
         return cls(

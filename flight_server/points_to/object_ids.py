@@ -28,7 +28,7 @@ ACCESSES = ("get:", "set:", "class:")
 def object_ids(state: State, external: pa.Array) -> pa.Array:
     """The ids of all objects by number; ``external`` has the dotted names of externals."""
     heap, facts = state.heap, state.facts
-    kind, first, second = (column.values[: heap.objects] for column in (heap.kind, heap.first, heap.second))
+    kind, first, second = (column.values[: heap.next_object] for column in (heap.kind, heap.first, heap.second))
     names = facts.keys.all
     ids = _join("ext:", pc.replace_substring(external, ".()", "()"), "")
     at = np.flatnonzero((kind == Kind.FUNCTION) | (kind == Kind.CLASS))
@@ -53,7 +53,7 @@ def object_ids(state: State, external: pa.Array) -> pa.Array:
 def _derived(state: State, ids: pa.Array, made: "_Made") -> pa.Array:
     """The ids, completed by those of objects that are composed of others (methods, wrappers): inner objects first."""
     heap = state.heap
-    kind, first, second = (column.values[: heap.objects] for column in (heap.kind, heap.first, heap.second))
+    kind, first, second = (column.values[: heap.next_object] for column in (heap.kind, heap.first, heap.second))
     pending = np.flatnonzero(ids.is_null().to_numpy(zero_copy_only=False) & (kind != Kind.SITE) & (kind > 0))
     while len(pending):
         has_id = ids.is_valid().to_numpy(zero_copy_only=False)
@@ -125,7 +125,7 @@ class _Made:
         heap = self.state.heap
         first, second = heap.first[objects], heap.second[objects]
         names = self.ids.take(pa.array(objects))
-        kinds = _PREFIXES.take(pa.array(_PREFIX_AT[heap.kinds(objects)]))
+        kinds = _PREFIXES.take(pa.array(_PREFIX_AT[heap.kind[objects]]))
         names = pc.if_else(pa.array(objects > 0), pc.coalesce(names, kinds), None)
         at = np.flatnonzero(heap.is_of(objects, Kind.CONTAINER))
         names = put_strings(names, at, self.containers(objects[at])) if len(at) else names

@@ -69,9 +69,9 @@ def _lambda_numbers(facts: Facts) -> Ints:
 def external_names(state: State) -> pa.Array:
     """The dotted names of externals by number; ``()`` in a name stands for the result of a model."""
     heap = state.heap
-    found = pa.nulls(heap.objects, pa.string())
-    is_external = heap.kind[: heap.objects] == Kind.EXTERNAL
-    depth = heap.depth[: heap.objects]
+    found = pa.nulls(heap.next_object, pa.string())
+    is_external = heap.kind[: heap.next_object] == Kind.EXTERNAL
+    depth = heap.depth[: heap.next_object]
     for level in range(1, int(depth.max(initial=0)) + 1):
         at = np.flatnonzero(is_external & (depth == level))
         step = state.keys.all.of(heap.second[at])

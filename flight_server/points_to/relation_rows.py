@@ -67,7 +67,7 @@ class NamedSolution:
         return np.concatenate([[False], flags(pc.starts_with(self.facts.places.values, "x:def:"))])
 
 
-def rows_of(relation: str, file_ids: pa.DictionaryArray, columns: Mapping[str, pa.Array]) -> pa.Table:
+def relation_table(relation: str, file_ids: pa.DictionaryArray, columns: Mapping[str, pa.Array]) -> pa.Table:
     """Rows of one relation; a column that is not given is null. Rows without a file are left out.
 
     Strings are dictionary-encoded for each relation: they repeat, and a large repo has tens of millions of rows.

@@ -14,7 +14,7 @@ from flight_server.points_to.integer_columns import HALF, LOWER, Ints, distinct,
 from flight_server.points_to.interned_strings import coded
 from flight_server.points_to.object_ids import OBJECT_KINDS, object_ids
 from flight_server.points_to.qualified_names import external_names, qualified_names
-from flight_server.points_to.relation_rows import NamedSolution, choice, rows_of
+from flight_server.points_to.relation_rows import NamedSolution, choice, relation_table
 
 Relation = Callable[[NamedSolution], pa.Table]
 
@@ -32,7 +32,7 @@ def _definitions(named: NamedSolution) -> pa.Table:
     ids = named.facts.definitions.ids
     numbers = np.arange(1, len(ids.values) + 1)
     columns = {"src": ids.coded(numbers), "name": coded(named.qualified, numbers)}
-    return rows_of("definition", named.facts.definition_files(numbers), columns)
+    return relation_table("definition", named.facts.definition_files(numbers), columns)
 
 
 def _points_to(named: NamedSolution) -> pa.Table:
@@ -45,10 +45,10 @@ def _points_to(named: NamedSolution) -> pa.Table:
     columns = {
         "src": facts.places.coded(places),
         "dst": coded(named.object_ids, objects),
-        "kind": choice(tuple(OBJECT_KINDS[kind] for kind in Kind), number[state.heap.kinds(objects)]),
+        "kind": choice(tuple(OBJECT_KINDS[kind] for kind in Kind), number[state.heap.kind[objects]]),
         "saturated": pa.array(state.is_saturated(places)),
     }
-    return rows_of("points_to", facts.place_files(places), columns)
+    return relation_table("points_to", facts.place_files(places), columns)
 
 
 def _bases(named: NamedSolution) -> pa.Table:
@@ -77,14 +77,14 @@ def _class_pairs(
         "position": pa.array(position),
         **others,
     }
-    return rows_of(relation, named.facts.definition_files(definition), columns)
+    return relation_table(relation, named.facts.definition_files(definition), columns)
 
 
 def _overrides(named: NamedSolution) -> pa.Table:
     ids = named.facts.definitions.ids
     method, other = overridden(named.state)
     columns = {"src": ids.coded(method), "dst": ids.coded(other)}
-    return rows_of("override", named.facts.definition_files(method), columns)
+    return relation_table("override", named.facts.definition_files(method), columns)
 
 
 def _types(named: NamedSolution) -> pa.Table:
@@ -105,7 +105,7 @@ def _types(named: NamedSolution) -> pa.Table:
         "dst": facts.definitions.ids.coded(np.where(heap.is_of(types, Kind.CLASS), heap.first[types], 0)),
         "name": coded(named.externals, types),
     }
-    return rows_of("type", facts.place_files(places), columns)
+    return relation_table("type", facts.place_files(places), columns)
 
 
 def _bindings(named: NamedSolution) -> pa.Table:
@@ -119,7 +119,7 @@ def _bindings(named: NamedSolution) -> pa.Table:
         "dst": _binding_ids(facts.places.of(np.concatenate([np.zeros_like(places), variables]))),
         "name": coded(named.externals, np.concatenate([externals, np.zeros_like(starred)])),
     }
-    return rows_of("binding", facts.place_files(every), columns)
+    return relation_table("binding", facts.place_files(every), columns)
 
 
 def _binding_ids(variables: pa.Array) -> pa.Array:

@@ -45,7 +45,7 @@ class State:
         self.facts, self.keys = facts, facts.keys
         self.heap = Heap(facts.last_place)
         self.library = Library.of(facts.keys, self.heap)
-        self.families = FactStore(self.heap.places)
+        self.families = FactStore(self.heap.next_place)
         self.points, self.copies, self.edges, self.dispatched = (PairSet() for _ in range(4))
         self.included, self.bound_calls = PairSet(), PairSet()
         self.arguments, self.classes = SiteArguments(), ClassOrders.of()
@@ -90,7 +90,7 @@ class State:
 
     def saturate(self, places: Ints) -> None:
         """Mark places that may hold more objects than recorded, because a limit was reached."""
-        self._saturated.reach(self.heap.places)
+        self._saturated.reach(self.heap.next_place)
         self._saturated[places] = 1
 
     def is_saturated(self, places: Ints) -> Mask:

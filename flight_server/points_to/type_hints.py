@@ -25,7 +25,7 @@ def typed_places(state: State) -> Mask:
     own[number] = True
     own[number[np.isin(member, state.library.protocol_types)]] = False
     meant = np.isin(np.arange(len(annotation)), which)
-    typed = np.zeros(heap.places, bool)
+    typed = np.zeros(heap.next_place, bool)
     typed[annotated[meant]] = True
     typed[annotated[~meant]] = typed[annotated[which[~own]]] = False
     typed[state.returned.others[typed[facts.definitions.returns]]] = True

@@ -18,7 +18,6 @@ from flight_client.extract.memo import Memo
 from flight_client.extract.node_rows import literal_text
 from flight_client.extract.places import Place
 from flight_client.extract.source_text import Span
-from flight_client.extract.syntax_tree import Located
 from flight_client.extract.walk import Walk
 
 FlowVisitor = Callable[["FlowContext", Any], Place | None]
@@ -45,6 +44,7 @@ class FlowContext:
         self.variables = variables
         self.dispatch = dispatch
         self.lines = walk.source.line_starts
+        self.span = walk.span
         self.constant_kinds: dict[Place | None, str] = {}
         self.beginnings: dict[Place | None, str] = {}
         self.first_parameter: dict[LexicalScope, Place] = {}
@@ -61,14 +61,6 @@ class FlowContext:
         self.executor = self._executors[executing(scope)]
         self.temporary = self.executor.temporary
         return left
-
-    def span(self, node: Located) -> Span:
-        """The byte offsets of a node."""
-        lines = self.lines
-        return (
-            lines[node.lineno - 1] + node.col_offset,
-            lines[(node.end_lineno or node.lineno) - 1] + (node.end_col_offset or 0),
-        )
 
     def value(self, node: ast.AST) -> Place | None:
         """Lower an expression or statement; returns the place of its value."""

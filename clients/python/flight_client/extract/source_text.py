@@ -26,7 +26,7 @@ _FIRST_LINES = re.compile(rb"([^\r\n]*(?:\r\n|\r|\n)?)([^\r\n]*(?:\r\n|\r|\n)?)"
 _FIRST_NEWLINE = re.compile(r"\r\n|\r|\n")
 _ESCAPED_BYTES, _LAST_BYTE = 0xDC00, 0xFF  # os.fsdecode adds this base to a byte that is not UTF-8 (PEP 383)
 _SURROGATE = re.compile("[\ud800-\udfff]")
-_NO_BLOCKING = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+_OPEN_FLAGS = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
 
 _WORD = rb"([0-9A-Za-z_\x80-\xff]+)"
 _BLANK = rb"[\s\\]*"
@@ -107,7 +107,7 @@ class SourceText:
 
 def open_regular(path: str) -> io.BufferedReader:
     """Open a file for reading; raises OSError, also for a file that is not regular (opening a FIFO would block)."""
-    descriptor = os.open(path, os.O_RDONLY | _NO_BLOCKING)
+    descriptor = os.open(path, os.O_RDONLY | _OPEN_FLAGS)
     stream = os.fdopen(descriptor, "rb")
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         stream.close()

@@ -56,7 +56,7 @@ class PathPrefix:
 
 
 @dataclass(frozen=True)
-class _Place:
+class _PlacedDocument:
     """A document's place in the order of the put."""
 
     part: int
@@ -65,11 +65,11 @@ class _Place:
     frame: Frame
 
 
-HERE = PathPrefix()
+NO_PREFIX = PathPrefix()
 
 
 def put_index(
-    client: Client, file: Path, *, repo: str, prefix: PathPrefix = HERE, progress: Progress | None = None
+    client: Client, file: Path, *, repo: str, prefix: PathPrefix = NO_PREFIX, progress: Progress | None = None
 ) -> IndexPut:
     """Put the SCIP index ``file`` into ``repo``; it replaces the rows of the previous index.
 
@@ -84,17 +84,17 @@ def put_index(
         inside = [(path, frame) for path, frame in paths if path is not None]
         if not inside:
             raise ScipError(f"none of the {len(paths)} documents of {file} is in the repo's folder")
-        sums = _served_sums(client, repo)
-        with client.transaction(repo, files=len(inside) if sums is None else None) as begun:
+        sha256_by_path = _served_sha256s(client, repo)
+        with client.transaction(repo, files=len(inside) if sha256_by_path is None else None) as begun:
             txn, places = str(begun["txn"]), _in_order(inside, repo, whole_number(begun, "parts"))
             opened = ((table, client.open_put(repo, table, schema, txn=txn)) for table, schema in SCHEMAS.items())
-            rows = put_batches(opened, _batches(stream, layout, places, sums or {}, progress))
+            rows = put_batches(opened, _batches(stream, layout, places, sha256_by_path or {}, progress))
             snapshot = whole_number(client.commit(txn, rows), "snapshot")
-    unmatched = sum(path not in (sums or {}) for path, _ in inside)
+    unmatched = sum(path not in (sha256_by_path or {}) for path, _ in inside)
     return IndexPut(repo, len(inside), unmatched, len(paths) - len(inside), rows, snapshot)
 
 
-def _served_sums(client: Client, repo: str) -> Mapping[str, str] | None:
+def _served_sha256s(client: Client, repo: str) -> Mapping[str, str] | None:
     """The sha256 of each file in the repo, by path; None for a repo that does not exist."""
     if repo not in client.repos():
         return None
@@ -103,18 +103,22 @@ def _served_sums(client: Client, repo: str) -> Mapping[str, str] | None:
     return dict(zip(files.column("path").to_pylist(), files.column("file_sha256").to_pylist(), strict=True))
 
 
-def _in_order(documents: Iterable[tuple[str, Frame]], repo: str, parts: int) -> list[_Place]:
+def _in_order(documents: Iterable[tuple[str, Frame]], repo: str, parts: int) -> list[_PlacedDocument]:
     ids = ((file_id(repo, path), path, frame) for path, frame in documents)
-    places = [_Place(part_of(file, parts), path, file, frame) for file, path, frame in ids]
+    places = [_PlacedDocument(part_of(id_of_file, parts), path, id_of_file, frame) for id_of_file, path, frame in ids]
     return sorted(places, key=lambda place: (place.part, place.path, place.frame.start))
 
 
 def _batches(
-    file: BinaryIO, layout: IndexLayout, places: Sequence[_Place], sums: Mapping[str, str], progress: Progress | None
+    file: BinaryIO,
+    layout: IndexLayout,
+    places: Sequence[_PlacedDocument],
+    sha256_by_path: Mapping[str, str],
+    progress: Progress | None,
 ) -> Iterator[tuple[str, pa.RecordBatch]]:
     yield "scip_metadata", metadata_rows(layout.metadata)
     done = 0
-    for group in _groups(_read(file, places, sums)):
+    for group in _groups(_read(file, places, sha256_by_path)):
         yield from document_rows(group).items()
         done += len(group)
         if progress is not None:
@@ -128,14 +132,16 @@ def _batches(
         first += len(symbols)
 
 
-def _read(file: BinaryIO, places: Iterable[_Place], sums: Mapping[str, str]) -> Iterator[tuple[IndexedFile, int]]:
+def _read(
+    file: BinaryIO, places: Iterable[_PlacedDocument], sha256_by_path: Mapping[str, str]
+) -> Iterator[tuple[IndexedFile, int]]:
     """The documents, each with its size; documents with the same path get different ids."""
     path, nth = "", 1
     for place in places:
         nth = nth + 1 if place.path == path else 1
         path = place.path
         document = message(file, place.frame, "Document")
-        digest = sha256(document.text.encode()).hexdigest() if document.text else sums.get(path)
+        digest = sha256(document.text.encode()).hexdigest() if document.text else sha256_by_path.get(path)
         document_id = f"doc:{place.file_id}" if nth == 1 else f"doc:{place.file_id}#{nth}"
         yield IndexedFile(place.file_id, path, document_id, digest, document), place.frame.size
 
