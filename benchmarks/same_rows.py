@@ -2,12 +2,15 @@
 """Compare every dataset of a repo on two servers, row by row: ``same_rows.py URI URI REPO``.
 
 Prints a line for each dataset: rows on either side, and how many rows stand on one side alone. The order of rows does
-not count. ``--without COLUMN`` leaves a column out of the comparison, for ids that were made anew; ``--rewrite PATTERN
-TEXT`` replaces what a regular expression matches in every text of both sides. Both may be given several times.
+not count, and a file's id counts as the file's path. ``--without COLUMN`` leaves a column out of the comparison, for
+ids that are made in another way; ``--rewrite PATTERN TEXT`` replaces each match of a regular expression in the texts of
+both sides. Both may be given several times.
 """
 
 import argparse
 import json
+import re
+from collections.abc import Callable
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -32,7 +35,18 @@ def rows(client: flight.FlightClient, repo: str, dataset: str) -> pa.Table:
     return table.cast(pa.schema(fields))
 
 
-def as_texts(table: pa.Table, columns: list[str], rewrites: list[tuple[str, str]]) -> pa.Table:
+def with_paths(client: flight.FlightClient, repo: str) -> Callable[[str], str]:
+    """A function that puts the paths of files in place of their ids in a text."""
+    files = rows(client, repo, "repo_files").select(["file_id", "path"]).to_pylist()
+    paths = {file["file_id"]: file["path"] for file in files}
+    shapes = {re.sub("[0-9a-z]", "[0-9a-z]", each) for each in paths} or {"$^"}
+    id_ = re.compile("|".join(rf"\b{shape}\b" for shape in shapes))
+    return lambda text: id_.sub(lambda found: paths.get(found[0], found[0]), text)
+
+
+def as_texts(
+    table: pa.Table, columns: list[str], rewrites: list[tuple[str, str]], named: Callable[[str], str]
+) -> pa.Table:
     """One string for each row: nested values as their repr, flat ones by a cast."""
     texts = []
     for name in columns:
@@ -41,6 +55,12 @@ def as_texts(table: pa.Table, columns: list[str], rewrites: list[tuple[str, str]
             text = pa.chunked_array([pa.array([repr(value) for value in column.to_pylist()], pa.string())])
         else:
             text = column.cast(pa.string())
+        if pa.types.is_string(column.type):
+            coded = text.combine_chunks().dictionary_encode()
+            values = pa.array(
+                [None if each is None else named(each) for each in coded.dictionary.to_pylist()], pa.string()
+            )
+            text = pa.chunked_array([values.take(coded.indices)])
         for pattern, replacement in rewrites:
             text = pc.replace_substring_regex(text, pattern, replacement)
         texts.append(pc.fill_null(text, "\0"))
@@ -73,6 +93,7 @@ def main() -> None:
     for side, other in (("left", "right"), ("right", "left")):
         for name in sorted(names[side] - names[other]):
             print(f"{name}: on the {side} only")
+    named = [with_paths(client, options.repo) for client in (left, right)]
     equal = different = 0
     for name in sorted(names["left"] & names["right"]):
         if options.only and name not in options.only:
@@ -81,7 +102,9 @@ def main() -> None:
         skipped = {*IGNORED, *options.without}
         shared = [column for column in tables[0].column_names if column in tables[1].column_names]
         columns = [column for column in shared if column not in skipped]
-        ours, theirs = (as_texts(table, columns, options.rewrite) for table in tables)
+        ours, theirs = (
+            as_texts(table, columns, options.rewrite, each) for table, each in zip(tables, named, strict=True)
+        )
         sides = [only(ours, theirs), only(theirs, ours)]
         extra = [pc.sum(side.column("more")).as_py() or 0 for side in sides]
         columns_differ = set(tables[0].column_names) ^ set(tables[1].column_names)
