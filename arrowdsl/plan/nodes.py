@@ -168,8 +168,9 @@ class KernelFunction:
 
     ``needs`` are the input columns that ``apply`` reads, ``side_needs`` those of each side. A filter on a column of
     ``passes`` gives the same rows before and after the kernel. ``replaces_columns``: the output has none of the input's
-    columns. ``row_bytes`` estimates the peak memory for each input row; with 0, memory is not checked before the kernel
-    starts. ``version`` must change when the result does.
+    columns. ``adds``: the output has the input's rows and columns, and these columns; where none of these is needed,
+    the optimizer removes the kernel. ``row_bytes`` estimates the peak memory for each input row; with 0, memory is not
+    checked before the kernel starts. ``version`` must change when the result does.
     """
 
     name: str
@@ -179,6 +180,7 @@ class KernelFunction:
     passes: frozenset[str] = frozenset()
     group_by: str | None = None
     replaces_columns: bool = False
+    adds: frozenset[str] = frozenset()
     side_needs: tuple[tuple[str, ...], ...] = ()
     row_bytes: int = 0
     row_by_row: bool = False

@@ -188,6 +188,8 @@ class _Pruning:
             case Explode(child, column, outputs):
                 made = {name for name, _ in outputs}
                 return replace(plan, input=self.prune(child, (needed - made) | {column}))
+            case Kernel(child, function) if function.adds and not function.adds & needed:
+                return self.prune(child, needed)
             case Kernel(child, function):
                 passed = frozenset[str]() if function.replaces_columns else needed
                 sides = zip(plan.sides, function.side_needs, strict=True)

@@ -19,7 +19,7 @@ from flight_server.pipeline.families import edges, nodes, props
 from flight_server.pipeline.relational import PLACE, join, kernel, output, relation
 from flight_server.pipeline.type_names import NONE, definition_names, module_of
 
-NODES = nodes("TYPE_EXPR cst_type_exprs {type_expr_id}")
+NODES = nodes("TYPE_EXPR cst_type_exprs {type_expr_id} name=expr_text")
 EDGES = (
     *edges(
         """

@@ -22,9 +22,9 @@ from flight_server.pipeline.families import edges, nodes
 from flight_server.pipeline.relational import FILE, SPAN, join, kernel, relation
 
 NODES = nodes("""
-    BC_CODE_UNIT  bc_code_units    {code_unit_id}  span=none
+    BC_CODE_UNIT  bc_code_units    {code_unit_id}  span=none name=co_name
     BC_BLOCK      bc_blocks        {block_id}      span=none
-    BC_INSTR      bc_instructions  {instr_id}      span=none
+    BC_INSTR      bc_instructions  {instr_id}      span=none name=opname
 """)
 EDGES = (
     *edges(

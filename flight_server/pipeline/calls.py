@@ -11,6 +11,7 @@ from arrowdsl.compute.expr import coalesce, col
 from arrowdsl.plan.nodes import Aggregate, Plan, Scope, Union
 from flight_server.pipeline.families import edges, template
 from flight_server.pipeline.relational import FILE, PLACE, SPAN, join, kernel, output, relation, resolved
+from flight_server.pipeline.spans import with_lines
 from flight_server.points_to.solution import INPUTS, solution
 
 EDGES = edges(
@@ -47,7 +48,7 @@ def points_to(resolution: Plan) -> Plan:
 
 
 @output("resolve")
-def call_graph(resolution: Plan, flow_calls: Plan, repo_files: Plan) -> Plan:
+def call_graph(resolution: Plan, flow_calls: Plan, repo_files: Plan, line_starts: Plan) -> Plan:
     """A row for each call site and each function or external that it may call.
 
     A call of a class has a row for each method that the call runs, and none for the class itself.
@@ -66,7 +67,8 @@ def call_graph(resolution: Plan, flow_calls: Plan, repo_files: Plan) -> Plan:
     located = f"call_id {SPAN}"
     placed = join(calls, flow_calls, "site_id", keep=f"file_id {columns}", take=located, kind="left outer")
     named = join(placed, repo_files, "file_id", keep=f"{columns} {located}", take="path")
-    return named.order_by("path", "bstart", "bend", "site_id", "callee_qname", "callee_def_id")
+    lined = with_lines(named, line_starts, f"{columns} {located} path".split())
+    return lined.order_by("path", "bstart", "bend", "site_id", "callee_qname", "callee_def_id")
 
 
 @relation("resolve")

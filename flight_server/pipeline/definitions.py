@@ -10,10 +10,10 @@ from flight_server.pipeline.families import edges, nodes, props
 from flight_server.pipeline.relational import join, kernel, relation
 
 NODES = nodes("""
-    CST_DEF           cst_defs        {def_id}     span=def
-    CST_PARAM         cst_params      {param_id}
-    CST_DECORATOR     cst_decorators  @decorator
-    CST_IMPORT_ALIAS  cst_imports     {import_id}  span=alias
+    CST_DEF           cst_defs        {def_id}     span=def name=name qname=qname
+    CST_PARAM         cst_params      {param_id}   name=name
+    CST_DECORATOR     cst_decorators  @decorator   name=known
+    CST_IMPORT_ALIAS  cst_imports     {import_id}  span=alias name=name
 """)
 EDGES = edges(
     """
@@ -27,7 +27,7 @@ EDGES = edges(
     origin="cst",
 )
 PROPS = props("""
-    cst_defs          {def_id}     name kind docstring is_generator
+    cst_defs          {def_id}     name qname kind docstring is_generator
     definition_facts  {def_id}     loc complexity param_count call_count signature
     cst_params        {param_id}   name kind position=pos
     cst_decorators    @decorator   position=pos known

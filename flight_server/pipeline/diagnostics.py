@@ -8,7 +8,7 @@ from flight_server.pipeline.families import edges, nodes, props, template
 from flight_server.pipeline.relational import PLACE, output
 from flight_server.pipeline.spans import errors_placed, ranges_placed
 
-NODES = nodes("DIAG diagnostics_norm {diag_id}")
+NODES = nodes("DIAG diagnostics_norm {diag_id} name=message")
 EDGES = edges("""
     FILE_CONTAINS   diagnostic  diagnostics_norm  {file_id} > {diag_id}  origin=pipeline
     HAS_DIAGNOSTIC  diagnostic  diagnostics_norm  {file_id} > {diag_id}  origin=diagnostic

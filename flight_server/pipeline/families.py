@@ -24,6 +24,8 @@ from string import Formatter
 from types import MappingProxyType
 from typing import Any
 
+import pyarrow as pa
+
 from arrowdsl.compute.expr import Call, Expr, Literal, col, conjunction
 from arrowdsl.plan.nodes import Plan, Scope
 
@@ -44,6 +46,8 @@ IDS: Mapping[str, str] = MappingProxyType(
     }
 )
 
+NO_TEXT = Literal(None, pa.string())
+
 
 @dataclass(frozen=True)
 class Rows:
@@ -60,13 +64,18 @@ class Rows:
 
 @dataclass(frozen=True)
 class NodeFamily:
-    """Nodes of one kind, one for each row. Only nodes of ``Scope.PART`` have a file and a span."""
+    """Nodes of one kind, one for each row. Only nodes of ``Scope.PART`` have a file and a span.
+
+    ``name`` is what a person calls the node, ``qname`` its qualified name.
+    """
 
     kind: str
     rows: Rows
     id: Expr
     scope: Scope = Scope.PART
     span: Span | None = ("bstart", "bend")
+    name: Expr = NO_TEXT
+    qname: Expr = NO_TEXT
 
     @property
     def tables(self) -> tuple[str, ...]:
@@ -224,6 +233,8 @@ _READERS: Mapping[str, Callable[[str], object]] = MappingProxyType(
         "priority": int,
         "scope": Scope,
         "span": _span,
+        "name": col,
+        "qname": col,
         "site": template,
         "within": _within,
         "values": _values,

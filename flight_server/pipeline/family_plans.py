@@ -4,10 +4,11 @@ The kind is a constant of the family's plan, so a filter on kinds removes the pl
 
 >>> from arrowdsl.plan.nodes import Scan, describe
 >>> from flight_server.pipeline.families import nodes
->>> print(describe(node_plan(*nodes("AST_NODE ast_nodes[kind=Name] @ast"), {"ast_nodes": Scan("ast_nodes")})))
-project file_id, path, bstart, bend, node_id = concat('ast:', file_id, ':', text(ast_idx)), node_kind = 'AST_NODE'
-  filter kind = 'Name'
-    scan ast_nodes
+>>> print(describe(node_plan(*nodes("AST_NODE ast_nodes[kind=Name] @ast name=name"), {"ast_nodes": Scan("ast_nodes")})))
+project file_id, path, bstart, bend, line = None, end_line = None, node_id, node_kind = 'AST_NODE', name, qname = None
+  project file_id, path, bstart, bend, node_id = concat('ast:', file_id, ':', text(ast_idx)), name
+    filter kind = 'Name'
+      scan ast_nodes
 """
 
 from collections.abc import Iterable, Mapping
@@ -23,11 +24,17 @@ from flight_server.kernels.digests import digests, spelled
 from flight_server.pipeline.families import EdgeFamily, NodeFamily, PropFamily, Relations, Span
 from flight_server.pipeline.properties import unpivoted
 from flight_server.pipeline.relational import join
+from flight_server.pipeline.spans import with_lines
 
 _NO_FILE: Mapping[str, Expr] = MappingProxyType(
     {name: Literal(None, pa.string()) for name in ("file_id", "path")}
     | {name: Literal(None, pa.int64()) for name in ("bstart", "bend")}
 )
+_PLACED = ("bstart", "bend", "line", "end_line")
+_NODES = ("file_id", "path", *_PLACED, "node_id", "node_kind", "name", "qname")
+_LINES: Mapping[str, Expr] = MappingProxyType({name: Column(name) for name in ("line", "end_line")})
+_NO_LINES: Mapping[str, Expr] = MappingProxyType({name: Literal(None, pa.int32()) for name in _LINES})
+LINE_STARTS = "line_starts"  # the relation from which lines are computed
 
 
 def node_union(families: Iterable[NodeFamily], relations: Relations) -> Plan:
@@ -46,9 +53,13 @@ def prop_union(families: Iterable[PropFamily], relations: Relations) -> Plan:
 
 
 def node_plan(family: NodeFamily, relations: Relations) -> Plan:
-    """file_id, path, bstart, bend, node_id, node_kind."""
-    place = _place(family.scope, family.span)
-    return family.rows.of(relations).select(**place, node_id=family.id, node_kind=Literal(family.kind))
+    """The columns of cpg_nodes."""
+    ends = {"node_id": family.id, "name": family.name, "qname": family.qname}
+    computed = {**_place(family.scope, family.span), **ends}
+    own = {name: expr for name, expr in computed.items() if not isinstance(expr, Literal)}
+    placed = _with_lines(family.rows.of(relations).select(**own), own, relations)
+    shown = {**_shown(computed), **_lines(own, relations), "node_kind": Literal(family.kind)}
+    return placed.select(**{name: shown[name] for name in _NODES})
 
 
 def edge_plan(family: EdgeFamily, relations: Relations) -> Plan:
@@ -74,12 +85,12 @@ def edge_plan(family: EdgeFamily, relations: Relations) -> Plan:
         table, on = family.within
         needed = sorted(frozenset(on.split()).union(*map(columns, own.values())))
         plan = join(plan, relations[table], on, keep=" ".join(needed), kind="left semi")
-    shown = {name: expr if isinstance(expr, Literal) else Column(name) for name, expr in computed.items()}
+    shown = {**_shown(computed), **_lines(own, relations)}
     identified = ("src_node_id", "dst_node_id", *(("site",) if "site" in own else ()))
     seed = family.kind if "site" in own or not family.site else f"{family.kind} {describe(family.site)}"
-    return _with_ids(plan.select(**own), seed, identified, frozenset(own)).select(
-        bstart=shown["bstart"],
-        bend=shown["bend"],
+    placed = _with_lines(plan.select(**own), own, relations)
+    return _with_ids(placed, seed, identified, frozenset(own)).select(
+        **{name: shown[name] for name in _PLACED},
         edge_id=col("edge_id"),
         edge_kind=Literal(family.kind),
         **{name: shown[name] for name in (*ends, "path", *constant)},
@@ -100,6 +111,7 @@ def _with_ids(edges: Plan, seed: str, identified: tuple[str, ...], passes: froze
         apply=partial(_identified, seed=seed, identified=identified),
         needs=identified,
         passes=passes,
+        adds=frozenset({"edge_id"}),
         row_by_row=True,
     )
     return Kernel(edges, function)
@@ -111,6 +123,20 @@ def _identified(edges: pa.Table, seed: str, identified: tuple[str, ...]) -> pa.T
     if any(column.null_count for column in columns):
         ids = pc.if_else(reduce(pc.and_, (column.is_valid() for column in columns)), ids, None)
     return edges.append_column("edge_id", ids)
+
+
+def _with_lines(rows: Plan, own: Iterable[str], relations: Relations) -> Plan:
+    """The rows with line and end_line, if they have spans and the lines of the files are known."""
+    return with_lines(rows, relations[LINE_STARTS], own) if _lines(own, relations) is _LINES else rows
+
+
+def _lines(own: Iterable[str], relations: Relations) -> Mapping[str, Expr]:
+    return _LINES if "bstart" in own and LINE_STARTS in relations else _NO_LINES
+
+
+def _shown(computed: Mapping[str, Expr]) -> dict[str, Expr]:
+    """Constants as they are, everything else as a column that is computed below."""
+    return {name: expr if isinstance(expr, Literal) else Column(name) for name, expr in computed.items()}
 
 
 def _place(scope: Scope, span: Span | None) -> dict[str, Expr]:

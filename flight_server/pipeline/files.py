@@ -11,12 +11,13 @@ from arrowdsl.compute.expr import Parameter, col
 from arrowdsl.plan.nodes import Plan, Scope, Union
 from flight_server.pipeline.families import edges, nodes, props
 from flight_server.pipeline.relational import join, kernel, relation
+from flight_server.pipeline.spans import starts_of_lines
 
 NODES = nodes("""
-    PY_FILE     repo_files                {file_id}  span=none
-    PY_MODULE   repo_files[module!=null]  @module    span=none
-    PY_REPO     repo_names                @repo      scope=repo
-    PY_PACKAGE  packages                  @package   scope=repo
+    PY_FILE     repo_files                {file_id}  span=none name=path
+    PY_MODULE   repo_files[module!=null]  @module    span=none name=module qname=module
+    PY_REPO     repo_names                @repo      scope=repo name=repo
+    PY_PACKAGE  packages                  @package   scope=repo name=package qname=package
 """)
 EDGES = (
     *edges(
@@ -54,6 +55,15 @@ PROPS = (
 _IMPORTS = "file_id path alias_bstart alias_bend import_id kind module relative_level name"
 _IMPORT = "file_id path alias_bstart alias_bend import_id"
 _LAST_NAME = r"\.?[^.]*$"
+
+
+@relation("repo")
+def line_starts(repo_files: Plan) -> Plan:
+    """The lines of each file.
+
+    path, starts (the list of the byte offsets at which lines start).
+    """
+    return starts_of_lines(repo_files)
 
 
 @relation("repo")

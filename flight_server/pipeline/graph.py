@@ -26,7 +26,7 @@ from flight_server.pipeline import (
     types,
 )
 from flight_server.pipeline.families import EdgeFamily, Family, NodeFamily, PropFamily
-from flight_server.pipeline.family_plans import edge_union, node_union, prop_union
+from flight_server.pipeline.family_plans import LINE_STARTS, edge_union, node_union, prop_union
 
 CONCEPTS = (
     *(files, definitions, syntax, scopes, control_flow, data_flow, names),
@@ -111,6 +111,8 @@ def _tags(dataset: str, scope: Scope) -> dict[str, str]:
 
 def _inputs(union: Callable[..., Plan], families: tuple[Family, ...], doc: str) -> tuple[dict[str, Any], str]:
     tables = {table: source(table) for family in families for table in family.tables}
+    if union is not prop_union and families[0].scope is Scope.PART:
+        tables[LINE_STARTS] = source(LINE_STARTS)
     return {"union": value(union), "families": value(families), "relations": group(**tables)}, doc
 
 

@@ -13,9 +13,9 @@ from flight_server.pipeline.relational import PLACE, join, output, relation
 CANDIDATE = 0.6  # confidence of a callee's possible name
 
 NODES = nodes("""
-    CST_NAME_REF       cst_name_refs        {name_ref_id}
-    PY_QUALIFIED_NAME  dim_qualified_names  {qname_id}     scope=repo
-    PY_EXTERNAL        externals            @external      scope=repo
+    CST_NAME_REF       cst_name_refs        {name_ref_id}  name=name
+    PY_QUALIFIED_NAME  dim_qualified_names  {qname_id}     scope=repo name=qname qname=qname
+    PY_EXTERNAL        externals            @external      scope=repo name=name qname=name
 """)
 EDGES = (
     *edges(
@@ -39,15 +39,12 @@ EDGES = (
         method="qualified_name",
     ),
 )
-PROPS = (
-    *props("definition_qnames {def_id} qname"),
-    *props(
-        """
+PROPS = props(
+    """
     dim_qualified_names  {qname_id}  name=qname
     externals            @external   name
 """,
-        Scope.REPO,
-    ),
+    Scope.REPO,
 )
 
 

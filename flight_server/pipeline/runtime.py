@@ -4,10 +4,10 @@ from arrowdsl.plan.nodes import Scope
 from flight_server.pipeline.families import edges, nodes, props
 
 NODES = nodes("""
-    RT_OBJECT           rt_objects           {rt_id}      scope=repo
-    RT_SIGNATURE        rt_signatures        {sig_id}     scope=repo
-    RT_SIGNATURE_PARAM  rt_signature_params  {param_id}   scope=repo
-    RT_MEMBER           rt_members           {member_id}  scope=repo
+    RT_OBJECT           rt_objects           {rt_id}      scope=repo name=name
+    RT_SIGNATURE        rt_signatures        {sig_id}     scope=repo name=signature
+    RT_SIGNATURE_PARAM  rt_signature_params  {param_id}   scope=repo name=name
+    RT_MEMBER           rt_members           {member_id}  scope=repo name=name
 """)
 EDGES = edges(
     """

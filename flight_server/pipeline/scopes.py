@@ -12,8 +12,8 @@ from flight_server.pipeline.families import edges, nodes, props, template
 from flight_server.pipeline.relational import FILE, PLACE, join, kernel, output, relation, resolved
 
 NODES = nodes("""
-    SYM_SCOPE   sym_scopes   {scope_id}
-    PY_BINDING  sym_symbols  {symbol_row_id}  span=none
+    SYM_SCOPE   sym_scopes   {scope_id}       name=scope_name
+    PY_BINDING  sym_symbols  {symbol_row_id}  span=none name=name
 """)
 EDGES = (
     *edges(

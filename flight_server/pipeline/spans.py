@@ -1,10 +1,10 @@
-"""Byte spans in the repo's files, from the lines and characters that tools report.
+"""Byte spans in the repo's files, from the lines and characters that tools report; and the lines of byte spans.
 
 A SCIP document may name the code units of its positions; otherwise the tool decides (``TOOLS``). If the tool is unknown
 too, only positions on ASCII lines have a span, since all encodings agree there.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from types import MappingProxyType
 
@@ -12,8 +12,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from arrowdsl.plan.nodes import Plan
-from flight_server.kernels.arrays import Bools, Ints, numbers, rows_of, truths
+from arrowdsl.plan.nodes import Kernel, KernelFunction, Plan
+from flight_server.kernels.arrays import Bools, Ints, numbers, rows_of, starts_of, truths
 from flight_server.kernels.text_positions import OUT_OF_RANGE, UTF8, UTF16, UTF32, LineIndex, line_index
 from flight_server.pipeline.relational import kernel
 
@@ -35,8 +35,32 @@ REASONS = (
     "out_of_range",  # the line or the character does not exist
 )
 _PLACED = -1
+_FILE_BITS = 32  # of an offset in one file
 _RANGE = "start_line start_char end_line end_char range_len"
 _LINES = "line column end_line end_column"
+
+
+def starts_of_lines(repo_files: Plan) -> Plan:
+    """Each file's path, and ``starts``, the list of the byte offsets at which its lines start."""
+    return kernel("line_starts", _line_starts, (repo_files, "path text"), passes="path")
+
+
+def with_lines(rows: Plan, line_starts: Plan, columns: Iterable[str]) -> Plan:
+    """Rows with their ``line`` and ``end_line``, those of the first and the last character, from 1.
+
+    ``columns`` are the columns of the rows, among them path, bstart and bend.
+    """
+    function = KernelFunction(
+        name="lines",
+        version=1,
+        apply=_with_lines,
+        needs=("path", "bstart", "bend"),
+        passes=frozenset(columns),
+        adds=frozenset({"line", "end_line"}),
+        side_needs=(("path", "starts"),),
+        row_by_row=True,
+    )
+    return Kernel(rows, function, (line_starts,))
 
 
 def ranges_placed(ranges: Plan, scip_documents: Plan, repo_files: Plan, scip_metadata: Plan) -> Plan:
@@ -67,6 +91,29 @@ def errors_placed(errors: Plan, repo_files: Plan, *, first_column: int) -> Plan:
         passes="file_id path",
         adds_columns=True,
     )
+
+
+def _line_starts(files: pa.Table) -> pa.Table:
+    found = line_index(files.column("text"))
+    starts = found.line_starts - np.repeat(found.starts[:-1], np.diff(found.first_lines))
+    lists = pa.ListArray.from_arrays(pa.array(found.first_lines, pa.int32()), pa.array(starts, pa.int64()))
+    return pa.table({"path": files.column("path"), "starts": lists})
+
+
+def _with_lines(rows: pa.Table, files: pa.Table) -> pa.Table:
+    """The rows with their lines: one binary search over all files' lines, each file beginning at a round number."""
+    starts = files.column("starts").combine_chunks()
+    counts = np.asarray(starts.value_lengths()).astype(np.int64)
+    all_starts = np.repeat(np.arange(len(counts)) << _FILE_BITS, counts) + np.asarray(starts.flatten())
+    lines_before = starts_of(counts)
+    file = rows_of(rows.column("path"), files.column("path"))
+    start, end = (numbers(rows.column(name)) for name in ("bstart", "bend"))
+    unplaced = (file < 0) | (start < 0)
+    found = rows
+    for name, offset in (("line", start), ("end_line", np.maximum(start, end - 1))):
+        line = np.searchsorted(all_starts, (file << _FILE_BITS) + offset, "right") - np.append(lines_before, 0)[file]
+        found = found.append_column(name, pa.array(line, pa.int32(), mask=unplaced))
+    return found
 
 
 def _with_spans(ranges: pa.Table, documents: pa.Table, files: pa.Table, metadata: pa.Table) -> pa.Table:

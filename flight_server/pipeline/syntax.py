@@ -14,11 +14,11 @@ from flight_server.pipeline.families import edges, nodes, props, template
 from flight_server.pipeline.relational import PLACE, join, kernel, output, relation
 
 NODES = nodes("""
-    CST_CALLSITE  cst_callsites  {call_id}    span=call
+    CST_CALLSITE  cst_callsites  {call_id}    span=call name=callee_text
     CST_ARG       arguments      @arg
     CST_RETURN    returns        {return_id}
-    CST_LITERAL   literals       @literal
-    AST_NODE      ast_nodes      @ast
+    CST_LITERAL   literals       @literal   name=value_repr
+    AST_NODE      ast_nodes      @ast       name=name
     TS_NODE       ts_nodes       {ts_node_id}     span=start_byte,end_byte
     TS_ERROR      ts_errors      {ts_error_id}    span=start_byte,end_byte
     TS_MISSING    ts_missing     {ts_missing_id}  span=start_byte,end_byte

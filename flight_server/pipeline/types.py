@@ -13,7 +13,7 @@ from flight_server.pipeline.families import edges, nodes, props, template
 from flight_server.pipeline.relational import FILE, join, kernel, output, relation, resolved
 from flight_server.pipeline.type_names import NONE, definition_names
 
-NODES = nodes("TYPE types_norm {type_id} scope=repo")
+NODES = nodes("TYPE types_norm {type_id} scope=repo name=type_repr")
 EDGES = edges(
     """
     INFERRED_TYPE  instance       inferred_types            {src} > {type_id?}  confidence=0.9 site=instance

@@ -32,6 +32,9 @@ dear = Call(">", (Column("price"), Literal(5)))
 here = Call("=", (Column("city"), Literal("Bonn")))
 never = Call("=", (Literal("a"), Literal("b")))
 keep = KernelFunction("keep", 1, lambda table: table, needs=("id",), passes=frozenset({"city"}))
+grow = KernelFunction(
+    "grow", 1, lambda table: table.append_column("age", table["id"]), ("id",), adds=frozenset({"age"})
+)
 count = KernelFunction(
     "count",
     1,
@@ -258,6 +261,21 @@ def test_families_whose_filter_cannot_be_true_vanish(plan, expected):
             project price
               kernel keep v1
                 scan orders [id, price]
+            """,
+        ),
+        (
+            Kernel(orders, grow).select("price", "age"),
+            """
+            project price, age
+              kernel grow v1
+                scan orders [id, price]
+            """,
+        ),
+        (
+            Kernel(orders, grow).select("price"),
+            """
+            project price
+              scan orders [price]
             """,
         ),
         (

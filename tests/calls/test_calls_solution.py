@@ -3,6 +3,7 @@
 import json
 import re
 import runpy
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -39,6 +40,16 @@ def test_the_order_of_files_does_not_matter(tmp_path: Path) -> None:
     assert any(row["saturated"] for row in rows)
     for seed in range(3):
         assert _rows(solution(_by_files(tables, seed))) == rows
+
+
+def test_definitions_have_the_names_that_extraction_gives_them(tmp_path: Path) -> None:
+    lambdas = "first = [lambda: lambda: 0 for _ in ''], lambda: 1"
+    nested = "class C[T]: x = lambda: 0" if sys.version_info >= (3, 12) else "class C: x = lambda: 0"
+    _write(tmp_path, made=_MADE, lambdas=f"{lambdas}\ndef f():\n    global g\n    def g(): {lambdas}\n    {nested}\n")
+    tables = facts_of(tmp_path)
+    rows = _rows(solution(tables))
+    named = {row["src"]: row["name"] for row in rows if row["relation"] == "definition"}
+    assert named == dict(zip(*(tables["cst_defs"][name].to_pylist() for name in ("def_id", "qname")), strict=True))
 
 
 def test_a_comment_changes_nothing(tmp_path: Path) -> None:

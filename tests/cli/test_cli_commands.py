@@ -85,7 +85,7 @@ def test_ls(where):
 
 def test_info(where):
     shown = succeed("info", "demo", "cst_callsites", *where)
-    assert "py_cst_callsites_v2" in shown
+    assert "py_cst_callsites_v3" in shown
     assert "  call_id              string, never null\n" in shown
     assert "  callee_text          string\n" in shown
 

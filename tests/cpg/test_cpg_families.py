@@ -16,6 +16,7 @@ from flight_client.contracts.outputs import OUTPUTS
 from flight_client.contracts.raw import RAW_TABLES
 from flight_server.pipeline.families import edges, nodes
 from flight_server.pipeline.family_plans import edge_plan, node_plan
+from flight_server.pipeline.files import line_starts
 from flight_server.serving.explain import explain
 from flight_server.serving.plans import bound
 from flight_server.serving.request import Request
@@ -47,7 +48,7 @@ def test_only_the_tables_of_the_kind_asked_for_are_scanned(service, dataset, kin
     parts = [part for part in explain(service.read(request))["parts"] if part["part"] != "global"]
     assert parts
     for part in parts:
-        assert {scan["table"] for scan in part["scans"]} == tables
+        assert {scan["table"] for scan in part["scans"]} - {"repo_files"} == tables  # whose texts have the lines
         assert part["outputs"] == []
 
 
@@ -59,7 +60,7 @@ def test_kinds_narrow_to_the_same_rows(service):
 
 
 def test_a_new_family_is_a_line():
-    [family] = nodes("CST_DEF defs[kind=class] class:{file_id}:{line?:d} span=a,b")
+    [family] = nodes("CST_DEF defs[kind=class] class:{file_id}:{line?:d} span=a,b name=kind")
     defs = pa.table(
         {
             "file_id": ["f", "f", "f"],
@@ -70,10 +71,11 @@ def test_a_new_family_is_a_line():
             "b": [9, 19, 29],
         }
     )
-    rows = run_plan(node_plan(family, {"defs": Scan("defs")}), PlanCatalog({"defs": defs}))
-    assert rows.to_pylist() == [
-        {"file_id": "f", "path": "p", "bstart": 0, "bend": 9, "node_id": "class:f:3", "node_kind": "CST_DEF"}
-    ]
+    files = pa.table({"path": ["p"], "text": ["one\ntwo\nthree"]})
+    relations = {"defs": Scan("defs"), "line_starts": line_starts(Scan("files"))}
+    [row] = run_plan(node_plan(family, relations), PlanCatalog({"defs": defs, "files": files})).to_pylist()
+    assert [name for name in row if row[name] is None] == ["qname"]
+    assert (row["line"], row["end_line"], row["node_id"], row["name"]) == (1, 3, "class:f:3", "class")
 
 
 def test_an_edge_family_keeps_what_its_other_end_has():

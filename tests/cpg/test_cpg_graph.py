@@ -51,6 +51,25 @@ def test_every_end_of_an_edge_is_a_node(service: Service) -> None:
     assert [edge for edge in edges if not {edge["src_node_id"], edge["dst_node_id"]} <= nodes] == []
 
 
+def test_nodes_and_edges_have_the_lines_of_their_syntax_trees(service: Service) -> None:
+    trees = rows_of(service, "ast_nodes", columns=("path", "bstart", "bend", "lineno", "end_lineno")).to_pylist()
+    lines = {tuple(row.values())[:3]: tuple(row.values())[3:] for row in trees}
+    for dataset in ("cpg_nodes", "cpg_edges"):
+        columns = ("path", "bstart", "bend", "line", "end_line")
+        placed = {tuple(row.values()) for row in rows_of(service, dataset, columns=columns).to_pylist()}
+        assert all((row[1] is None) == (row[3] is None) for row in placed)
+        wrong = [
+            row for row in placed if row[1] is not None and lines.get(row[:3], row[3:]) not in {row[3:], (None, None)}
+        ]
+        assert wrong == []
+
+
+def test_nodes_have_the_names_that_people_use(fixture_repo: Service) -> None:
+    nodes = rows_of(fixture_repo, "cpg_nodes", columns=("node_kind", "name", "qname")).to_pylist()
+    named = {(row["node_kind"], row["name"], row["qname"]) for row in nodes}
+    assert {("CST_DEF", "run", "pkg.base.Base.run"), ("PY_MODULE", "pkg.base", "pkg.base")} <= named
+
+
 def test_no_edge_names_a_place_in_another_file_by_its_offset(service: Service) -> None:
     """Else an edit there, even of a comment, would change this file's rows."""
     files = rows_of(service, "repo_files", columns=("path", "file_id")).to_pylist()

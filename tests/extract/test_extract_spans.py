@@ -10,6 +10,13 @@ from extract_rows import DEMO, STANDARD_LIBRARY, cut, rows_of
 from flight_client.extract import scan
 
 LIBRARY = ("argparse.py", "dataclasses.py", "typing.py", "enum.py", "asyncio/tasks.py", "json/decoder.py", "turtle.py")
+SPANS = (
+    ("cst_defs", "def_bstart", "def_bend"),
+    ("cst_callsites", "call_bstart", "call_bend"),
+    ("cst_imports", "alias_bstart", "alias_bend"),
+    *((name, "bstart", "bend") for name in ("cst_params", "cst_decorators", "cst_bases", "cst_exports")),
+    *((name, "bstart", "bend") for name in ("cst_name_refs", "cst_type_exprs")),
+)
 DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 FILES = [file.abs_path for file in scan(DEMO)] + [str(STANDARD_LIBRARY / name) for name in LIBRARY]
 
@@ -37,6 +44,15 @@ def tree_of(rows):
 def test_name_refs_cut_out_their_names(rows):
     for row in rows["cst_name_refs"]:
         assert normalised(cut(rows, row)) == row["name"]
+
+
+def test_a_span_begins_and_ends_on_its_lines(rows):
+    lines = rows["repo_files"][0]["text"].encode().splitlines(keepends=True) or [b""]
+    for table, start, end in SPANS:
+        for row in rows[table]:
+            before, upto = b"".join(lines[: row["line"] - 1]), b"".join(lines[: row["end_line"]])
+            assert len(before) <= row[start] <= len(before) + len(lines[row["line"] - 1])
+            assert len(upto) - len(lines[row["end_line"] - 1]) <= row[end] <= len(upto)
 
 
 def test_params_cut_out_their_names(rows):

@@ -61,7 +61,7 @@ def test_rows_are_read_by_path_and_inside_a_file_as_they_were_put(peer, repo):
 
 def test_modes_replace_append_files_and_removed(peer, repo):
     def put(mode, rows, **keys):
-        peer.put_table(repo, "py_cst_name_refs_v2", name_refs(rows), mode=mode, **keys)
+        peer.put_table(repo, "py_cst_name_refs_v3", name_refs(rows), mode=mode, **keys)
         return starts(peer.get(repo, "cst_name_refs"))
 
     assert put("replace", [("a.py", 1), ("b.py", 1), ("c.py", 1)]) == [("a.py", 1), ("b.py", 1), ("c.py", 1)]

@@ -18,7 +18,7 @@ def endpoints_read(peer, info):
     return [peer.flight.do_get(endpoint.ticket).read_all() for endpoint in info.endpoints]
 
 
-@pytest.mark.parametrize("name", ["cst_name_refs", "py_cst_name_refs_v2"])
+@pytest.mark.parametrize("name", ["cst_name_refs", "py_cst_name_refs_v3"])
 def test_all_forms_of_a_request_mean_the_same(peer, name):
     by_path = peer.flight.get_flight_info(path("seeded", name))
     by_command = peer.flight.get_flight_info(command(repo="seeded", dataset=name))

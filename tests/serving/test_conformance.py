@@ -69,7 +69,7 @@ def test_the_node_client_asks_for_infos_and_actions(uri, node_client):
     """
     done = node(node_client, "--input-type=module", "-e", program)
     assert (done.returncode, done.stderr) == (0, "")
-    assert json.loads(done.stdout) == [36, "cst_name_refs", "py_cst_name_refs_v2", "ok"]
+    assert json.loads(done.stdout) == [36, "cst_name_refs", "py_cst_name_refs_v3", "ok"]
 
 
 def node(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:

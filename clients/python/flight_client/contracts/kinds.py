@@ -68,7 +68,7 @@ PROP_KEYS = _words(  # the keys by default, then the other columns of the raw ta
     def_id container_def_id def_bstart def_bend name_bstart name_bend qnames scope_id ast_idx param_id place
     default_place type_expr_id bstart bend site_id import_id stmt_bstart stmt_bend alias_bstart alias_bend call_id
     call_bstart call_bend callee_bstart callee_bend callee_dotted callee_qnames owner_def_id name_ref_id expr_ctx
-    ref_kind param_name expr_kind expr_role expr_text
+    ref_kind param_name expr_kind expr_role expr_text line end_line
     parent_ast_idx field_name field_pos value_repr lineno col_offset end_lineno end_col_offset
     ts_node_id parent_ts_id ts_type start_byte end_byte is_named has_error is_error is_missing ts_error_id
     ts_missing_id

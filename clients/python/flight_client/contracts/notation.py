@@ -9,6 +9,7 @@ from arrowdsl.schema.schema import DICTIONARY, SchemaMetadataSpec, SortKey, Tabl
 
 FILE = "file_id! path!"
 SPAN = "bstart:i64 bend:i64"
+LINES = "line:i32 end_line:i32"
 
 TYPES: Mapping[str, pa.DataType] = MappingProxyType(
     {

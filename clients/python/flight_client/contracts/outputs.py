@@ -14,7 +14,7 @@ from flight_client.contracts.kinds import (
     RESOLUTION_METHODS,
     RULE_NAMES,
 )
-from flight_client.contracts.notation import FILE, SPAN, contract
+from flight_client.contracts.notation import FILE, LINES, SPAN, contract
 
 _OUTPUTS = (
     contract("dim_qualified_names_v1", "qnames", "qname_id! qname!", key="qname", order="qname"),
@@ -112,25 +112,25 @@ _OUTPUTS = (
         order="place object_id",
     ),
     contract(
-        "call_graph_v1",
+        "call_graph_v2",
         "resolve",
         "site_id! call_id caller_def_id caller_qname! callee_def_id callee_qname! is_external:bool site_kind"
-        f" confidence:f32 ambiguity_group_id rule_name path {SPAN}",
+        f" confidence:f32 ambiguity_group_id rule_name path {SPAN} {LINES}",
         key="site_id callee_qname callee_def_id rule_name",
         order="caller_qname bstart callee_qname",
     ),
     contract(
-        "cpg_nodes_v1",
+        "cpg_nodes_v2",
         "cpg",
-        f"file_id path {SPAN} node_id! node_kind:dict!",
+        f"file_id path {SPAN} {LINES} node_id! node_kind:dict! name qname",
         key="node_kind node_id",
         order="node_kind path bstart bend node_id",
         vocabularies={"node_kind": NODE_KINDS},
     ),
     contract(
-        "cpg_edges_v2",
+        "cpg_edges_v3",
         "cpg",
-        f"{SPAN} edge_id! edge_kind:dict! src_node_id! dst_node_id! path origin:dict resolution_method:dict"
+        f"{SPAN} {LINES} edge_id! edge_kind:dict! src_node_id! dst_node_id! path origin:dict resolution_method:dict"
         " confidence:f32 score:f32 symbol_roles:i32 qname_source:dict ambiguity_group_id rule_name:dict"
         " rule_priority:i32",
         key="edge_kind src_node_id dst_node_id path bstart bend",

@@ -1,13 +1,14 @@
 """The raw tables, by layer. The rows of a part are sorted by path, then in source order.
 
-Spans (``bstart``, ``bend``) are half-open byte offsets into the UTF-8 text in ``repo_files``.
+Spans (``bstart``, ``bend``) are half-open byte offsets into the UTF-8 text in ``repo_files``. ``line`` and ``end_line``
+are the lines of a row's first and last character, from 1.
 """
 
 from collections.abc import Mapping
 from types import MappingProxyType
 
 from arrowdsl.schema.schema import TableSpec
-from flight_client.contracts.notation import FILE, SPAN, contract
+from flight_client.contracts.notation import FILE, LINES, SPAN, contract
 
 _REPO = (
     contract(
@@ -28,29 +29,29 @@ _CST = tuple(
         ),
         ("py_cst_parse_errors_v2", "error_type message raw_line:i32 raw_column:i32 meta:map"),
         (
-            "py_cst_defs_v2",
-            "def_id! container_def_id kind name def_bstart:i64 def_bend:i64 name_bstart:i64 name_bend:i64"
-            " qnames:qnames scope_id ast_idx:i32 docstring is_generator:bool",
+            "py_cst_defs_v3",
+            "def_id! container_def_id kind name qname def_bstart:i64 def_bend:i64 name_bstart:i64 name_bend:i64"
+            f" {LINES} qnames:qnames scope_id ast_idx:i32 docstring is_generator:bool",
         ),
         (
-            "py_cst_params_v2",
-            f"param_id! def_id! pos:i32 name kind place default_place type_expr_id {SPAN}",
+            "py_cst_params_v3",
+            f"param_id! def_id! pos:i32 name kind place default_place type_expr_id {SPAN} {LINES}",
         ),
-        ("py_cst_decorators_v2", f"def_id! pos:i32 site_id known {SPAN}"),
-        ("py_cst_bases_v2", f"def_id! pos:i32 keyword place {SPAN}"),
-        ("py_cst_exports_v2", f"op name {SPAN}"),
+        ("py_cst_decorators_v3", f"def_id! pos:i32 site_id known {SPAN} {LINES}"),
+        ("py_cst_bases_v3", f"def_id! pos:i32 keyword place {SPAN} {LINES}"),
+        ("py_cst_exports_v3", f"op name {SPAN} {LINES}"),
         (
-            "py_cst_imports_v2",
+            "py_cst_imports_v3",
             "import_id! kind module relative_level:i32 name asname is_star:bool stmt_bstart:i64 stmt_bend:i64"
-            " alias_bstart:i64 alias_bend:i64 scope_id",
+            f" alias_bstart:i64 alias_bend:i64 {LINES} scope_id",
         ),
-        ("py_cst_name_refs_v2", f"name_ref_id! name expr_ctx ref_kind scope_id {SPAN}"),
+        ("py_cst_name_refs_v3", f"name_ref_id! name expr_ctx ref_kind scope_id {SPAN} {LINES}"),
         (
-            "py_cst_callsites_v2",
-            "call_id! call_bstart:i64 call_bend:i64 callee_bstart:i64 callee_bend:i64 callee_shape callee_text"
-            " arg_count:i32 callee_dotted callee_qnames:qnames owner_def_id scope_id ast_idx:i32",
+            "py_cst_callsites_v3",
+            "call_id! call_bstart:i64 call_bend:i64 callee_bstart:i64 callee_bend:i64 callee_shape"
+            f" {LINES} callee_text arg_count:i32 callee_dotted callee_qnames:qnames owner_def_id scope_id ast_idx:i32",
         ),
-        ("py_cst_type_exprs_v2", f"type_expr_id! owner_def_id param_name expr_kind expr_role {SPAN} expr_text"),
+        ("py_cst_type_exprs_v3", f"type_expr_id! owner_def_id param_name expr_kind expr_role {SPAN} {LINES} expr_text"),
     )
 )
 

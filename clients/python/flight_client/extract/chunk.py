@@ -48,6 +48,7 @@ class _FileRows:
         self.layers = layers
         self.stage = "read"
         self.tables: dict[str, Columns] = {}
+        self.line_starts: Sequence[int] = ()
 
     def extract(self) -> None:
         """Fill the tables, stage by stage; raises the error of the first stage that fails."""
@@ -57,6 +58,7 @@ class _FileRows:
         self._add_file(digest, data, None)
         source = (decode_notebook if self.file.path.endswith(NOTEBOOK_SUFFIX) else decode)(data)
         self._add_file(digest, data, source)
+        self.line_starts = source.line_starts
         self.tables |= text_tables(self.layers, source)
         self.stage = "parse"
         with recursion(PARSE_DEPTH):
@@ -139,7 +141,7 @@ def _batches(chunk: Chunk, files: Sequence[_FileRows]) -> Iterator[pa.RecordBatc
     for table in chunk.tables:
         rows = TableRows(table)
         for found in files:
-            rows.add(found.file_id, found.file.path, found.tables.pop(table, ()))
+            rows.add(found.file_id, found.file.path, found.tables.pop(table, ()), found.line_starts)
         batch = rows.batch()
         del rows
         yield batch

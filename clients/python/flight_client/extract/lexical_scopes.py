@@ -19,6 +19,8 @@ ScopeKind = Literal["module", "class", "function", "lambda", "comprehension", "t
 Qnames = tuple[tuple[str, str], ...]
 
 _FUNCTIONS = frozenset({"function", "lambda", "comprehension"})
+_NAMED = frozenset({"class", "function"})
+_NUMBER_LAMBDAS = frozenset({"module", "function", "lambda"})
 
 
 @dataclass(slots=True, eq=False)
@@ -27,7 +29,8 @@ class LexicalScope:
 
     ``bound`` has the bindings of each name: the qualified name for an import, None for any other binding. ``import
     a.b`` binds ``a`` and, for lookup only, ``a.b``. ``start`` and ``end`` are the definition's byte offsets.
-    ``private`` is the class by whose name private names are mangled here, or empty.
+    ``private`` is the class by whose name private names are mangled here, or empty. ``qname`` is the name that people
+    and the call graph use: that of the module, then those of the definitions around, without ``<locals>``.
     """
 
     kind: ScopeKind
@@ -43,6 +46,7 @@ class LexicalScope:
     has_dotted: bool = False
     is_generator: bool = False
     def_id: str = ""
+    qname: str = ""
     scope_id: str = ""
     resolved: dict[str, Qnames] = field(default_factory=dict)
 
@@ -169,6 +173,7 @@ def _enclosing_function(name: str, scope: LexicalScope) -> LexicalScope | None:
 def _number(scopes: list[LexicalScope], file_id: str) -> None:
     """Set the ids: equal qualified paths are numbered from 1 in source order; a scope's id extends its definition's."""
     ordinals: Counter[tuple[bool, str]] = Counter()
+    lambdas: Counter[LexicalScope] = Counter()
     in_source_order = sorted(scopes, key=lambda scope: scope.start)
     parametrised = {
         scope.parent: scope
@@ -176,6 +181,7 @@ def _number(scopes: list[LexicalScope], file_id: str) -> None:
         if scope.parent and scope.parent.kind == "type_params" and scope.parent.start == scope.start
     }
     for scope in in_source_order:
+        scope.qname = _qname(scope, lambdas)
         if scope not in parametrised:
             is_alias = scope.kind == "type_params"
             ordinals[is_alias, scope.qualpath] += 1
@@ -186,6 +192,23 @@ def _number(scopes: list[LexicalScope], file_id: str) -> None:
             if scope in parametrised:
                 scope.scope_id = f"{parametrised[scope].def_id}/type_params"
             scope.def_id = scope.parent.def_id
+
+
+def _qname(scope: LexicalScope, lambdas: Counter[LexicalScope]) -> str:
+    """The scope's ``qname``; those of the scopes around it are set.
+
+    A comprehension has the name of the definition around it; lambdas are numbered within a function or module.
+    """
+    outer = scope.parent
+    if outer is None:
+        return scope.prefix
+    if scope.kind == "lambda":
+        owner = outer
+        while owner.kind not in _NUMBER_LAMBDAS and owner.parent is not None:
+            owner = owner.parent
+        lambdas[owner] += 1
+        return f"{outer.qname}.<lambda{lambdas[owner]}>"
+    return f"{outer.qname}.{scope.name}" if scope.kind in _NAMED else outer.qname
 
 
 def _qualpath(name: str, parent: LexicalScope) -> str:

@@ -7,10 +7,11 @@ decoded.
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import chain
+from itertools import chain, pairwise
 from string import Formatter
 from types import MappingProxyType
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -20,7 +21,7 @@ from flight_client.extract.decorators import known_as
 from flight_client.extract.lexical_scopes import LexicalScope, Qnames
 from flight_client.extract.places import argument_place
 
-EXTRACTOR_VERSION = "4"
+EXTRACTOR_VERSION = "5"
 
 Columns = Sequence[Sequence[object]]
 
@@ -33,7 +34,7 @@ ROWS: Mapping[str, tuple[str, ...]] = MappingProxyType(
             " module_name package_name",
             "cst_parse_errors": "error_type message raw_line raw_column meta",
             "cst_defs": "def_bstart def_bend def_id container_def_id kind name name_bstart name_bend qnames scope_id"
-            " ast_idx docstring is_generator",
+            " ast_idx docstring is_generator qname",
             "cst_params": "bstart bend param_id def_id pos name kind argument default_pos type_expr_id",
             "cst_decorators": "bstart bend def_id pos known",
             "cst_bases": "bstart bend def_id pos keyword",
@@ -152,6 +153,7 @@ LATE: Mapping[str, Callable[..., Sequence[object] | pa.Array]] = MappingProxyTyp
         **dict.fromkeys(("symbol_row_id", "binding_id"), _symbol_ids),
         **dict.fromkeys(("qnames", "callee_qnames"), _qnames),
         "known": known_as,
+        "qname": lambda scopes: [scope.qname for scope in scopes],
         "is_generator": lambda scopes: [scope.is_generator for scope in scopes],
         "param_id": lambda params: [f"{function.def_id}/param:{index}" for function, index in params],
         "argument": lambda params: [argument_place(*param) for param in params],
@@ -166,18 +168,23 @@ def columns_of(rows: Iterable[tuple[object, ...]]) -> Columns:
 
 @dataclass
 class TableRows:
-    """The rows of several files for one table: columns, id and path of each file, and the row number of its end."""
+    """The rows of several files for one table.
+
+    Of each file: its columns, the starts of its lines, its id, its path, and the row number of its end.
+    """
 
     table: str
     files: list[Columns] = field(default_factory=list)
+    line_starts: list[Sequence[int]] = field(default_factory=list)
     file_ids: list[str] = field(default_factory=list)
     paths: list[str] = field(default_factory=list)
     ends: list[int] = field(default_factory=list)
 
-    def add(self, file_id: str, path: str, columns: Columns) -> None:
-        """Append a file's rows."""
+    def add(self, file_id: str, path: str, columns: Columns, line_starts: Sequence[int] = ()) -> None:
+        """Append a file's rows; ``line_starts`` are the byte offsets of its lines."""
         if columns:
             self.files.append(columns)
+            self.line_starts.append(line_starts)
             self.file_ids.append(file_id)
             self.paths.append(path)
             self.ends.append(len(columns[0]) + (self.ends[-1] if self.ends else 0))
@@ -204,9 +211,25 @@ class TableRows:
                 arrays[name] = found if isinstance(found, pa.Array) else pa.array(found, kind)
         for name, template in TEMPLATES.get(self.table, {}).items():
             arrays[name] = fill(template, arrays)
+        if "line" in kinds:
+            arrays |= self._lines(*(arrays[name] for name in ROWS[self.table][:2]))
         columns = [arrays.get(column.name) for column in schema]
         filled = [pa.nulls(self.ends[-1], c.type) if a is None else a for a, c in zip(columns, schema, strict=True)]
         return pa.RecordBatch.from_arrays(filled, schema=schema)
+
+    def _lines(self, starts: pa.Array, ends: pa.Array) -> dict[str, pa.Array]:
+        """``line`` and ``end_line``: the lines of the first and the last character of each span; null where it is."""
+        first, end = (np.asarray(offsets.fill_null(0)) for offsets in (starts, ends))
+        last = np.maximum(first, end - 1)
+        of_files = list(zip(self.line_starts, pairwise((0, *self.ends)), strict=True))
+        return {
+            name: pa.array(
+                np.concatenate([np.searchsorted(lines, at[low:high], "right") for lines, (low, high) in of_files]),
+                pa.int32(),
+                mask=np.asarray(starts.is_null()),
+            )
+            for name, at in (("line", first), ("end_line", last))
+        }
 
 
 def _repeated(values: list[str], ends: list[int]) -> pa.Array:

@@ -38,7 +38,7 @@ def walk_file(tree: ast.Module, source: SourceText, module: Module, file_id: str
     """
     walk = Walk(source, module, file_id, _DISPATCH)
     scope, name = walk.scopes[0], module.name
-    row = (scope, None, "module", name, None, None, (module_itself, name), scope, 0, _docstring(tree), scope)
+    row = (scope, None, "module", name, None, None, (module_itself, name), scope, 0, _docstring(tree), scope, scope)
     walk.definitions.append((0, len(source.utf8), *row))
     walk.opened[tree], walk.numbers[tree] = scope, 0
     children(walk, tree, scope)
@@ -120,7 +120,7 @@ def _defined(
     walk.opened[node] = opened
     walk.bind(node, name, node.name, "def", scope)
     row = (opened, scope, kind, node.name, *name, (scope.defined, node.name), opened, walk.numbered)
-    walk.definitions.append((*span, *row, _docstring(node), opened))
+    walk.definitions.append((*span, *row, _docstring(node), opened, opened))
     walk.numbered += 1
     return opened, outer
 
@@ -129,7 +129,7 @@ def _defined_unnamed(walk: Walk, node: ast.Lambda | Comprehension, name: str, sc
     kind: ScopeKind = "lambda" if isinstance(node, ast.Lambda) else "comprehension"
     span = walk.span(node)
     opened = walk.opened[node] = walk.open(kind, name, scope, span)
-    row = (opened, scope, kind, name, None, None, None, opened, walk.numbered, None, opened)
+    row = (opened, scope, kind, name, None, None, None, opened, walk.numbered, None, opened, opened)
     walk.definitions.append((*span, *row))
     walk.numbered += 1
     return opened
