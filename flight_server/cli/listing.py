@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 import click
 
 from flight_server.cli.session import Target, interruptible, with_target
-from flight_server.storage.paths import repos_of
+from flight_server.storage.paths import has_snapshot, repos_of
 
 
 @click.command()
@@ -22,7 +22,7 @@ def ls(target: Target, repo: str | None) -> None:
         if repo is not None:
             _print_datasets(target, repo)
         elif target.store is not None:
-            _print_names(paths.name for paths in repos_of(target.store) if paths.visible_numbers())
+            _print_names(paths.name for paths in repos_of(target.store) if has_snapshot(paths))
         else:
             with target.client() as client:
                 _print_names(client.repos())

@@ -11,7 +11,8 @@ from flight_server.rpc.cancel import cancel
 from flight_server.rpc.codec import arguments, json_bytes, json_object
 from flight_server.rpc.running_calls import Caller
 from flight_server.serving.explain import explain
-from flight_server.serving.request import COUNT, COUNTS, TEXT, TEXTS, request_from_json
+from flight_server.serving.request import COUNT, COUNTS, NOTE, TEXT, TEXTS, request_from_json
+from flight_server.storage.store_errors import UnknownTransactionError
 
 
 class UnknownActionError(DataError):
@@ -42,11 +43,18 @@ def _begin(caller: Caller, body: bytes) -> bytes:
 
 
 def _commit(caller: Caller, body: bytes) -> bytes:
-    given = arguments("commit", body, {"txn": TEXT, "rows": COUNTS, "removed": TEXTS}, "txn")
-    transaction = caller.service.store.transaction(given["txn"])
-    if removed := given.get("removed"):
-        transaction.remove(removed)
-    snapshot = transaction.commit(given.get("rows"))
+    given = arguments("commit", body, {"txn": TEXT, "rows": COUNTS, "removed": TEXTS, "note": NOTE}, "txn")
+    store = caller.service.store
+    try:
+        transaction = store.transaction(given["txn"])
+    except UnknownTransactionError:
+        snapshot = store.committed(given["txn"])  # a client may repeat a commit whose answer it did not get
+        if snapshot is None:
+            raise
+    else:
+        if removed := given.get("removed"):
+            transaction.remove(removed)
+        snapshot = transaction.commit(given.get("rows"), given.get("note", {}))
     return json_bytes({"repo": snapshot.repo, "snapshot": snapshot.number})
 
 
@@ -92,7 +100,9 @@ ACTIONS: Mapping[str, Action] = MappingProxyType(
     {
         "begin": Action("Open a transaction: repo, files (about how many, which sets the number of parts).", _begin),
         "commit": Action(
-            "Publish a transaction: txn, rows ({table: rows put}), removed (paths of files that are gone).", _commit
+            "Publish a transaction: txn, rows ({table: rows put}), removed (paths of files that are gone),"
+            " note (an object of strings that describes the snapshot). It may be repeated.",
+            _commit,
         ),
         "abort": Action("Drop a transaction: txn.", _abort),
         "snapshots": Action("The snapshots of a repo: repo.", _snapshots),

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import pyarrow as pa
 from pyarrow import flight
@@ -10,7 +11,7 @@ from arrowdsl.errors import one_of
 from flight_client.contracts.raw import RAW_TABLES
 from flight_client.contracts.tables import BY_CONTRACT
 from flight_server.rpc.codec import Put
-from flight_server.serving.request_errors import BadRequestError, UnknownDatasetError
+from flight_server.serving.request_errors import BadRequestError, BadStreamError, UnknownDatasetError
 from flight_server.serving.service import Service
 from flight_server.storage.store_errors import RowCountError
 
@@ -23,25 +24,36 @@ class ReceivedBatches:
     def __init__(self, reader: flight.MetadataRecordBatchReader, expected: int | None) -> None:
         self._reader = reader
         self._expected = expected
-        self.schema: pa.Schema = reader.schema
+        with _receiving():
+            self.schema: pa.Schema = reader.schema
 
     def __iter__(self) -> Iterator[pa.RecordBatch]:
-        """The batches; raises BadRequestError for a damaged stream, RowCountError for a wrong number of rows."""
+        """The batches; raises BadStreamError for a damaged stream, RowCountError for a wrong number of rows."""
         rows = 0
         while True:
             try:
-                chunk = self._reader.read_chunk()
+                with _receiving():
+                    chunk = self._reader.read_chunk()
             except StopIteration:
                 if self._expected not in (None, rows):
                     raise RowCountError(
                         f"{rows} rows arrived, the put announced {self._expected}; nothing was stored"
                     ) from None
                 return
-            except pa.ArrowInvalid as error:
-                raise BadRequestError(f"the stream of record batches is damaged: {error}") from error
             if chunk.data is not None:  # a message without rows
                 rows += chunk.data.num_rows
                 yield chunk.data
+
+
+@contextmanager
+def _receiving() -> Iterator[None]:
+    """Report whatever pyarrow raises while it decodes a client's bytes as BadStreamError."""
+    try:
+        yield
+    except (StopIteration, flight.FlightError, MemoryError):
+        raise
+    except (pa.ArrowException, OSError, ValueError, TypeError, LookupError) as error:
+        raise BadStreamError(f"the stream of record batches is damaged: {error}") from error
 
 
 def put(

@@ -80,6 +80,12 @@ def _is_count(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**63
 
 
+def _is_note(value: object) -> bool:
+    if not isinstance(value, dict) or not _is_texts([*value.values()]):
+        return False
+    return sum(map(len, [*value, *value.values()])) <= NOTE_CHARACTERS
+
+
 def _is_texts(value: object) -> bool:
     return isinstance(value, list) and all(isinstance(each, str) for each in value)
 
@@ -88,6 +94,7 @@ def _is_part(value: object) -> bool:
     return value == GLOBAL or _is_count(value)
 
 
+NOTE_CHARACTERS = 4096
 TEXT = JsonKind("a string", lambda value: isinstance(value, str))
 TEXTS = JsonKind("a list of strings", _is_texts)
 COUNT = JsonKind("a whole number, 0 or more and below 2^63", _is_count)
@@ -95,6 +102,7 @@ COUNTS = JsonKind(
     "an object of whole numbers, 0 or more",
     lambda value: isinstance(value, dict) and all(map(_is_count, value.values())),
 )
+NOTE = JsonKind(f"an object of strings with at most {NOTE_CHARACTERS} characters in all", _is_note)
 _NAMES = JsonKind(
     "a list of one or more different strings",
     lambda value: _is_texts(value) and 0 < len(value) == len(set(value)),

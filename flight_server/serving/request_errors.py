@@ -9,6 +9,12 @@ class BadRequestError(DataError):
     code = "bad_request"
 
 
+class BadStreamError(DataError):
+    """A client's stream of record batches that can't be decoded."""
+
+    code = "bad_stream"
+
+
 class TooManyKeysError(DataError):
     """A lookup whose distinct keys take more memory than a lookup may use."""
 

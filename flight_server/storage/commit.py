@@ -9,21 +9,44 @@ obvious check, "a higher number exists, so mine is stale", would be wrong if ano
 import os
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
-from flight_server.storage.manifests import Manifest, encode, newest
+from flight_server.storage.history import newest, next_number, remember_newest
+from flight_server.storage.manifests import WRITER_VERSION, Manifest, TableEntry, check_version, encode
 from flight_server.storage.paths import RepoPaths
-from flight_server.storage.store_errors import UnknownTransactionError
+from flight_server.storage.store_errors import OutcomeUnknownError, UnknownTransactionError
 
 _SYNC_THREADS = 8
 
 
-def publish(paths: RepoPaths, staging: Path, build: Callable[[Manifest | None], Manifest]) -> Manifest:
-    """Publish the manifest that ``build`` makes from the newest one.
+@dataclass(frozen=True)
+class Commit:
+    """A new snapshot's number of parts, the transaction that makes it, the user's description, and its tables.
+
+    ``tables_on`` makes the tables from the newest manifest, and raises if they don't fit it.
+    """
+
+    parts: int
+    transaction: str
+    note: Mapping[str, str]
+    tables_on: Callable[[Manifest | None], Mapping[str, TableEntry]]
+
+    def on(self, head: Manifest | None) -> Mapping[str, TableEntry]:
+        """The tables on top of ``head``. Raises StoreVersionError, and the errors of ``tables_on``."""
+        if head is not None:
+            check_version(WRITER_VERSION, head.writer, "write")
+        return self.tables_on(head)
+
+
+def publish(paths: RepoPaths, staging: Path, commit: Commit) -> Manifest:
+    """Publish a manifest on top of the newest one.
 
     The manifest is linked out of the transaction's staging folder, which a sweep or a drop renames before it deletes
     anything. If the link is made before that, the manifest names the files; if not, the link fails and nothing becomes
-    visible. Raises the errors of ``build``, UnknownTransactionError, OSError.
+    visible. Raises the errors of ``Commit.on``, UnknownTransactionError, OSError, and OutcomeUnknownError if the
+    manifest is visible, but the disk did not confirm that it will survive a power cut.
     """
     draft = staging / "manifest.json"
     # The draft is created before the head is read, and only overwritten afterwards. So the folder's modification time
@@ -33,7 +56,10 @@ def publish(paths: RepoPaths, staging: Path, build: Callable[[Manifest | None], 
     except FileNotFoundError as error:
         raise _ended() from error
     while True:
-        manifest = build(newest(paths))
+        head = newest(paths)
+        tables, number = commit.on(head), next_number(paths, head)
+        parent = None if head is None else head.number
+        manifest = Manifest(number, parent, datetime.now(UTC), commit.parts, tables, commit.transaction, commit.note)
         try:
             with draft.open("r+b") as target:
                 target.write(encode(manifest))
@@ -45,7 +71,14 @@ def publish(paths: RepoPaths, staging: Path, build: Callable[[Manifest | None], 
             continue  # another commit took the number since ``newest``
         except FileNotFoundError as error:
             raise _ended() from error
-        sync([paths.snapshots, paths.folder])
+        remember_newest(paths, number)
+        try:
+            sync([paths.snapshots, paths.folder])
+        except OSError as error:
+            raise OutcomeUnknownError(
+                f"snapshot {number} of {paths.name} is visible, but the disk did not confirm that it is permanent;"
+                f" commit transaction {commit.transaction} again"
+            ) from error
         return manifest
 
 

@@ -7,7 +7,7 @@ import json
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
 from types import MappingProxyType
@@ -15,9 +15,17 @@ from typing import Any
 
 from flight_server.storage.parquet_file import crc32
 from flight_server.storage.paths import GLOBAL, Part, RepoPaths
-from flight_server.storage.store_errors import StoreCorruptError, UnknownSnapshotError, reading
+from flight_server.storage.store_errors import (
+    StoreCorruptError,
+    StoreVersionError,
+    UnknownSnapshotError,
+    reading,
+)
 
-FORMAT = 1
+# The versions of the format that this program reads and writes. A manifest names the lowest versions that may read it
+# and that may build on it. They rise when a change would be misunderstood; a key that old programs may ignore is none.
+READER_VERSION = 1
+WRITER_VERSION = 1
 
 
 @dataclass(frozen=True)
@@ -57,13 +65,20 @@ class TableEntry:
 
 @dataclass(frozen=True)
 class Manifest:
-    """A snapshot; ``parts`` is the number of parts, ``parent`` the snapshot that it was made from."""
+    """A snapshot; ``parts`` is the number of parts, ``parent`` the snapshot that it was made from.
+
+    ``transaction`` is the id of the transaction that made it. ``note`` is the user's description: a label, the commit
+    of the source. ``writer`` is the lowest version of the format that may build on it.
+    """
 
     number: int
     parent: int | None
     created: datetime
     parts: int
     tables: Mapping[str, TableEntry]
+    transaction: str | None = None
+    note: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    writer: int = WRITER_VERSION
 
     def files(self) -> set[str]:
         """The paths of all its files."""
@@ -77,57 +92,73 @@ def verify(path: Path, entry: FileEntry) -> None:
             raise StoreCorruptError(f"stored file {path.name} is damaged: its bytes don't match their checksum")
 
 
-def new_manifest(number: int, parent: int | None, parts: int, tables: Mapping[str, TableEntry]) -> Manifest:
-    """A manifest that was created now."""
-    return Manifest(number, parent, datetime.now(UTC), parts, MappingProxyType(dict(tables)))
-
-
 def encode(manifest: Manifest) -> bytes:
     """The manifest as JSON; ``crc32`` is the checksum of the rest in canonical JSON."""
     body = {
-        "format": FORMAT,
+        "format": READER_VERSION,
+        "writer": WRITER_VERSION,
         "number": manifest.number,
         "parent": manifest.parent,
         "created": manifest.created.isoformat(),
         "parts": manifest.parts,
+        "transaction": manifest.transaction,
+        "note": dict(manifest.note),
         "tables": {name: _table_to_json(table) for name, table in sorted(manifest.tables.items())},
     }
     return json.dumps({"crc32": zlib.crc32(_canonical(body)), **body}, indent=1).encode()
 
 
 def decode(data: bytes) -> Manifest:
-    """The manifest that ``encode`` wrote; raises StoreCorruptError for any other bytes."""
+    """The manifest that ``encode`` wrote.
+
+    Raises StoreVersionError if a newer program wrote it, StoreCorruptError for any other bytes.
+    """
     try:
         body = json.loads(data)
-        if body.pop("crc32") != zlib.crc32(_canonical(body)) or body["format"] != FORMAT:
-            raise StoreCorruptError("a snapshot's manifest is damaged, or of another format")
-        tables = {name: _table_from_json(table) for name, table in body["tables"].items()}
-        return Manifest(body["number"], body["parent"], datetime.fromisoformat(body["created"]), body["parts"], tables)
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        if body.pop("crc32") != zlib.crc32(_canonical(body)):
+            raise StoreCorruptError("a snapshot's manifest is damaged: it does not match its checksum")
+        check_version(READER_VERSION, body["format"], "read")
+        return Manifest(
+            body["number"],
+            body["parent"],
+            datetime.fromisoformat(body["created"]),
+            body["parts"],
+            {name: _table_from_json(table) for name, table in body["tables"].items()},
+            body.get("transaction"),
+            body.get("note", {}),
+            body.get("writer", 1),
+        )
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise StoreCorruptError("a snapshot's manifest is damaged: it is not the JSON that was written") from error
 
 
+def check_version(known: int, needed: int, deed: str) -> None:
+    """Raise StoreVersionError if a store needs a higher version of the format than this program knows."""
+    if needed > known:
+        raise StoreVersionError(
+            f"a newer flight-server wrote this store: format {needed} is needed to {deed} it, this one knows {known};"
+            " update flight-server"
+        )
+
+
 def load(paths: RepoPaths, number: int) -> Manifest:
-    """The manifest of a snapshot; raises UnknownSnapshotError if there is none, StoreCorruptError, StorageError."""
+    """The manifest of a snapshot; raises UnknownSnapshotError if there is none, StoreCorruptError, StorageError.
+
+    An empty manifest next to a marker of retirement only reserves its number: its files are deleted.
+    """
     path = paths.manifest(number)
     with reading(f"the manifest of snapshot {number}"):
         try:
             status = path.stat()
-            manifest = _read(path, status.st_ino, status.st_mtime_ns)
-        except FileNotFoundError as error:
-            raise UnknownSnapshotError(f"{paths.name} has no snapshot {number}") from error
+            is_deleted = not status.st_size and paths.retired(number).exists()
+            manifest = None if is_deleted else _read(path, status.st_ino, status.st_mtime_ns)
+        except FileNotFoundError:
+            manifest = None
+    if manifest is None:
+        raise UnknownSnapshotError(f"{paths.name} has no snapshot {number}")
     if manifest.number != number:
         raise StoreCorruptError(f"the manifest of snapshot {number} is that of {manifest.number}")
     return manifest
-
-
-def newest(paths: RepoPaths) -> Manifest | None:
-    """The newest snapshot's manifest, or None for a repo without a snapshot.
-
-    The newest snapshot is never retired. Only a drop of the repo can delete it between the listing and the loading.
-    """
-    numbers = paths.visible_numbers()
-    return load(paths, numbers[-1]) if numbers else None
 
 
 @lru_cache(maxsize=64)

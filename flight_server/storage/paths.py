@@ -2,9 +2,13 @@
 
 repos/<repo>/snapshots/00000000000000000007.json     a snapshot's manifest
 repos/<repo>/snapshots/00000000000000000007.retired  marks the snapshot as retired: it is not listed
+repos/<repo>/snapshots/00000000000000000007.read     its time is the last time at which the snapshot was read
+repos/<repo>/snapshots/newest                        the newest number, as a hint: it may be too low
 repos/<repo>/raw/<table>/<part>/<uuid>.parquet       immutable
 repos/<repo>/staging/<transaction>/…                 not yet committed
-dropped/<repo>                                       the last number of a repo of this name that was dropped
+dropped/<repo>.00000000000000000009                  an empty folder: the last number of a repo that was dropped
+
+Other files in these folders are ignored.
 """
 
 import re
@@ -19,6 +23,7 @@ GLOBAL: Final = "global"
 
 _NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,99}")
 _NUMBER_DIGITS = 20
+_NUMBER = re.compile(rf"\d{{{_NUMBER_DIGITS}}}", re.ASCII)
 
 
 def is_name(text: str) -> bool:
@@ -62,9 +67,17 @@ class RepoPaths:
         return self.folder / "staging"
 
     @property
-    def dropped(self) -> Path:
-        """The file with the last snapshot number of a dropped repo of this name."""
-        return self.folder.parent.parent / "dropped" / self.name
+    def newest_hint(self) -> Path:
+        """The file with the number of the newest snapshot, which may be too low."""
+        return self.snapshots / "newest"
+
+    def dropped(self, number: int) -> Path:
+        """The folder that remains when the repo is dropped; ``number`` is the last one that it used."""
+        return self.folder.parent.parent / "dropped" / f"{self.name}.{number:0{_NUMBER_DIGITS}}"
+
+    def dropped_numbers(self) -> set[int]:
+        """The last numbers of dropped repos of this name."""
+        return _numbers(self.dropped(0).parent, f"{self.name}.", "")
 
     def manifest(self, number: int) -> Path:
         """The manifest of a snapshot."""
@@ -74,22 +87,21 @@ class RepoPaths:
         """The marker that retires a snapshot."""
         return self.snapshots / f"{number:0{_NUMBER_DIGITS}}.retired"
 
+    def read(self, number: int) -> Path:
+        """The marker whose modification time is the last time at which the snapshot was read."""
+        return self.snapshots / f"{number:0{_NUMBER_DIGITS}}.read"
+
     def numbers(self) -> set[int]:
         """All snapshots that have a manifest, retired or not."""
-        return _numbers(self.snapshots, ".json")
+        return _numbers(self.snapshots, "", ".json")
 
     def retired_numbers(self) -> set[int]:
         """The snapshots that have a marker of retirement."""
-        return _numbers(self.snapshots, ".retired")
+        return _numbers(self.snapshots, "", ".retired")
 
-    def visible_numbers(self) -> list[int]:
-        """The snapshots that are not retired, ascending; empty for a repo that does not exist.
-
-        Markers are listed first. Retirement creates the marker, and pruning deletes it only after the manifest. So a
-        manifest that is listed here without a marker was visible when the listing began.
-        """
-        retired = self.retired_numbers()
-        return sorted(self.numbers() - retired)
+    def read_numbers(self) -> set[int]:
+        """The snapshots that have a marker of their last read."""
+        return _numbers(self.snapshots, "", ".read")
 
 
 def repos_of(store: Path) -> list[RepoPaths]:
@@ -98,8 +110,20 @@ def repos_of(store: Path) -> list[RepoPaths]:
     return [RepoPaths(folder) for folder in sorted(folders) if is_name(folder.name) and folder.is_dir()]
 
 
-def _numbers(folder: Path, suffix: str) -> set[int]:
+def has_snapshot(paths: RepoPaths) -> bool:
+    """Whether a repo has a snapshot that is not retired; its manifest may be damaged."""
+    return bool(paths.numbers() - paths.retired_numbers())
+
+
+def _numbers(folder: Path, prefix: str, suffix: str) -> set[int]:
+    """The numbers in the names of a folder's entries; a number has exactly _NUMBER_DIGITS digits."""
     try:
-        return {int(entry.stem) for entry in folder.iterdir() if entry.suffix == suffix and entry.stem.isdecimal()}
-    except FileNotFoundError:
+        names = [entry.name for entry in folder.iterdir()]
+    except (FileNotFoundError, NotADirectoryError):
         return set()
+    inner = [
+        name[len(prefix) : len(name) - len(suffix)]
+        for name in names
+        if name.startswith(prefix) and name.endswith(suffix)
+    ]
+    return {int(digits) for digits in inner if _NUMBER.fullmatch(digits)}

@@ -1,10 +1,10 @@
 """Retention: how long snapshots and their files stay.
 
 Only the newest snapshots of a repo are listed. An older snapshot is *retired*: a marker next to its manifest hides it.
-A reader that has its number, in a ticket or a dataset, may open it during the first half of the grace period. After the
-grace period its files are deleted, unless a listed snapshot also has them. Readers in other processes can't be seen, so
-half of the grace period must be longer than the longest stream. The manifest stays longer than the files, so that its
-number is not used again (see ``commit``).
+A snapshot that was read has a marker too, whose time is that of the last read. While a retired snapshot is in its grace
+period, which begins again with each read, it may be opened by its number. Then its files are deleted, unless a listed
+snapshot also has them. A snapshot that nobody has read goes after UNREAD_SECONDS, so many quick commits don't fill the
+disk. The manifest is emptied and stays longer than the files, so that its number is not used again (see ``commit``).
 
 The race with a running commit: each of its new files has two names, one in its staging folder and one in ``raw``, and
 its manifest can only be linked out of the staging folder. So ``prune`` first renames the staging folders of dead
@@ -18,26 +18,59 @@ import shutil
 import time
 from collections.abc import Collection, Iterator
 from contextlib import suppress
+from math import inf
 from pathlib import Path
 from uuid import uuid4
 
+from flight_server.storage.commit import sync
+from flight_server.storage.history import listed_numbers, newest_number
 from flight_server.storage.manifests import load
 from flight_server.storage.paths import RepoPaths
-from flight_server.storage.store_errors import UnknownSnapshotError
+from flight_server.storage.recent import Recent
+from flight_server.storage.store_errors import StoreCorruptError, UnknownSnapshotError
 
+UNREAD_SECONDS = 60.0  # a retired snapshot that nobody has read stays this long
+NOTE_SECONDS = 60.0  # between two notes of reads of one snapshot by one process
+_NOTED = Recent[float](4096)
 _DELETED = ".away-"  # begins the name of a folder that is about to be deleted
 
 
 def retire(paths: RepoPaths, keep: int) -> None:
-    """Hide all snapshots but the ``keep`` newest."""
-    for number in paths.visible_numbers()[:-keep]:
+    """Hide all snapshots but the ``keep`` newest, from the oldest on (``history`` relies on this order)."""
+    for number in listed_numbers(paths)[:-keep]:
         paths.retired(number).touch(exist_ok=True)
 
 
-def is_in_grace(paths: RepoPaths, number: int, seconds: float) -> bool:
-    """Whether a snapshot was retired at most ``seconds`` seconds ago."""
-    marker = paths.retired(number)
-    return number >= 0 and paths.manifest(number).exists() and marker.exists() and not _is_older(marker, seconds)
+def retire_one(paths: RepoPaths, number: int) -> None:
+    """Hide one snapshot, if there is one of this number."""
+    if number > 0 and paths.manifest(number).exists():
+        paths.retired(number).touch(exist_ok=True)
+
+
+def may_open(paths: RepoPaths, number: int, grace: float) -> bool:
+    """Whether a snapshot is listed, or in the first half of its grace period.
+
+    Files are deleted at its end, so a stream that begins now has at least the other half. Each part that it opens
+    begins the period again.
+    """
+    if number <= 0 or not paths.manifest(number).exists():
+        return False
+    return not paths.retired(number).exists() or not _is_unused(paths, number, grace / 2)
+
+
+def note_read(paths: RepoPaths, number: int) -> None:
+    """Note that a snapshot is read, at most once a minute; a store that can't be written keeps no note."""
+    key, now = (paths.folder, number), time.monotonic()
+    if now - (_NOTED.get(key) or -inf) > NOTE_SECONDS:
+        _NOTED.put(key, now)
+        with suppress(OSError):
+            paths.read(number).touch()
+
+
+def _is_unused(paths: RepoPaths, number: int, seconds: float) -> bool:
+    """Whether a retired snapshot was neither retired nor read within this time."""
+    marks = (paths.retired(number), paths.read(number))
+    return all(_is_older(mark, seconds) for mark in marks if mark.exists())
 
 
 def sweep(paths: RepoPaths, age: float) -> None:
@@ -52,80 +85,112 @@ def sweep(paths: RepoPaths, age: float) -> None:
 
 
 def prune(paths: RepoPaths, *, grace: float, age: float, held: Collection[int]) -> None:
-    """Delete the files that only retired snapshots have, ``grace`` seconds after the snapshots were retired.
+    """Delete the files that only retired snapshots have, once their grace period is over.
 
     This process still reads the snapshots in ``held``, which are spared. A transaction whose folder has not changed for
     ``age`` seconds is dead.
     """
     sweep(paths, age)
     candidates = [file for file in _files(paths.raw) if _has_one_name(file)]
-    named = _named(
-        paths, {number for number in paths.retired_numbers() - {*held} if _is_older(paths.retired(number), grace)}
-    )
+    retired, read = paths.retired_numbers() - {*held}, paths.read_numbers()
+    expired = {
+        number
+        for number in retired
+        if _is_unused(paths, number, grace if number in read else min(grace, UNREAD_SECONDS))
+    }
+    named = _named(paths, expired)
     for file in candidates:
         if file.relative_to(paths.folder).as_posix() not in named:
             file.unlink(missing_ok=True)
-    for number in paths.retired_numbers() - {*held}:
-        # Every transaction that could use this number is older than the marker, so it was swept above.
-        if _is_older(paths.retired(number), max(grace, age)):
-            paths.manifest(number).unlink(missing_ok=True)
-            paths.retired(number).unlink(missing_ok=True)
+    oldest = min(paths.numbers() - paths.retired_numbers(), default=0)  # the others are deleted in their order
+    for number in expired:
+        _forget(paths, number, age if number < oldest else inf)
+    for number in read - paths.numbers():  # a reader may be late
+        paths.read(number).unlink(missing_ok=True)
+
+
+def _forget(paths: RepoPaths, number: int, age: float) -> None:
+    """Empty a manifest; delete it when every transaction that could still use its number is swept.
+
+    Such a transaction is older than the marker.
+    """
+    manifest, marker = paths.manifest(number), paths.retired(number)
+    paths.read(number).unlink(missing_ok=True)
+    if _is_older(marker, age):
+        manifest.unlink(missing_ok=True)
+        marker.unlink(missing_ok=True)
+    elif manifest.exists() and manifest.stat().st_size:
+        draft = paths.snapshots / f".{uuid4().hex}"
+        draft.touch()
+        draft.replace(manifest)
 
 
 def drop(paths: RepoPaths) -> None:
     """Make a repo invisible in one step, then delete it. Raises FileNotFoundError if there is none.
 
-    A reader that has a snapshot's number must never get another repo's rows for it. So the repo's last number is stored
-    before the rename, in case a repo of this name is created right after it, and again after the rename, when no commit
-    can add a number any more.
+    A reader that has a snapshot's number must never get another repo's rows for it. So the folder moves to a name with
+    the last number, and stays there empty. That needs no free space on the disk. A commit that comes before the move
+    may take one more number; ``finish_drop`` corrects the name.
     """
-    _note_dropped(paths, max(paths.numbers(), default=0))
-    renamed = RepoPaths(paths.folder.rename(paths.folder.with_name(f"{_DELETED}{uuid4().hex}")))
-    _note_dropped(paths, max(renamed.numbers(), default=0))
-    shutil.rmtree(renamed.folder, ignore_errors=True)
+    target = paths.dropped(max(paths.numbers(), default=0))
+    target.parent.mkdir(exist_ok=True)
+    paths.folder.rename(target)
+    sync([target.parent, paths.folder.parent])
+    finish_drop(paths, target)
 
 
-def last_dropped(paths: RepoPaths) -> int:
-    """The highest snapshot number that a dropped repo of this name had; 0 if none was dropped."""
-    try:
-        return int(paths.dropped.read_text())
-    except (FileNotFoundError, ValueError):
-        return 0
+def finish_drop(paths: RepoPaths, folder: Path) -> None:
+    """Delete the contents of a dropped repo's folder, and the folders of earlier drops of the same name."""
+    target = paths.dropped(max(RepoPaths(folder).numbers(), default=0))
+    if target.name > folder.name:
+        with suppress(OSError):  # another process does the same
+            folder = folder.rename(target)
+            sync([folder.parent])
+    for child in _entries(folder):
+        shutil.rmtree(child, ignore_errors=True)
+    for number in paths.dropped_numbers():
+        with suppress(OSError):  # the folder is not empty: another process deletes its contents
+            if number < max(paths.dropped_numbers()):
+                paths.dropped(number).rmdir()
 
 
-def _note_dropped(paths: RepoPaths, number: int) -> None:
-    paths.dropped.parent.mkdir(exist_ok=True)
-    draft = paths.dropped.with_name(f".{uuid4().hex}")
-    draft.write_text(str(max(number, last_dropped(paths))))
-    draft.replace(paths.dropped)
-
-
-def finish_drops(repos: Path) -> None:
+def finish_drops(store: Path) -> None:
     """Finish drops that were interrupted."""
-    for folder in _entries(repos):
-        if folder.name.startswith(_DELETED):
-            shutil.rmtree(folder, ignore_errors=True)
+    for folder in _entries(store / "dropped"):
+        name, _, number = folder.name.rpartition(".")
+        if number.isdecimal() and any(_entries(folder)):
+            finish_drop(RepoPaths(store / "repos" / name), folder)
 
 
 def _named(paths: RepoPaths, expired: set[int]) -> set[str]:
+    """The files of all snapshots but the expired ones; a file that only looks like a manifest names none.
+
+    Raises StoreCorruptError if a listed manifest is damaged, since its files are unknown then. A damaged manifest that
+    is retired can't be opened any more.
+    """
     named: set[str] = set()
+    last, retired = newest_number(paths) or 0, paths.retired_numbers()
     for number in paths.numbers() - expired:
-        # A manifest that is gone by now had expired, and another process is pruning.
-        with suppress(UnknownSnapshotError):
-            named |= load(paths, number).files()
+        try:
+            named |= load(paths, number).files() if number <= last else set()
+        except UnknownSnapshotError:
+            continue  # it had expired, and another process is pruning
+        except StoreCorruptError:
+            if number not in retired:
+                raise
     return named
 
 
 def _files(raw: Path) -> Iterator[Path]:
     for table in _entries(raw):
         for part in _entries(table):
-            yield from _entries(part)
+            yield from (file for file in _entries(part) if file.suffix == ".parquet")
 
 
 def _entries(folder: Path) -> list[Path]:
     try:
         return list(folder.iterdir())
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):  # a file that is not ours is ignored
         return []
 
 

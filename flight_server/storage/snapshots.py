@@ -14,6 +14,7 @@ from flight_server.storage.manifests import Extractor, FileEntry, Manifest, Tabl
 from flight_server.storage.parquet_file import column_hashes, stored_bytes
 from flight_server.storage.paths import Part, RepoPaths
 from flight_server.storage.recent import Recent
+from flight_server.storage.retention import note_read
 from flight_server.storage.store_errors import reading
 
 CACHED_FILES = 1024
@@ -131,6 +132,7 @@ class Snapshot:
         entry = self._entry(spec.name).files.get(part)
         if entry is None:
             return None
+        note_read(self._paths, self.number)  # a long stream goes on reading, also after the snapshot was retired
         fragment = self._files.fragment(self._paths.folder / entry.file, entry)
         return ds.FileSystemDataset([fragment], spec.plain_schema, _FORMAT, _LOCAL)
 

@@ -20,7 +20,7 @@ import pyarrow.parquet as pq
 
 from arrowdsl.compute.merging import merge_sorted
 from arrowdsl.schema.schema import EncodingPolicy, EncodingSpec, SchemaTransform, TableSpec, plain
-from flight_server.storage.manifests import Extractor, FileEntry, Manifest, TableEntry, new_manifest, verify
+from flight_server.storage.manifests import Extractor, FileEntry, Manifest, TableEntry, verify
 from flight_server.storage.parquet import PartFile, write_parts
 from flight_server.storage.parquet_file import ParquetFileWriter, distinct_values, read_batches
 from flight_server.storage.partitioning import Layout, Partitioning, keys_of, partitioning_of
@@ -96,14 +96,13 @@ class StagedTable:
 
 
 def rebased(
-    base: Manifest | None, head: Manifest | None, parts: int, changes: Mapping[str, StagedTable], taken: int
-) -> Manifest:
-    """A manifest with the changes on top of ``head``; raises ConflictError if ``head`` changed the same files.
+    base: Manifest | None, head: Manifest | None, parts: int, changes: Mapping[str, StagedTable]
+) -> Mapping[str, TableEntry]:
+    """The tables of ``head`` with the changes; raises ConflictError if ``head`` changed the same files.
 
-    ``base`` is the manifest that the changes were made on. ``taken`` is the last number of a dropped repo of the same
-    name; it is not used again, because a reader may still ask for it.
+    ``base`` is the manifest that the changes were made on.
     """
-    if head is not None and (base is None or head.created != base.created):
+    if head is not None and (base is None or head.number != base.number):
         if head.parts != (parts if base is None else base.parts) or head.parts != parts:
             raise ConflictError("another commit changed the number of parts; begin again")
         for name, change in changes.items():
@@ -113,8 +112,7 @@ def rebased(
         raise ConflictError("the repo was dropped; begin again")
     tables = {} if head is None else dict(head.tables)
     tables.update({name: change.applied_to(tables.get(name)) for name, change in changes.items()})
-    parent = None if head is None else head.number
-    return new_manifest((taken if parent is None else parent) + 1, parent, parts, tables)
+    return MappingProxyType(tables)
 
 
 def partition_keys(files: Iterable[PartFile], column: str | None) -> set[str]:

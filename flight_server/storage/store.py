@@ -1,8 +1,11 @@
 """The store: repos, their snapshots, and the transactions that make new ones. Several processes may share a folder."""
 
+import json
+import logging
 import time
 from contextlib import suppress
 from functools import partial
+from math import inf
 from pathlib import Path
 from threading import Lock
 from weakref import WeakSet
@@ -10,32 +13,43 @@ from weakref import WeakSet
 from arrowdsl.errors import DataError, one_of
 from flight_client.contracts.ids import FILES_PER_PART, parts_for
 from flight_server.storage import retention
-from flight_server.storage.manifests import Manifest, load, newest
-from flight_server.storage.paths import RepoPaths, checked_name, repos_of
+from flight_server.storage.commit import sync
+from flight_server.storage.history import listed_numbers, newest, newest_number
+from flight_server.storage.manifests import READER_VERSION, Manifest, check_version, load
+from flight_server.storage.paths import RepoPaths, checked_name, has_snapshot, repos_of
 from flight_server.storage.snapshots import FileCache, Snapshot
 from flight_server.storage.store_errors import (
     NotAllowedError,
+    StoreCorruptError,
     UnknownRepoError,
     UnknownSnapshotError,
     UnknownTransactionError,
+    reading,
     writing,
 )
 from flight_server.storage.transactions import Transaction
 
+LOG = logging.getLogger("flight_server")
 MAX_PARTS = 64 * 1024
-HOUR = 3600.0
+MINUTE = 60.0
 
 
 class Store:
     """A folder of repos.
 
-    The newest ``keep`` snapshots of each repo are listed; older ones are retired. A reader that has the number of a
-    retired snapshot may open it for ``grace / 2`` seconds; after ``grace`` seconds its files are deleted. A transaction
-    that is idle for ``idle`` seconds is aborted. If its process died, its files are deleted after ``2 * idle`` seconds.
+    The newest ``keep`` snapshots of each repo are listed; older ones are retired (see ``retention``). A reader that has
+    the number of a retired snapshot may open it until nobody has read it for ``grace / 2`` seconds; its files are
+    deleted after ``grace`` seconds. A transaction that is idle for ``idle`` seconds is aborted. If its process died,
+    its files are deleted after ``2 * idle`` seconds.
     """
 
-    def __init__(self, root: Path | str, *, keep: int = 5, grace: float = 2 * HOUR, idle: float = HOUR) -> None:
+    def __init__(
+        self, root: Path | str, *, keep: int = 5, grace: float = 15 * MINUTE, idle: float = 15 * MINUTE
+    ) -> None:
+        """Open a store, or create one. Raises NotAllowedError, StoreVersionError, StorageError."""
         self.root = Path(root)
+        if any("\ud800" <= letter <= "\udfff" for letter in str(self.root)):
+            raise NotAllowedError(f"the store's path {str(self.root)!r} is not UTF-8, so pyarrow can't open its files")
         self._keep = max(keep, 1)
         self._grace = grace
         self._idle = idle
@@ -44,21 +58,23 @@ class Store:
         self._live: WeakSet[Snapshot] = WeakSet()
         self._transactions: dict[str, Transaction] = {}
         self._pruned: dict[str, float] = {}
+        self.failed_prunes = 0
         with writing("the store"):
-            self._repos.mkdir(parents=True, exist_ok=True)
-            retention.finish_drops(self._repos)
+            self._create()
+            retention.finish_drops(self.root)
             for paths in repos_of(self.root):
                 retention.sweep(paths, self._dead_after)
 
     def repos(self) -> list[str]:
         """The repos that have a snapshot, sorted."""
-        return [paths.name for paths in repos_of(self.root) if paths.visible_numbers()]
+        return [paths.name for paths in repos_of(self.root) if has_snapshot(paths)]
 
     def snapshots(self, repo: str) -> list[Snapshot]:
         """The listed snapshots, oldest first. Raises InvalidNameError, UnknownRepoError."""
         paths = self._paths(repo)
+        self._require(paths)
         found = []
-        for number in self._numbers(paths):
+        for number in listed_numbers(paths):
             with suppress(UnknownSnapshotError):  # deleted after it was listed
                 found.append(self._opened(paths, load(paths, number)))
         return found
@@ -66,11 +82,12 @@ class Store:
     def snapshot(self, repo: str, number: int | None = None) -> Snapshot:
         """A snapshot; None is the newest. Raises InvalidNameError, UnknownRepoError, UnknownSnapshotError."""
         paths = self._paths(repo)
-        numbers = self._numbers(paths)
         if number is None:
-            number = numbers[-1]
-        elif number not in numbers and not retention.is_in_grace(paths, number, self._grace / 2):
-            raise UnknownSnapshotError(f"{repo} has no snapshot {number}; allowed: {one_of(map(str, numbers))}")
+            return self._opened(paths, load(paths, self._require(paths)))
+        if not retention.may_open(paths, number, self._grace):
+            self._require(paths)
+            listed = one_of(map(str, listed_numbers(paths)))
+            raise UnknownSnapshotError(f"{repo} has no snapshot {number}; allowed: {listed}")
         return self._opened(paths, load(paths, number))
 
     def begin(self, repo: str, *, files: int | None = None) -> Transaction:
@@ -100,10 +117,22 @@ class Store:
             )
         return transaction
 
+    def committed(self, txn_id: str) -> Snapshot | None:
+        """The listed snapshot that an earlier commit of this transaction made, so a commit may be repeated."""
+        for paths in repos_of(self.root):
+            for number in reversed(listed_numbers(paths)):
+                with suppress(DataError):
+                    manifest = load(paths, number)
+                    if manifest.transaction == txn_id:
+                        sync([paths.snapshots, paths.folder])
+                        return self._opened(paths, manifest)
+        return None
+
     def drop(self, repo: str) -> None:
         """Delete a repo, which becomes invisible at once. Its readers may fail with SnapshotGoneError."""
         paths = self._paths(repo)
-        self._numbers(paths)  # raises if there is none
+        if not paths.numbers():
+            raise self._unknown(repo)
         with self._lock:
             running = [transaction for transaction in self._transactions.values() if transaction.repo == repo]
         for transaction in running:
@@ -115,14 +144,27 @@ class Store:
                 raise self._unknown(repo) from error
 
     def prune(self, repo: str) -> None:
-        """Delete files that only retired snapshots have, after the grace period. Commits call this once per period."""
+        """Delete files that only retired snapshots have, after the grace period. Commits call this once a minute."""
         paths = self._paths(repo)
-        self._numbers(paths)
+        self._require(paths)
         with self._lock:
             held = {snapshot.number for snapshot in self._live if snapshot.repo == repo}
         with writing(f"pruning {repo}"):
             retention.retire(paths, self._keep)
             retention.prune(paths, grace=self._grace, age=self._dead_after, held=held)
+
+    def _create(self) -> None:
+        """Create missing folders, and the file with the format's version; raise StoreVersionError for a newer one."""
+        version = self.root / "store.json"
+        if not self._repos.is_dir():
+            self._repos.mkdir(parents=True, exist_ok=True)
+            version.write_text(json.dumps({"format": READER_VERSION}))
+            sync([version, self._repos, self.root, self.root.absolute().parent])
+        if version.exists():
+            with reading("the store's version"):
+                check_version(READER_VERSION, _format_of(version.read_bytes()), "read")
+        with suppress(OSError):  # a store that can't be written can be read
+            (self.root / "dropped").mkdir(exist_ok=True)
 
     @property
     def _repos(self) -> Path:
@@ -135,16 +177,19 @@ class Store:
     def _paths(self, repo: str) -> RepoPaths:
         return RepoPaths(self._repos / checked_name("repo", repo))
 
-    def _numbers(self, paths: RepoPaths) -> list[int]:
-        numbers = paths.visible_numbers()
-        if not numbers:
+    def _require(self, paths: RepoPaths) -> int:
+        """The newest snapshot's number; raises UnknownRepoError."""
+        number = newest_number(paths)
+        if number is None:
             raise self._unknown(paths.name)
-        return numbers
+        return number
 
     def _unknown(self, repo: str) -> UnknownRepoError:
         return UnknownRepoError(f"there is no repo {repo}; allowed: {one_of(self.repos()) or '(none yet)'}")
 
-    def _opened(self, paths: RepoPaths, manifest: Manifest) -> Snapshot:
+    def _opened(self, paths: RepoPaths, manifest: Manifest, *, is_read: bool = True) -> Snapshot:
+        if is_read:
+            retention.note_read(paths, manifest.number)
         snapshot = Snapshot(paths, manifest, self._files)
         with self._lock:
             self._live.add(snapshot)
@@ -161,11 +206,22 @@ class Store:
             transaction.abort()
 
     def _committed(self, paths: RepoPaths, manifest: Manifest) -> Snapshot:
-        """Retire old snapshots after a commit, and prune once per grace period. Errors don't undo the commit."""
-        with suppress(OSError, DataError):
-            retention.retire(paths, self._keep)
+        """Retire an old snapshot after a commit, and prune once a minute. Errors don't undo the commit."""
+        try:
+            retention.retire_one(paths, manifest.number - self._keep)
             now = time.monotonic()
-            if now - self._pruned.get(paths.name, -self._grace) >= self._grace:
+            if now - self._pruned.get(paths.name, -inf) >= min(self._grace, MINUTE):
                 self._pruned[paths.name] = now
                 self.prune(paths.name)
-        return self._opened(paths, manifest)
+        except (OSError, DataError) as error:
+            self.failed_prunes += 1
+            LOG.warning("old snapshots of %s could not be deleted: %s", paths.name, error)
+        return self._opened(paths, manifest, is_read=False)
+
+
+def _format_of(data: bytes) -> int:
+    """The version in the store's file."""
+    try:
+        return int(json.loads(data)["format"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise StoreCorruptError('the store\'s file store.json is damaged; allowed: {"format": N}') from error

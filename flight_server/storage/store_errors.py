@@ -69,10 +69,22 @@ class StoreCorruptError(DataError):
     code = "store_corrupt"
 
 
+class StoreVersionError(DataError):
+    """A store that a newer version of this program wrote."""
+
+    code = "store_version"
+
+
 class StorageError(DataError):
-    """The disk refused an access: it is full or read-only, or permission is missing."""
+    """The machine refused an access: the disk is full, read-only or failing, permission or file descriptors lack."""
 
     code = "storage_error"
+
+
+class OutcomeUnknownError(DataError):
+    """A commit that may or may not survive a power cut; committing the same transaction again settles it."""
+
+    code = "outcome_unknown"
 
 
 @contextmanager
@@ -89,14 +101,17 @@ def writing(subject: str) -> Iterator[None]:
 def reading(subject: str) -> Iterator[None]:
     """In code that scans a snapshot, raise StoreCorruptError for damaged files and SnapshotGoneError for deleted ones.
 
-    Pyarrow reports damage as OSError (a failed page checksum, a compressed page that does not decode) or ArrowInvalid.
+    An OSError with an ``errno`` comes from the operating system (no file descriptor is free, the disk fails), so it
+    says nothing about the bytes: StorageError. Pyarrow reports damage as an OSError without ``errno`` (a failed page
+    checksum, a compressed page that does not decode) or as ArrowInvalid.
     """
     try:
         yield
     except FileNotFoundError as error:
         message = f"{subject}: its files are gone; the repo was dropped or the snapshot retired"
         raise SnapshotGoneError(message) from error
-    except PermissionError as error:
-        raise StorageError(f"{subject} could not be read: {error.strerror}") from error
     except (OSError, pa.ArrowInvalid) as error:
+        number = getattr(error, "errno", None)
+        if number is not None:
+            raise StorageError(f"{subject} could not be read: {os.strerror(number)}") from error
         raise StoreCorruptError(f"{subject} is damaged: its stored bytes don't match their checksums") from error

@@ -7,9 +7,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from itertools import repeat
 from pathlib import Path
 from threading import Lock
+from types import MappingProxyType
 from typing import get_args
 from uuid import uuid4
 
@@ -17,13 +19,13 @@ import pyarrow as pa
 
 from arrowdsl.errors import one_of
 from arrowdsl.schema.schema import TableSpec
-from flight_server.storage.commit import link_files, publish
-from flight_server.storage.manifests import Extractor, FileEntry, Manifest, TableEntry, newest
+from flight_server.storage.commit import Commit, link_files, publish
+from flight_server.storage.history import newest
+from flight_server.storage.manifests import Extractor, FileEntry, Manifest, TableEntry
 from flight_server.storage.parquet import PartFile, write_parts
 from flight_server.storage.parquet_file import checksums
 from flight_server.storage.partitioning import Layout
 from flight_server.storage.paths import Part, RepoPaths, checked_name
-from flight_server.storage.retention import last_dropped
 from flight_server.storage.snapshots import Snapshot
 from flight_server.storage.staging import (
     Mode,
@@ -45,6 +47,7 @@ from flight_server.storage.store_errors import (
 from flight_server.storage.validation import BatchSource, batches_of, check_rows, unchecked
 
 COMMIT_THREADS = 2  # tables whose parts are merged at a time
+NO_NOTE: Mapping[str, str] = MappingProxyType({})
 _HEARTBEAT_SECONDS = 60.0
 
 
@@ -117,6 +120,7 @@ class Transaction:
         extractor = Extractor.of({**(spec.schema.metadata or {}), **(data.schema.metadata or {})})
         with self._claimed(checked_name("table", spec.name)):
             written = write_parts(data, self._folder, layout, check=self._watched(check))
+            check()  # the stream of a client that died may look complete
             if mode == "replace":
                 table = StagedTable(layout, extractor, all_parts=True)
             else:
@@ -136,12 +140,13 @@ class Transaction:
                 if table is not None and table.layout.partitioning.column is not None:
                     self._set_table(name, table.without(map(table.layout.partitioning.key, paths)))
 
-    def commit(self, expected: Mapping[str, int] | None = None) -> Snapshot:
+    def commit(self, expected: Mapping[str, int] | None = None, note: Mapping[str, str] = NO_NOTE) -> Snapshot:
         """Make the puts visible as the next snapshot; a commit that changes nothing returns the newest one.
 
-        ``expected`` has the number of rows put into each table since its last ``replace``. Raises RowCountError if the
-        numbers differ, and ConflictError while a put runs; the transaction then stays open. It ends after a
-        ConflictError because another commit changed the same part of a table, StorageError and StoreCorruptError.
+        ``expected`` has the number of rows put into each table since its last ``replace``; ``note`` describes the
+        snapshot. Raises RowCountError if the numbers differ, and ConflictError while a put runs; the transaction then
+        stays open. It ends after a ConflictError because another commit changed the same part of a table,
+        StorageError, StoreCorruptError and OutcomeUnknownError.
         """
         with self._lock:
             self._require_open()
@@ -151,7 +156,7 @@ class Transaction:
             self._is_open = False
         try:
             with writing("the commit"):
-                manifest = self._published()
+                manifest = self._published(note)
         finally:
             self._clean_up()
         return self._on_commit(manifest)
@@ -164,7 +169,7 @@ class Transaction:
             self._is_open = False
         self._clean_up()
 
-    def _published(self) -> Manifest:
+    def _published(self, note: Mapping[str, str]) -> Manifest:
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
             os.utime(self._folder)
@@ -174,16 +179,17 @@ class Transaction:
                 changed = threads.map(self._changed_parts, tables, tables.values(), repeat(staged))
                 changes = dict(zip(tables, changed, strict=True))
 
-            def next_manifest(head: Manifest | None) -> Manifest:
-                return rebased(self._base, head, self.parts, changes, last_dropped(self._paths))
-
+            tables_on = partial(rebased, self._base, parts=self.parts, changes=changes)
+            commit = Commit(self.parts, self.id, note, tables_on)
             head = newest(self._paths)
-            if head is not None:
-                manifest = next_manifest(head)
-                if (manifest.parts, manifest.tables) == (head.parts, head.tables):
-                    return head
+            if (
+                head is not None
+                and (head.parts, head.tables) == (self.parts, commit.on(head))
+                and note in ({}, head.note)
+            ):
+                return head
             link_files(self._paths, staged)
-            return publish(self._paths, self._folder, next_manifest)
+            return publish(self._paths, self._folder, commit)
         except FileNotFoundError as error:
             raise UnknownTransactionError("the transaction expired, or its repo was dropped") from error
         except SnapshotGoneError as error:

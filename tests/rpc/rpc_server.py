@@ -40,6 +40,7 @@ class Peer:
     """A client that knows nothing of this project: pyarrow's own, and JSON."""
 
     def __init__(self, uri: str) -> None:
+        self.uri = uri
         self.flight = flight.connect(uri)
 
     def close(self) -> None:

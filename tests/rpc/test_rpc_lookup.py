@@ -112,7 +112,7 @@ def test_an_exchange_without_keys_is_refused(unharmed):
     writer.done_writing()
     with pytest.raises((flight.FlightError, pa.ArrowException)) as raised:
         reader.read_all()
-    assert_clean(raised.value, "bad_request")
+    assert_clean(raised.value, "bad_stream")
     with suppress(flight.FlightError):
         writer.close()
 

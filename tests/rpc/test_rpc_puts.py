@@ -1,6 +1,9 @@
 """do_put over Flight: modes, types that are cast, and transactions."""
 
 import json
+import subprocess
+import sys
+from contextlib import suppress
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -214,3 +217,46 @@ def test_messages_without_rows_are_passed_over(peer, repo):
     writer.done_writing()
     assert json.loads(replies.read().to_pybytes())["rows"] == 1
     writer.close()
+
+
+DYING_CLIENT = """
+import os, sys
+import pyarrow as pa
+from pyarrow import flight
+uri, command, table = sys.argv[1], sys.argv[2].encode(), pa.ipc.open_stream(bytes.fromhex(sys.argv[3])).read_all()
+writer, _ = flight.connect(uri).do_put(flight.FlightDescriptor.for_command(command), table.schema)
+for _ in range(20):
+    writer.write_table(table)
+os.kill(os.getpid(), 9)
+"""
+
+
+def test_a_put_whose_client_died_counts_for_nothing(peer, repo):
+    peer.put(path(repo, "cst_name_refs"), name_refs([("a.py", 1)]))
+    data = name_refs([("b.py", number) for number in range(50)])
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, data.schema) as stream:
+        stream.write_table(data)
+    for mode in ("replace", "append", "files"):
+        txn = peer.act("begin", {"repo": repo})["txn"]
+        asked = json.dumps({"repo": repo, "table": "cst_name_refs", "txn": txn, "mode": mode})
+        arguments = (peer.uri, asked, sink.getvalue().to_pybytes().hex())
+        killed = subprocess.run([sys.executable, "-c", DYING_CLIENT, *arguments], check=False, capture_output=True)
+        assert (killed.returncode, killed.stderr) == (-9, b"")
+        committed_when_idle(peer, txn)
+        assert starts(peer.get(repo, "cst_name_refs")) == [("a.py", 1)]
+
+
+def committed_when_idle(peer, txn):
+    """Commit without a word about rows, as soon as the server has noticed that the put is over."""
+    with suppress(flight.FlightServerError):
+        return peer.act("commit", {"txn": txn})
+    return committed_when_idle(peer, txn)
+
+
+def test_a_commit_may_be_repeated_and_makes_one_snapshot(peer, repo):
+    txn = peer.act("begin", {"repo": repo})["txn"]
+    peer.put_table(repo, "cst_name_refs", name_refs([("a.py", 1)]), txn=txn, mode="append")
+    first = peer.act("commit", {"txn": txn, "note": {"label": "v1"}})
+    assert peer.act("commit", {"txn": txn, "note": {"label": "v1"}}) == first
+    assert [each["snapshot"] for each in peer.act("snapshots", {"repo": repo})["snapshots"]] == [1]

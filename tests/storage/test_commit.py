@@ -1,5 +1,6 @@
 """Commits that meet: in one process, in several, and with processes that die."""
 
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -7,11 +8,17 @@ from processes import finished, killed, start
 from stored_tables import OTHER, ROWS, pairs_of, rows
 
 from flight_client.contracts.ids import part_of_path
-from flight_server.storage import commit
+from flight_server.storage import commit, manifests, retention
 from flight_server.storage.paths import RepoPaths
 from flight_server.storage.retention import sweep
 from flight_server.storage.store import Store
-from flight_server.storage.store_errors import ConflictError, UnknownTransactionError
+from flight_server.storage.store_errors import (
+    ConflictError,
+    NotAllowedError,
+    OutcomeUnknownError,
+    StoreVersionError,
+    UnknownTransactionError,
+)
 
 
 @pytest.fixture
@@ -173,3 +180,101 @@ def test_a_process_that_dies_in_a_commit_leaves_what_is_stored(store: Store, at)
     cleaned.prune("r")
     assert len(list(store.root.rglob("*.parquet"))) == 1
     assert not before & set(store.root.rglob("*.parquet"))
+
+
+def test_a_commit_that_the_disk_does_not_confirm_says_so_and_may_be_repeated(store: Store, monkeypatch):
+    put(store, ROWS, [("a", 0)]).commit()
+    transaction = put(store, ROWS, [("b", 1)], mode="append")
+    sync = commit.sync
+
+    def failing(files):
+        if (folder := RepoPaths(store.root / "repos" / "r").snapshots) in (files := list(files)):
+            raise OSError(5, f"an I/O error in {folder}")
+        sync(files)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(commit, "sync", failing)
+        with pytest.raises(OutcomeUnknownError, match=f"commit transaction {transaction.id} again"):
+            transaction.commit()
+    for opened in (store, Store(store.root)):
+        again = opened.committed(transaction.id)
+        assert again is not None
+        assert (again.number, pairs_of(again.read(ROWS))) == (2, [("a", 0), ("b", 1)])
+    assert store.committed("0" * 32) is None
+
+
+def test_a_clock_that_stands_still_loses_no_update(store: Store, monkeypatch):
+    class StoppedClock(datetime):
+        @classmethod
+        def now(cls, tz=None):
+            return cls(2026, 1, 1, tzinfo=tz)
+
+    monkeypatch.setattr(commit, "datetime", StoppedClock)
+    put(store, ROWS, [("a", 0)]).commit()
+    first, second = (put(store, ROWS, [("a", value)], mode="files") for value in (1, 2))
+    first.commit()
+    with pytest.raises(ConflictError):
+        second.commit()
+
+
+def test_a_store_of_a_newer_format_is_refused_with_what_to_do(store: Store, monkeypatch):
+    monkeypatch.setattr(manifests, "WRITER_VERSION", 7)
+    put(store, ROWS, [("a", 0)]).commit()
+    assert pairs_of(store.snapshot("r").read(ROWS)) == [("a", 0)]
+    with pytest.raises(StoreVersionError, match="format 7 is needed to write it, this one knows 1; update"):
+        put(store, ROWS, [("a", 1)]).commit()
+    store.drop("r")
+    with monkeypatch.context() as patch:
+        patch.setattr(manifests, "READER_VERSION", 8)
+        put(store, OTHER, [("b", 0)]).commit()
+    with pytest.raises(StoreVersionError, match="format 8 is needed to read it"):
+        Store(store.root).snapshot("r")
+    (store.root / "store.json").write_text('{"format": 9}')
+    with pytest.raises(StoreVersionError, match="format 9"):
+        Store(store.root)
+
+
+def test_a_repo_can_be_dropped_when_nothing_can_be_written(store: Store, monkeypatch):
+    for value in range(3):
+        put(store, ROWS, [("a", value)]).commit()
+
+    def full(*_: object, **__: object) -> None:
+        raise OSError(28, "no space left on device")
+
+    with monkeypatch.context() as patch:
+        for name in ("write_text", "write_bytes", "touch"):
+            patch.setattr(Path, name, full)
+        store.drop("r")
+        Store(store.root)
+    assert store.repos() == []
+    assert put(store, ROWS, [("a", 9)]).commit().number == 4
+
+
+def test_a_drop_that_was_interrupted_is_finished_and_its_numbers_are_not_used_again(store: Store, monkeypatch):
+    put(store, ROWS, [("a", 0)]).commit()
+    paths = RepoPaths(store.root / "repos" / "r")
+    with monkeypatch.context() as patch:
+        patch.setattr(retention.shutil, "rmtree", lambda *_, **__: None)
+        store.drop("r")
+    newer = paths.dropped(1) / "snapshots" / f"{2:020}.json"
+    newer.write_bytes(b"a commit that came before the move")
+    Store(store.root)
+    assert [path.name for path in (store.root / "dropped").iterdir()] == [f"r.{2:020}"]
+    assert put(store, ROWS, [("a", 9)]).commit().number == 3
+    store.drop("r")
+    assert [path.name for path in (store.root / "dropped").iterdir()] == [f"r.{3:020}"]
+
+
+def test_a_drop_is_on_the_disk_before_its_files_go(store: Store, monkeypatch):
+    put(store, ROWS, [("a", 0)]).commit()
+    events: list[object] = []
+    monkeypatch.setattr(retention, "sync", events.extend)
+    monkeypatch.setattr(retention.shutil, "rmtree", lambda folder, **_: events.append(folder))
+    store.drop("r")
+    assert events[:2] == [store.root / "dropped", store.root / "repos"]
+    assert len(events) > 2
+
+
+def test_a_path_that_is_not_utf_8_is_refused(tmp_path: Path):
+    with pytest.raises(NotAllowedError, match="not UTF-8"):
+        Store(tmp_path / "caf\udce9")

@@ -1,10 +1,13 @@
+import errno
+import os
 from pathlib import Path
 
 import pytest
 from stored_tables import ROWS, pairs_of, rows
 
+from flight_server.storage import manifests
 from flight_server.storage.store import Store
-from flight_server.storage.store_errors import SnapshotGoneError, StoreCorruptError
+from flight_server.storage.store_errors import SnapshotGoneError, StorageError, StoreCorruptError
 
 
 @pytest.fixture
@@ -81,8 +84,21 @@ def test_damage_is_not_carried_into_a_new_file(store: Store):
     ],
 )
 def test_a_damaged_manifest_is_a_clear_error(store: Store, damage):
-    [path] = store.root.rglob("*.json")
+    [path] = store.root.rglob("snapshots/*.json")
     path.write_bytes(damage(path.read_bytes()))
     with pytest.raises(StoreCorruptError, match="manifest"):
         store.snapshot("r")
     assert store.repos() == ["r"]
+
+
+@pytest.mark.parametrize("number", [errno.EMFILE, errno.ENOMEM, errno.EIO, errno.EACCES], ids=errno.errorcode.get)
+def test_a_fault_of_the_machine_is_not_called_damage(store: Store, number, monkeypatch):
+    def failing(*_: object, **__: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    for place, name in ((manifests.Path, "read_bytes"), (manifests, "crc32")):
+        with monkeypatch.context() as patch:
+            patch.setattr(place, name, failing)
+            with pytest.raises(StorageError, match=os.strerror(number)):
+                Store(store.root).snapshot("r").read(ROWS)
+    assert Store(store.root).snapshot("r").read(ROWS).num_rows == 1000
