@@ -56,7 +56,8 @@ class ControlGraph:
     """The points of an owner (kind, node and events; point 0 is the entry) and the edges between them.
 
     ``regions`` are the regions around the code that is added next. ``events`` collects the events of code in the
-    owner's scope.
+    owner's scope. ``overriding`` has the ``try`` statements whose ``finally`` never ends, but always jumps itself: it
+    replaces any jump out of the statement.
     """
 
     def __init__(self, owner: Owner, events: VariableEvents) -> None:
@@ -66,6 +67,7 @@ class ControlGraph:
         self.points: list[tuple[PointKind, PointNode, list[Event]]] = []
         self.edges: set[tuple[int, int, EdgeKind]] = set()
         self.regions: list[Region] = [cleanup()]
+        self.overriding: set[ast.stmt] = set()
 
     def point(self, kind: PointKind, node: PointNode, events: list[Event], ways: Ways) -> Ways:
         """Add a point that the ways lead to; returns the way out of it, or none if the point can't be reached.

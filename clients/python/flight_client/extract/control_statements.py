@@ -110,8 +110,10 @@ def _try(graph: ControlGraph, node: ast.Try | ast.TryStar, ways: Ways) -> Ways:
     graph.regions.append(region)
     ways = _try_except(graph, node, ways)
     graph.regions.pop()
-    ends = graph.point("finally", node, [], with_jumps(region, ways))
-    return graph.leave(region, ways, block(graph, node.finalbody, ends))
+    ends = block(graph, node.finalbody, graph.point("finally", node, [], with_jumps(region, ways)))
+    if not ends:
+        graph.overriding.add(node)
+    return graph.leave(region, ways, ends)
 
 
 def _try_except(graph: ControlGraph, node: ast.Try | ast.TryStar, ways: Ways) -> Ways:

@@ -35,7 +35,8 @@ class FlowContext:
     """The lowering of one file: ``scope`` is where names are looked up, ``executor`` the definition whose code runs.
 
     By place, ``constant_kinds`` has the kind of a constant, and ``beginnings`` the known start of a string.
-    ``is_quoted`` is true inside a quoted annotation.
+    ``is_quoted`` is true inside a quoted annotation. ``overriding`` has the ``try`` statements whose ``finally``
+    replaces every ``return`` in them.
     """
 
     def __init__(self, walk: Walk, rows: FlowRows, variables: Variables, dispatch: Mapping[type, FlowVisitor]) -> None:
@@ -49,6 +50,7 @@ class FlowContext:
         self.beginnings: dict[Place | None, str] = {}
         self.first_parameter: dict[LexicalScope, Place] = {}
         self.is_quoted = False
+        self.overriding: frozenset[ast.stmt] = frozenset()
         self.names_of: Memo[LexicalScope, Memo[str, Variable]] = Memo(partial(_names, variables))
         self._executors = Memo(_executor)
         self.enter(walk.scopes[0])

@@ -31,7 +31,9 @@ def flow_facts(tree: ast.Module, walk: Walk, graphs: Sequence[ControlGraph]) -> 
     rows = FlowRows()
     variables = Variables(walk.scopes[0], rows)
     variables.keep_apart(graphs)
-    FlowContext(walk, rows, variables, _DISPATCH).values(tree.body)
+    flow = FlowContext(walk, rows, variables, _DISPATCH)
+    flow.overriding = frozenset(node for graph in graphs for node in graph.overriding)
+    flow.values(tree.body)
     return rows
 
 
@@ -137,8 +139,9 @@ def _augmented(flow: FlowContext, node: ast.AugAssign, old: Place | None) -> Pla
 
 
 def _return(flow: FlowContext, node: ast.Return) -> None:
-    if node.value is not None:
-        flow.copy(f"ret:{flow.executor.def_id}", flow.value(node.value), "return")
+    value = None if node.value is None else flow.value(node.value)
+    if not flow.executor.overriding:
+        flow.copy(f"ret:{flow.executor.def_id}", value, "return")
 
 
 def _for(flow: FlowContext, node: ast.For | ast.AsyncFor) -> None:
@@ -175,7 +178,12 @@ def _raise(flow: FlowContext, node: ast.Raise) -> None:
 
 
 def _try(flow: FlowContext, node: ast.Try | ast.TryStar) -> None:
-    """Lower ``try``. A caught exception is an instance of a class of the handler; an ``except*`` group is unknown."""
+    """Lower ``try``. A caught exception is an instance of a class of the handler; an ``except*`` group is unknown.
+
+    If its ``finally`` always jumps, a ``return`` before it returns nothing.
+    """
+    executor, is_overriding = flow.executor, node in flow.overriding
+    executor.overriding += is_overriding
     flow.values(node.body)
     for handler in node.handlers:
         for found in handler.type.elts if isinstance(handler.type, ast.Tuple) else [handler.type]:
@@ -183,7 +191,9 @@ def _try(flow: FlowContext, node: ast.Try | ast.TryStar) -> None:
             if handler.name is not None and held is not None and isinstance(node, ast.Try):
                 flow.rows.annotations.append((flow.bound_place(handler, handler.name), held))
         flow.values(handler.body)
-    flow.values((*node.orelse, *node.finalbody))
+    flow.values(node.orelse)
+    executor.overriding -= is_overriding
+    flow.values(node.finalbody)
 
 
 def _match(flow: FlowContext, node: ast.Match) -> None:

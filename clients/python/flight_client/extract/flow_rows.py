@@ -36,7 +36,8 @@ class Executor:
     """A definition whose code runs: a module, class body, function or lambda.
 
     It numbers its temporaries, objects and sites. In its code, equal constants share a place, and so do all loads of an
-    attribute from the same place.
+    attribute from the same place. ``overriding`` counts the ``try`` statements around the code that is lowered next
+    whose ``finally`` replaces every ``return``.
     """
 
     def_id: str
@@ -44,6 +45,7 @@ class Executor:
     temporaries: int = 0
     objects: int = 0
     sites: int = 0
+    overriding: int = 0
     constants: dict[tuple[str, str | None], Place] = field(default_factory=dict)
     attributes: dict[tuple[Place, str], Place] = field(default_factory=dict)
 
