@@ -180,7 +180,7 @@ def _parameters(state: State) -> ParameterPlaces:
     by_position, by_name = PairNumbers(), PairNumbers()
     for found, chosen, second in (
         (by_position, positional, facts.number("cst_params", "pos")),
-        (by_name, named, state.keys.find(table["name"])),
+        (by_name, named, _keywords(facts, definition)),
     ):
         codes, first = np.unique(pack(definition[chosen], second[chosen]), return_index=True)
         found.put(codes, place[chosen][first])
@@ -190,6 +190,18 @@ def _parameters(state: State) -> ParameterPlaces:
         column[definition[chosen]] = state.allocated[place[chosen]]
     rest_from = np.bincount(definition[positional], minlength=len(rest))
     return ParameterPlaces(by_position, by_name, rest, rest_from, extra)
+
+
+def _keywords(facts: Facts, functions: Ints) -> Ints:
+    """The keys of parameters as keywords: private names are mangled by the class around the function."""
+    names, defs = facts.tables["cst_params"]["name"].combine_chunks(), facts.definitions
+    found = facts.keys.find(names)
+    private = np.flatnonzero(flags(pc.match_substring_regex(names, r"^__.*([^_]_|[^_])$")))
+    owners = facts.keys.all.of(defs.name[defs.around(functions[private], defs.is_class)])
+    owners = pc.utf8_ltrim(owners, "_")
+    mangled = pc.binary_join_element_wise("_", owners, names.take(pa.array(private)), "")
+    found[private] = np.where(flags(pc.not_equal(owners, "")), facts.keys.find(mangled), found[private])
+    return found
 
 
 def _assigned(state: State) -> Ints:

@@ -118,12 +118,43 @@ def test_values(tmp_path, source, value):
     assert values(rows_of_source(tmp_path, source)) == [value]
 
 
-def test_texts_and_specifications_in_fstrings_have_no_position_and_fields_have_one(tmp_path):
-    rows = rows_of_source(tmp_path, "x = f'''é{a!r:>{w}}\n{b}'''\n")
-    fields = [cut(rows, row) for row in rows["ast_nodes"] if row["kind"] == "FormattedValue"]
-    assert fields == ["{a!r:>{w}}", "{w}", "{b}"]
-    assert {row["lineno"] for row in rows["ast_nodes"] if row["field_name"] == "format_spec"} == {None}
-    assert {row["bstart"] for row in rows["ast_nodes"] if row["kind"] == "Constant"} == {None}
+@pytest.mark.parametrize(
+    ("source", "texts", "specifications"),
+    [
+        ("f'''é{a!r:>{w}}\n{b}'''", ["é", ">", "\n"], [":>{w}"]),
+        ("f'a{x=}b{ y = !r:>10}'", ["a{x=", "b{ y = ", ">10"], [":>10"]),
+        ("f'{x=:a{y}b}'", ["x=", "a", "b"], [":a{y}b"]),
+        ("'p' f'a{x}b' 'q'", ["'p' f'a", "b' 'q'"], []),
+        ("f'{x}a' f'b' '' f'' f'{y}'", ["a' f'b' ''"], []),
+        ("f'{x}' '' f'b{y:}'", ["'' f'b"], [":"]),
+        ("f'a{{b}}{x}\\n' rf'\\n{y}'", ["a{{b}}", "\\n' rf'\\n"], []),
+        ("f'' f'{x}' ''", [], []),
+    ],
+)
+def test_texts_and_specifications_in_fstrings(tmp_path, source, texts, specifications):
+    rows = rows_of_source(tmp_path, source)
+    nodes = rows["ast_nodes"]
+    assert [cut(rows, row) for row in nodes if row["kind"] == "Constant"] == texts
+    assert [cut(rows, row) for row in nodes if row["field_name"] == "format_spec"] == specifications
+
+
+def test_patterns_have_positions(tmp_path):
+    rows = rows_of_source(tmp_path, "match x:\n case [1, *rest] | {'k': C(a=2), **more} as whole: pass\n")
+    found = {(row["kind"], cut(rows, row)) for row in rows["ast_nodes"] if row["kind"].startswith("Match")}
+    assert found >= {("MatchStar", "*rest"), ("MatchClass", "C(a=2)"), ("MatchMapping", "{'k': C(a=2), **more}")}
+    assert ("MatchAs", "[1, *rest] | {'k': C(a=2), **more} as whole") in found
+
+
+@pytest.mark.skipif(not hasattr(ast, "TypeVar"), reason="type parameters came with 3.12")
+def test_type_parameters_have_positions(tmp_path):
+    rows = rows_of_source(tmp_path, "def f[T: int, *Ts, **P](): pass\n")
+    found = [cut(rows, row) for row in rows["ast_nodes"] if row["field_name"] == "type_params"]
+    assert found == ["T: int", "*Ts", "**P"]
+
+
+def test_only_nodes_that_ast_gives_no_position_have_none(rows):
+    unplaced = {row["kind"] for row in rows["ast_nodes"] if row["bstart"] is None}
+    assert unplaced <= {"Module", "arguments", "comprehension", "withitem", "match_case"}
 
 
 def test_a_file_that_does_not_parse_has_an_error_and_no_nodes(tmp_path):

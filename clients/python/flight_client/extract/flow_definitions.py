@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 from flight_client.extract.flow_annotations import annotate, annotate_result, hold_classes, mention
 from flight_client.extract.flow_context import FlowContext, FlowVisitor
-from flight_client.extract.lexical_scopes import LexicalScope
+from flight_client.extract.lexical_scopes import LexicalScope, mangled
 from flight_client.extract.places import Place, argument_place, base_place, decorator_site, default_place
 from flight_client.extract.syntax_tree import Function, NamedNode, TypeAliasNode, defaults, parameters
 
@@ -149,7 +149,8 @@ def _import_from(flow: FlowContext, node: ast.ImportFrom) -> None:
             flow.rows.allocs.append((f"var:{flow.scope.scope_id}:*", module, "import_star", None))
         else:
             place = flow.bound_place(alias, alias.asname or alias.name)
-            flow.rows.allocs.append((place, module, "import_from", alias.name))
+            name = mangled(alias.name, flow.scope.private)
+            flow.rows.allocs.append((place, module, "import_from", name))
 
 
 DEFINITIONS: Mapping[str, FlowVisitor] = {

@@ -2,24 +2,26 @@
 
 There an f-string is one token. Its expressions are parsed separately and their positions are guesses, which are wrong
 over several lines, after escapes and in nested strings. So the replacement fields are searched in the source, as that
-parser does it, and each expression is parsed again with its true position. The n-th field in the source belongs to the
-n-th node, since a field's nested fields follow it in both.
+parser does it, and each expression is parsed again with its true position. The parts of the source and of the node, and
+the parts of their format specifications, have the same order. The positions are those of newer interpreters.
 """
 
 import ast
 import re
-from collections.abc import Generator, Iterator
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from flight_client.extract.source_text import SourceText
+from flight_client.extract.syntax_tree import parts_of
 
 
-def _parser_knows_fields() -> bool:
+def _parser_knows_parts() -> bool:
     joined = ast.parse("f'{a}'", mode="eval").body
     return isinstance(joined, ast.JoinedStr) and joined.values[0].col_offset > joined.col_offset
 
 
-FIELDS_HAVE_POSITIONS = _parser_knows_fields()
+PARTS_HAVE_POSITIONS = _parser_knows_parts()
 
 _BETWEEN_TOKENS = re.compile(rb"(?:[\s\\]|#[^\r\n]*)*")
 _OPENING = re.compile(rb"([A-Za-z]*)('''|\"\"\"|'|\")")
@@ -31,7 +33,8 @@ _COOKED = (
 _RAW = (re.compile(rb"(?:[^{}]|\{\{|\}\})*", re.DOTALL), re.compile(rb"[^{}]*", re.DOTALL))
 _STRING_IN_EXPRESSION = re.compile(rb"'''.*?'''|\"\"\".*?\"\"\"|'[^']*'|\"[^\"]*\"", re.DOTALL)
 _TWO_CHARACTERS = frozenset({b"!=", b"==", b"<=", b">="})
-_AFTER_EXPRESSION = re.compile(rb"=?\s*(?:![A-Za-z]\s*)?")
+_SPELLED = re.compile(rb"(?:=\s*)?")  # makes the text of the expression a part of the string
+_CONVERSION = re.compile(rb"\s*(?:![A-Za-z]\s*)?")
 _SPACE = b" \t\f\r\n"
 
 
@@ -40,49 +43,84 @@ class UnplacedFieldError(ValueError):
 
 
 @dataclass(frozen=True)
+class _Text:
+    """The byte offsets of a literal text: a piece between fields, a whole string without fields, or ``x=`` of a field.
+
+    Adjacent texts are one constant in the syntax tree.
+    """
+
+    start: int
+    end: int
+
+
+@dataclass(frozen=True)
 class _Field:
-    """A replacement field: the byte offsets of its expression, and the end of the field after its closing brace."""
+    """The byte offsets of a replacement field: its expression, and its end after its closing brace.
+
+    ``spec`` has the parts of its format specification, which begins at ``colon``.
+    """
 
     start: int
     end: int
     field_end: int
+    colon: int
+    spec: Sequence["_Part"]
 
 
-def place_fields(joined: ast.JoinedStr, source: SourceText, start: int, end: int) -> None:
-    """Set the true positions of the fields of an f-string, which may be several adjacent string tokens.
+_Part = _Text | _Field
+
+
+def place_parts(joined: ast.JoinedStr, source: SourceText, start: int, end: int) -> None:
+    """Set the true positions of the parts of an f-string, which may be several adjacent string tokens.
 
     ``start`` and ``end`` are its byte offsets. Raises UnplacedFieldError.
     """
-    nodes = list(_formatted_values(joined))
-    fields = sorted(_fields(source.utf8, start, end), key=lambda field: field.start)
-    if len(nodes) != len(fields):
-        raise UnplacedFieldError(f"an f-string has {len(nodes)} fields, {len(fields)} were found at byte {start}")
-    for node, found in zip(nodes, fields, strict=True):
-        node.value = _parsed(source, found.start, found.end)
-        node.lineno, node.col_offset = source.line_and_column(found.start - 1)
-        node.end_lineno, node.end_col_offset = source.line_and_column(found.field_end)
+    _place(joined, list(_parts(source.utf8, start, end)), source)
 
 
-def _formatted_values(joined: ast.JoinedStr) -> Iterator[ast.FormattedValue]:
-    for value in joined.values:
-        if isinstance(value, ast.FormattedValue):
-            yield value
-            if isinstance(value.format_spec, ast.JoinedStr):
-                yield from _formatted_values(value.format_spec)
+def _place(joined: ast.JoinedStr, parts: Iterable[_Part], source: SourceText) -> None:
+    nodes = deque(parts_of(joined))
+    texts: list[_Text] = []
+    for part in (*parts, None):
+        if isinstance(part, _Text):
+            texts.append(part)
+            continue
+        if texts and nodes and isinstance(nodes[0], ast.Constant):
+            _locate(nodes.popleft(), source, texts[0].start, texts[-1].end)
+        texts = []
+        node = nodes.popleft() if nodes else None
+        match node, part:
+            case ast.FormattedValue(), _Field():
+                node.value = _parsed(source, part.start, part.end)
+                _locate(node, source, part.start - 1, part.field_end)
+                if isinstance(node.format_spec, ast.JoinedStr):
+                    _locate(node.format_spec, source, part.colon, part.field_end - 1)
+                    _place(node.format_spec, part.spec, source)
+            case None, None:
+                pass
+            case _:
+                raise UnplacedFieldError(f"an f-string has other fields than its node, at {joined.lineno}")
 
 
-def _fields(utf8: bytes, start: int, end: int) -> Iterator[_Field]:
-    """The replacement fields of the string tokens between two offsets."""
+def _locate(node: ast.expr, source: SourceText, start: int, end: int) -> None:
+    node.lineno, node.col_offset = source.line_and_column(start)
+    node.end_lineno, node.end_col_offset = source.line_and_column(end)
+
+
+def _parts(utf8: bytes, start: int, end: int) -> Iterator[_Part]:
+    """The parts of the string tokens between two offsets."""
     position = start
     while (position := _end_of(_BETWEEN_TOKENS, utf8, position)) < end:
         opening = _OPENING.match(utf8, position)
         if opening is None:
             raise UnplacedFieldError(f"no string at byte {position}")
         prefix, quote = opening.group(1).lower(), opening.group(2)
-        body, position = opening.end(), _closing_quote(utf8, opening.end(), quote)
+        body_end = _closing_quote(utf8, opening.end(), quote)
         if b"f" in prefix:
-            yield from _fields_in(utf8, body, position, *(_RAW if b"r" in prefix else _COOKED))
-        position += len(quote)
+            yield from _parts_in(utf8, opening.end(), body_end, *(_RAW if b"r" in prefix else _COOKED))[0]
+        else:
+            yield _Text(position, body_end + len(quote))
+        position = body_end + len(quote)
 
 
 def _closing_quote(utf8: bytes, position: int, quote: bytes) -> int:
@@ -93,23 +131,31 @@ def _closing_quote(utf8: bytes, position: int, quote: bytes) -> int:
     return position
 
 
-def _fields_in(
+def _parts_in(
     utf8: bytes, position: int, end: int, literal: re.Pattern[bytes], spec: re.Pattern[bytes]
-) -> Generator[_Field, None, int]:
-    """Yield the fields of an f-string's body or format specification, nested fields first; returns its end."""
-    position = _end_of(literal, utf8, position, end)
-    while utf8[position : position + 1] == b"{" and position < end:
-        expression = position + 1
-        stop = _end_of_expression(utf8, expression, end)
-        position = _end_of(_AFTER_EXPRESSION, utf8, stop, end)
+) -> tuple[list[_Part], int]:
+    """The parts of an f-string's body or format specification, and the offset of its end."""
+    parts: list[_Part] = []
+    while True:
+        text_end = _end_of(literal, utf8, position, end)
+        if text_end > position:
+            parts.append(_Text(position, text_end))
+        position = text_end
+        if position >= end or utf8[position : position + 1] != b"{":
+            return parts, position
+        start = position + 1
+        stop = _end_of_expression(utf8, start, end)
+        position = _end_of(_SPELLED, utf8, stop, end)
+        if position > stop:
+            parts.append(_Text(start, position))
+        colon = position = _end_of(_CONVERSION, utf8, position, end)
+        inner: list[_Part] = []
         if utf8[position : position + 1] == b":":
-            position = yield from _fields_in(utf8, position + 1, end, spec, spec)
+            inner, position = _parts_in(utf8, position + 1, end, spec, spec)
         if utf8[position : position + 1] != b"}":
             raise UnplacedFieldError(f"a replacement field is not closed at byte {position}")
         position += 1
-        yield _Field(start=expression, end=stop, field_end=position)
-        position = _end_of(literal, utf8, position, end)
-    return position
+        parts.append(_Field(start, stop, position, colon, inner))
 
 
 def _end_of_expression(utf8: bytes, position: int, end: int) -> int:

@@ -30,7 +30,8 @@ class LexicalScope:
     ``bound`` has the bindings of each name: the qualified name for an import, None for any other binding. ``import
     a.b`` binds ``a`` and, for lookup only, ``a.b``. ``start`` and ``end`` are the definition's byte offsets.
     ``private`` is the class by whose name private names are mangled here, or empty. ``qname`` is the name that people
-    and the call graph use: that of the module, then those of the definitions around, without ``<locals>``.
+    and the call graph use: that of the module, then those of the definitions around, without ``<locals>``. Names in
+    ``bound``, ``globals`` and ``nonlocals`` are mangled.
     """
 
     kind: ScopeKind
@@ -57,6 +58,8 @@ class LexicalScope:
 
     def bind(self, name: str, target: str | None = None) -> None:
         """Record that this scope's code binds the name; ``target`` is the qualified name that an import binds."""
+        if name.startswith("__"):
+            name = mangled(name, self.private)
         targets = self.bound.get(name)
         if targets is None:
             self.bound[name] = [target]
@@ -72,6 +75,8 @@ class LexicalScope:
 
     def home(self, name: str) -> "LexicalScope | None":
         """The scope whose binding a load of the name means in this scope; None if the module does not bind it."""
+        if name.startswith("__"):
+            name = mangled(name, self.private)
         scope: LexicalScope | None = self
         while scope is not None:
             if scope is self or scope.kind != "class" or self._is_type_params_of(scope):
@@ -86,7 +91,7 @@ class LexicalScope:
     def defined(self, name: str) -> Qnames:
         """The qualified name of a function or class that is defined in this scope."""
         home = self.home(name) or self
-        return ((f"{home.prefix}.{name}", "LOCAL"),)
+        return ((f"{home.prefix}.{self._spelled(name, home)}", "LOCAL"),)
 
     def candidates(self, dotted: str) -> Qnames:
         """The qualified names that a dotted name may have here, sorted and distinct."""
@@ -100,13 +105,17 @@ class LexicalScope:
         home = self.home(root)
         if home is None:
             return ((f"builtins.{root}", "BUILTIN"),) if root in BUILTIN_NAMES else ()
-        prefix = _longest_bound_prefix(dotted, home.bound) if home.has_dotted else root
+        local = f"{home.prefix}.{self._spelled(root, home)}{dotted[len(root) :]}"
+        dotted = mangled(root, self.private) + dotted[len(root) :]
+        prefix = _longest_bound_prefix(dotted, home.bound) if home.has_dotted else dotted.partition(".")[0]
         rest = dotted[len(prefix) :]
-        names = {
-            (f"{home.prefix}.{dotted}", "LOCAL") if target is None else (target + rest, "IMPORT")
-            for target in home.bound[prefix]
-        }
+        names = {(local, "LOCAL") if target is None else (target + rest, "IMPORT") for target in home.bound[prefix]}
         return tuple(sorted(names))
+
+    def _spelled(self, name: str, home: "LexicalScope") -> str:
+        """The name that this scope's code spells, as the code of the scope that binds it spells it."""
+        lookup = mangled(name, self.private)
+        return name if mangled(name, home.private) == lookup else lookup
 
     def _is_type_params_of(self, scope: "LexicalScope") -> bool:
         return self.kind == "type_params" and self.parent is scope
@@ -216,7 +225,7 @@ def _qualpath(name: str, parent: LexicalScope) -> str:
     holder = parent
     while holder.kind == "type_params" and holder.parent is not None:
         holder = holder.parent
-    if holder.kind == "module" or name in holder.globals:
+    if holder.kind == "module" or mangled(name, holder.private) in holder.globals:
         return name
     return f"{holder.qualpath}.{name}" if holder.kind == "class" else f"{holder.qualpath}.<locals>.{name}"
 

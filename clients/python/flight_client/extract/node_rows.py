@@ -4,8 +4,8 @@ This is a second pass over the walked tree, since it needs no scopes, and the wa
 number the nodes in the same way (``ast_idx``): expression contexts and operators don't count, nor do empty constants in
 f-strings, which only some interpreters create.
 
-Positions are those of ``ast``. Literal texts and format specifications inside f-strings have none, since only
-interpreters from 3.12 on know them.
+Positions are those of ``ast``, and inside f-strings those of interpreters from 3.12 on. Nodes to which ``ast`` gives no
+position have none: the module, ``arguments``, ``comprehension``, ``withitem`` and ``match_case``.
 """
 
 import ast
@@ -22,7 +22,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from flight_client.extract.memo import Memo
-from flight_client.extract.syntax_tree import FIELDS, NODE_CLASSES
+from flight_client.extract.syntax_tree import FIELDS, NODE_CLASSES, parts_of
 
 TEXT_CHARACTERS = 200
 HEX_BITS = 1024  # longer integers are hexadecimal, because a decimal takes time quadratic in its length
@@ -33,6 +33,7 @@ Flags = npt.NDArray[np.bool_]
 _POSITION = tuple(map(attrgetter, ("lineno", "col_offset", "end_lineno", "end_col_offset")))
 _TEXTS = frozenset({"id", "attr", "arg", "asname", "module", "rest", "kwd_attrs", "simple"})
 _LEAVES = frozenset({"Constant", "MatchSingleton", "Global", "Nonlocal", "alias"})
+_UNPLACED = frozenset({"Module", "arguments", "comprehension", "withitem", "match_case"})
 _HIDDEN = frozenset({"Cc", "Cf", "Co", "Cs", "Zl", "Zp", "Zs"})
 
 
@@ -95,11 +96,9 @@ _LITERALS: Mapping[type, Callable[..., str]] = MappingProxyType(
 )
 _IS_NAMED = np.array([found in _NAMES for found in _CLASSES])
 _IS_LITERAL = np.array([found in _LITERALS for found in _CLASSES])
-_IS_PLACED = np.array([hasattr(found, "end_lineno") for found in _CLASSES])
+_IS_PLACED = np.array([found.__name__ not in _UNPLACED for found in _CLASSES])
 _FIELDS = pa.array(_FIELD_NAMES, pa.string())
 _CLASS_NAMES = pa.array([found.__name__ for found in _CLASSES], pa.string())
-_CONSTANT, _JOINED_STR = _CLASSES.index(ast.Constant), _CLASSES.index(ast.JoinedStr)
-_FORMAT_SPEC = _FIELD_NAMES.index("format_spec")
 _NONE = -1  # stands for null in columns of numbers
 
 
@@ -134,17 +133,13 @@ class _Preorder:
                     if seen[1]:
                         self.descend(value, number, seen[1])
                 continue
-            items = _nonempty(value) if node.__class__ is ast.JoinedStr else value
+            items = parts_of(node) if isinstance(node, ast.JoinedStr) else value
             for place, item in enumerate(items):
                 seen = _SEEN.get(item.__class__)
                 if seen is not None:
                     number = self.add(item, seen[0], index, field_code, place)
                     if seen[1]:
                         self.descend(item, number, seen[1])
-
-
-def _nonempty(values: Iterable[object]) -> list[object]:
-    return [value for value in values if not (isinstance(value, ast.Constant) and value.value == "")]
 
 
 def node_columns(tree: ast.Module, line_starts: Sequence[int]) -> tuple[pa.Array, ...]:
@@ -158,7 +153,7 @@ def node_columns(tree: ast.Module, line_starts: Sequence[int]) -> tuple[pa.Array
     found.descend(tree, found.add(tree, code, _NONE, _NONE, _NONE), holders)
     nodes, classes = found.nodes, np.array(found.classes, np.int8)
     parents, fields, places = (np.array(column, np.int32) for column in (found.parents, found.fields, found.places))
-    is_placed = _IS_PLACED[classes] & ~_are_unplaced(classes, parents, fields)
+    is_placed = _IS_PLACED[classes]
     placed = list(compress(nodes, is_placed.tolist()))
     starts = np.array(line_starts, np.int64)
     lines, columns, ends, end_columns = (np.fromiter(map(of, placed), np.int32, len(placed)) for of in _POSITION)
@@ -174,17 +169,6 @@ def node_columns(tree: ast.Module, line_starts: Sequence[int]) -> tuple[pa.Array
         _where(is_placed, starts[lines - 1] + columns),
         _where(is_placed, starts[ends - 1] + end_columns),
     )
-
-
-def _are_unplaced(classes: Codes, parents: Codes, fields: Codes) -> Flags:
-    """Which nodes are literal texts or format specifications in f-strings.
-
-    The root's parent index, -1, means the last node, so the root is excluded explicitly.
-    """
-    is_text: Flags = (classes == _CONSTANT) & (classes[parents] == _JOINED_STR)
-    is_text[0] = False
-    is_text |= fields == _FORMAT_SPEC
-    return is_text
 
 
 def _nullable(column: Codes) -> pa.Array:

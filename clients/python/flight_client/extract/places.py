@@ -16,9 +16,10 @@ def variable_place(scope: LexicalScope, lookup: str) -> Place:
 
 def argument_place(function: LexicalScope, name: str, position: int) -> Place:
     """The place that receives an argument: the variable, or a separate place if the function binds the name again."""
-    if len(function.bound.get(name, ())) > 1:
+    lookup = mangled(name, function.private)
+    if len(function.bound.get(lookup, ())) > 1:
         return f"x:{function.def_id}:p{position}"
-    return variable_place(function, mangled(name, function.private))
+    return variable_place(function, lookup)
 
 
 def default_place(function: LexicalScope, position: int) -> Place:

@@ -115,7 +115,7 @@ def _collect(tables: Mapping[LexicalScope, SymbolTable], walk: Walk) -> None:
         if flags is None:
             continue
         table = tables[scope]
-        if flags == DECLARED_GLOBAL and name in scope.nonlocals:
+        if flags == DECLARED_GLOBAL and mangled(name, scope.private) in scope.nonlocals:
             flags = NONLOCAL
         elif flags == PARAMETER and scope.kind == "type_params":
             flags = ASSIGNED

@@ -95,10 +95,16 @@ def defaults(node: ast.arguments) -> dict[int, ast.expr]:
     return found | {position: default for position, default in keywords if default is not None}
 
 
-def dotted_name(node: ast.expr) -> tuple[str | None, bool]:
+def parts_of(node: ast.JoinedStr) -> list[ast.expr]:
+    """The parts of an f-string, without empty constants, which only some interpreters add."""
+    return [value for value in node.values if not (isinstance(value, ast.Constant) and value.value == "")]
+
+
+def dotted_name(node: ast.expr, *, is_called: bool = False) -> tuple[str | None, bool]:
     """The dotted name of a chain of attributes, without its calls and subscripts, and whether it had none of these.
 
-    A chain of more than CHAIN_LINKS has no name, because the rows of nested chains would grow with its square.
+    What a call returns has no name as a callee (``is_called``): ``f()(x)`` does not call ``f`` with ``x``. A chain of
+    more than CHAIN_LINKS has no name, because the rows of nested chains would grow with its square.
     """
     parts = []
     is_pure = True
@@ -109,9 +115,11 @@ def dotted_name(node: ast.expr) -> tuple[str | None, bool]:
                 return ".".join(reversed(parts)), is_pure
             case ast.Attribute():
                 parts.append(node.attr)
-                node = node.value
+                is_called, node = False, node.value
+            case ast.Call() if is_called:
+                return None, False
             case ast.Call():
-                is_pure, node = False, node.func
+                is_pure, is_called, node = False, True, node.func
             case ast.Subscript():
                 is_pure, node = False, node.value
             case _:

@@ -44,14 +44,9 @@ _EVALUATED: Mapping[type, tuple[str, ...]] = {  # fields in the order of evaluat
 def binding_of(scope: LexicalScope, name: str, default: LexicalScope) -> Binding:
     """The symbol (a scope and a mangled name) that a name means in a scope.
 
-    A name that the module does not bind belongs to ``default``. A private name means only a name that is mangled in the
-    same way.
+    A name that the module does not bind belongs to ``default``.
     """
-    lookup = mangled(name, scope.private)
-    home = scope.home(name)
-    if home is None or mangled(name, home.private) != lookup:
-        home = default
-    return home, lookup
+    return scope.home(name) or default, mangled(name, scope.private)
 
 
 def _bindings(scope: LexicalScope) -> Memo[str, Binding]:

@@ -64,7 +64,7 @@ def _call(walk: Walk, node: ast.Call, scope: LexicalScope) -> None:
     start, end = walk.span(callee)
     text = walk.source.cut(start, min(end, start + 4 * CALLEE_TEXT_CHARACTERS))[:CALLEE_TEXT_CHARACTERS]
     shape = _SHAPES.get(callee.__class__, "OTHER")
-    dotted, is_pure = dotted_name(callee)
+    dotted, is_pure = dotted_name(callee, is_called=True)
     literal = method_of_literal(callee) if dotted is None else None
     names = (scope.candidates, dotted) if dotted else (literal_method, literal) if literal else None
     count = len(node.args) + len(node.keywords)

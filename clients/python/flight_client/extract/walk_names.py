@@ -7,10 +7,10 @@ import ast
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
-from flight_client.extract.fstrings import FIELDS_HAVE_POSITIONS, place_fields
-from flight_client.extract.lexical_scopes import LexicalScope
+from flight_client.extract.fstrings import PARTS_HAVE_POSITIONS, place_parts
+from flight_client.extract.lexical_scopes import LexicalScope, mangled
 from flight_client.extract.source_text import AS_NAME, DECLARED, IDENTIFIER, KEYWORD, REST, STARRED
-from flight_client.extract.syntax_tree import NamedNode
+from flight_client.extract.syntax_tree import NamedNode, parts_of
 from flight_client.extract.walk import Walk, children
 
 _CONTEXTS: Mapping[type[ast.AST], str] = MappingProxyType({ast.Load: "LOAD", ast.Store: "STORE", ast.Del: "DEL"})
@@ -83,7 +83,7 @@ def _import_from(walk: Walk, node: ast.ImportFrom, scope: LexicalScope) -> None:
         walk.defers_annotations |= origin == "__future__" and alias.name == "annotations"
         if bound != "*":
             separator = "" if origin.endswith(".") else "."
-            scope.bind(bound, f"{origin}{separator}{alias.name}")
+            scope.bind(bound, f"{origin}{separator}{mangled(alias.name, scope.private)}")
 
 
 def _imported(walk: Walk, node: ast.Import | ast.ImportFrom, alias: ast.alias, bound: str, scope: LexicalScope) -> None:
@@ -102,12 +102,16 @@ def _imported(walk: Walk, node: ast.Import | ast.ImportFrom, alias: ast.alias, b
 def _global(walk: Walk, node: ast.Global, scope: LexicalScope) -> None:
     _declared(walk, node, scope)
     if scope.kind != "module":
-        scope.globals |= frozenset(node.names)
+        scope.globals |= _lookups(node, scope)
 
 
 def _nonlocal(walk: Walk, node: ast.Nonlocal, scope: LexicalScope) -> None:
     _declared(walk, node, scope)
-    scope.nonlocals |= frozenset(node.names)
+    scope.nonlocals |= _lookups(node, scope)
+
+
+def _lookups(node: ast.Global | ast.Nonlocal, scope: LexicalScope) -> frozenset[str]:
+    return frozenset(mangled(name, scope.private) for name in node.names)
 
 
 def _declared(walk: Walk, node: ast.Global | ast.Nonlocal, scope: LexicalScope) -> None:
@@ -152,8 +156,8 @@ def _type_param(walk: Walk, node: NamedNode, scope: LexicalScope) -> None:
 
 
 def _joined_str(walk: Walk, node: ast.JoinedStr, scope: LexicalScope) -> None:
-    if not FIELDS_HAVE_POSITIONS:
-        place_fields(node, walk.source, *walk.span(node))
+    if not PARTS_HAVE_POSITIONS:
+        place_parts(node, walk.source, *walk.span(node))
     _string_parts(walk, node, scope)
 
 
@@ -165,11 +169,8 @@ def _formatted_value(walk: Walk, node: ast.FormattedValue, scope: LexicalScope) 
 
 
 def _string_parts(walk: Walk, node: ast.JoinedStr, scope: LexicalScope) -> None:
-    """Visit an f-string's parts, except empty constants, which only some interpreters add."""
     walk.numbered += 1
-    for value in node.values:
-        if not (isinstance(value, ast.Constant) and value.value == ""):
-            walk.visit(value, scope)
+    walk.visit_all(parts_of(node), scope)
 
 
 NAME_VISITORS: Mapping[str, Callable[..., None]] = MappingProxyType(
