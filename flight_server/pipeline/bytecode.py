@@ -2,8 +2,8 @@
 
 An instruction's source is found by its position from the compiler: lines and columns in bytes, as in ``ast`` nodes.
 For reaching definitions, instructions are the points of the flow graph, code units are the owners of points, and loads
-and stores of variables are the events. An exception may leave a block at any instruction. No instruction sets a
-parameter, so a load that reads only the argument has no row.
+and stores of variables are the events; joins are as in ``control_flow``. An exception may leave a block at any
+instruction. No instruction sets a parameter, so a load that reads only the argument has no row.
 """
 
 from collections.abc import Mapping
@@ -13,18 +13,20 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from arrowdsl.compute.expr import col
+from arrowdsl.compute.expr import Literal, col
 from arrowdsl.plan.nodes import Plan
 from flight_server.kernels.arrays import Ints, codes, is_first, numbers, rows_of, spread, truths
 from flight_server.kernels.block_graph import FlowGraph, Way
-from flight_server.kernels.reaching_definitions import Events, reaching_definitions
-from flight_server.pipeline.families import edges, nodes
+from flight_server.kernels.reaching_definitions import Events
+from flight_server.pipeline.families import edges, nodes, props
+from flight_server.pipeline.reaching_rows import reaching_rows
 from flight_server.pipeline.relational import FILE, SPAN, join, kernel, relation
 
 NODES = nodes("""
     BC_CODE_UNIT  bc_code_units    {code_unit_id}  span=none name=co_name
     BC_BLOCK      bc_blocks        {block_id}      span=none
     BC_INSTR      bc_instructions  {instr_id}      span=none name=opname
+    BC_JOIN       bytecode_joins   {event_id}      span=none name=name
 """)
 EDGES = (
     *edges(
@@ -38,6 +40,7 @@ EDGES = (
     BC_CFG_FALSE block_flow          bc_cfg_edges[kind=false]  {src_block_id?} > {dst_block_id?}  site={edge_id}
     BC_CFG_EXC   block_flow          bc_cfg_edges[kind=exc]    {src_block_id?} > {dst_block_id?}  site={edge_id}
     BC_REACHES   stored_value        bytecode_reaching         {def_event_id} > {use_event_id}    method=dataflow
+    EVENT_AT     event_point         bytecode_joins            {event_id} > {point_id}
 """,
         origin="dis",
         span="none",
@@ -51,6 +54,7 @@ EDGES = (
         method="position",
     ),
 )
+PROPS = props("bytecode_joins {event_id} kind name")
 _CALLS = ("CALL", "CALL_FUNCTION_EX", "CALL_KW", "PRECALL")
 _NAMES = tuple(
     f"{verb}_{space}"
@@ -99,13 +103,26 @@ def anchored_names(bc_instructions: Plan, ast_nodes: Plan, cst_name_refs: Plan) 
 
 @relation("bc")
 def bytecode_reaching(bc_instructions: Plan, bc_cfg_edges: Plan) -> Plan:
-    """The instructions that set a variable, with the instructions that may read the value.
+    """The instruction or join whose value of a variable an instruction reads, and those that meet in a join.
 
-    file_id, path, def_event_id, use_event_id. The id of an event is the id of its instruction.
+    file_id, path, def_event_id, use_event_id, variable, join_point_id. The id of an event is the id of its instruction.
     """
     columns = f"{FILE} instr_id code_unit_id block_id instr_index opname argval_str argrepr"
     flow = (bc_cfg_edges, "src_block_id dst_block_id kind")
-    return kernel("bytecode_reaching", _reaching, (bc_instructions, columns), flow, version=2)
+    return kernel("bytecode_reaching", _reaching, (bc_instructions, columns), flow, version=3)
+
+
+@relation("bc")
+def bytecode_joins(bytecode_reaching: Plan) -> Plan:
+    """The joins, each at the instruction before which it stands.
+
+    file_id, path, event_id, point_id, name (of the variable), kind.
+    """
+    joins = bytecode_reaching.where(col("join_point_id").is_not_null()).select(
+        *FILE.split(), event_id=col("use_event_id"), point_id=col("join_point_id"), name=col("variable")
+    )
+    named = (*FILE.split(), "event_id", "point_id", "name")
+    return joins.distinct(*named).select(*named, kind=Literal("join"))
 
 
 def _at_nodes(bc_instructions: Plan, ast_nodes: Plan, opnames: tuple[str, ...], kind: str) -> Plan:
@@ -119,33 +136,28 @@ def _reaching(instructions: pa.Table, edges: pa.Table) -> pa.Table:
     unit = codes(instructions.column("code_unit_id"))
     order = np.lexsort((numbers(instructions.column("instr_index")), unit))
     instructions, unit = instructions.take(pa.array(order)), unit[order]
-    events = _events(instructions)
-    defs, uses = reaching_definitions(_graph(instructions, unit, edges), events)
-    pairs = np.unique(np.stack((events.point[uses], events.point[defs])), axis=1)  # two variables may share a pair
-    use, define = map(pa.array, pairs)
-    found = instructions.select(["file_id", "path", "instr_id"]).take(use)
-    return pa.table(
-        {
-            "file_id": found.column("file_id"),
-            "path": found.column("path"),
-            "def_event_id": instructions.column("instr_id").take(define),
-            "use_event_id": found.column("instr_id"),
-        }
-    )
+    effects, variables = _effects(instructions)
+    points = instructions.select(["file_id", "path", "instr_id"]).rename_columns(["file_id", "path", "point_id"])
+    events = points.take(pa.array(effects.point)).rename_columns(["file_id", "path", "event_id"])
+    return reaching_rows(_graph(instructions, unit, edges), effects, events, points, variables)
 
 
-def _events(instructions: pa.Table) -> Events:
+def _effects(instructions: pa.Table) -> tuple[Events, pa.StringArray]:
+    """The loads, stores and deletions of variables, and the variables' names."""
     firsts, seconds = ({op: does[place] for op, does in TWO.items()} for place in (0, 1))
     kinds = ((ONE, "argval_str", ""), (firsts, "argrepr", ", .*$"), (seconds, "argrepr", "^.*, "))
     point, kind, variable = zip(*(_events_of(instructions, *each) for each in kinds), strict=True)
     done = pa.chunked_array(kind, pa.string())
-    return Events(
+    names = pa.chunked_array([chunk for each in variable for chunk in each.chunks], pa.string())
+    encoded = names.combine_chunks().dictionary_encode()
+    effects = Events(
         point=np.concatenate(point),
         ordinal=np.repeat((0, 0, 1), [len(each) for each in point]),
-        variable=codes(pa.chunked_array([chunk for each in variable for chunk in each.chunks], pa.string())),
+        variable=numbers(encoded.indices),
         is_def=truths(pc.equal(done, "def")),
         is_use=truths(pc.equal(done, "use")),
     )
+    return effects, encoded.dictionary
 
 
 def _events_of(

@@ -1,6 +1,7 @@
 """Control flow within a definition, and its consequences: control dependence and reaching definitions.
 
-The layer cfg has the points, the flow between them, and the variable events at them (def, use, kill).
+The layer cfg has the points, the flow between them, and the variable events at them (def, use, kill). Where definitions
+meet that a use may read, there is a join, an event too.
 """
 
 from collections.abc import Callable
@@ -10,17 +11,20 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from arrowdsl.compute.expr import Literal, col
 from arrowdsl.plan.nodes import Plan
 from flight_server.kernels.arrays import codes, numbers, rows_of, truths
 from flight_server.kernels.block_graph import FlowGraph, Way
 from flight_server.kernels.dominance import Dependences, control_dependences, post_dominators
-from flight_server.kernels.reaching_definitions import Events, reaching_definitions
+from flight_server.kernels.reaching_definitions import Events
 from flight_server.pipeline.families import edges, nodes, props
+from flight_server.pipeline.reaching_rows import reaching_rows
 from flight_server.pipeline.relational import FILE, PLACE, SPAN, join, kernel, output, relation
 
 NODES = nodes("""
     CFG_POINT  cfg_points     {point_id}
     DF_EVENT   placed_events  {event_id}
+    DF_EVENT   var_joins      {event_id}
 """)
 EDGES = (
     *edges(
@@ -30,6 +34,7 @@ EDGES = (
     CFG_FALSE  control_flow  cfg_flow[kind=false]  {src} > {dst}
     CFG_EXC    control_flow  cfg_flow[kind=exc]    {src} > {dst}
     EVENT_AT   event_point   var_events            {event_id} > {point_id?}
+    EVENT_AT   event_point   var_joins             {event_id} > {point_id}
     REACHES    reaching_definition  reaching_defs  {def_event_id} > {use_event_id}  method=dataflow
 """,
         origin="cfg",
@@ -48,6 +53,7 @@ EDGES = (
 PROPS = props("""
     cfg_points  {point_id}  kind
     var_events  {event_id}  kind binding=binding_id
+    var_joins   {event_id}  kind binding=binding_id
 """)
 _POINT = f"{PLACE} point_id"
 _POINTS = "point_id owner_def_id kind"
@@ -65,11 +71,32 @@ def placed_events(var_events: Plan, cst_name_refs: Plan) -> Plan:
     return join(var_events, cst_name_refs, "name_ref_id", keep=keep, take=SPAN, kind="left outer")
 
 
-@output("cfg")
-def reaching_defs(var_events: Plan, cfg_points: Plan, cfg_flow: Plan) -> Plan:
-    """The definitions of a variable whose value a use may read."""
+@relation("cfg")
+def reaching_pairs(var_events: Plan, cfg_points: Plan, cfg_flow: Plan) -> Plan:
+    """The definition or join whose value a use reads, and the definitions and joins that meet in a join.
+
+    file_id, path, def_event_id, use_event_id, variable, join_point_id (of a join that ``use_event_id`` is).
+    """
     events = (var_events, f"{FILE} event_id point_id ordinal binding_id kind")
-    return kernel("reaching_defs", _reaching, events, (cfg_points, _POINTS), (cfg_flow, _FLOW))
+    points = (cfg_points, f"{FILE} {_POINTS}")
+    return kernel("reaching_pairs", _reaching, events, points, (cfg_flow, _FLOW))
+
+
+@output("cfg")
+def reaching_defs(reaching_pairs: Plan) -> Plan:
+    """The definition or join whose value a use reads, and the definitions and joins that meet in a join."""
+    return reaching_pairs.select(*FILE.split(), "def_event_id", "use_event_id", binding_id=col("variable"))
+
+
+@output("cfg")
+def var_joins(reaching_pairs: Plan, cfg_points: Plan) -> Plan:
+    """The joins: where several definitions of a variable meet, and a use may read any of them."""
+    joins = reaching_pairs.where(col("join_point_id").is_not_null()).select(
+        event_id=col("use_event_id"), point_id=col("join_point_id"), binding_id=col("variable")
+    )
+    distinct = joins.distinct("event_id", "point_id", "binding_id")
+    placed = join(distinct, cfg_points, "point_id", keep="event_id point_id binding_id", take=PLACE)
+    return placed.select(*PLACE.split(), "event_id", "point_id", "binding_id", kind=Literal("join"))
 
 
 @relation("cfg")
@@ -113,17 +140,15 @@ def _dependences(find: Callable[[FlowGraph], Dependences], rule: str, points: pa
 def _reaching(events: pa.Table, points: pa.Table, flow: pa.Table) -> pa.Table:
     binding, kind = events.column("binding_id"), events.column("kind")
     point = rows_of(events.column("point_id"), points.column("point_id"))
+    variables = binding.combine_chunks().dictionary_encode(null_encoding="encode")
     effects = Events(
         point=np.where(truths(pc.is_valid(binding)), point, -1),
         ordinal=numbers(events.column("ordinal")),
-        variable=codes(binding),
+        variable=numbers(variables.indices),
         is_def=truths(pc.is_in(kind, pa.array(("def", "param")))),
         is_use=truths(pc.equal(kind, "use")),
     )
-    defs, uses = map(pa.array, reaching_definitions(_flow_graph(points, flow), effects))
-    found = events.select(["file_id", "path", "event_id", "binding_id"]).take(uses)
-    renamed = found.rename_columns(["file_id", "path", "use_event_id", "binding_id"])
-    return renamed.append_column("def_event_id", events.column("event_id").take(defs))
+    return reaching_rows(_flow_graph(points, flow), effects, events, points, variables.dictionary)
 
 
 def _flow_graph(points: pa.Table, flow: pa.Table) -> FlowGraph:

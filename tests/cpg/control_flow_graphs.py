@@ -94,7 +94,7 @@ def flows(draw: st.DrawFn) -> Flow:
     return Flow(points, [row for flow in made for row in flow.edges], list(events))
 
 
-def reaching_pairs(flow: Flow) -> set[tuple[str, str]]:
+def reaching_events(flow: Flow) -> set[tuple[str, str]]:
     """Pairs of a definition event and a use event, by a worklist over sets."""
     kind = {row["point_id"]: row["kind"] for row in flow.points}
     steps: dict[object, list[Row]] = defaultdict(list)

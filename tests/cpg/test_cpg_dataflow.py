@@ -1,16 +1,26 @@
 """Reaching definitions, post-dominators and control dependence, against plain answers on random control flow."""
 
+from collections import defaultdict
+
 import numpy as np
 import pyarrow as pa
-from control_flow_graphs import EDGE, EVENT, POINT, Flow, dependence, flows, reaching_pairs
+from control_flow_graphs import EDGE, EVENT, POINT, Flow, dependence, flows, reaching_events
 from hypothesis import given, settings
 
 from arrowdsl.plan.nodes import Scan
 from arrowdsl.plan.runner import run_plan
 from arrowdsl.plan.source import PlanCatalog
-from flight_server.pipeline.control_flow import control_dependence, post_dominance, reaching_defs
+from flight_server.pipeline.control_flow import (
+    control_dependence,
+    post_dominance,
+    reaching_defs,
+    reaching_pairs,
+    var_joins,
+)
 
 EVENTS, POINTS, EDGES = Scan("events"), Scan("points"), Scan("edges")
+PAIRS = reaching_pairs(EVENTS, POINTS, EDGES)
+REACHING = reaching_defs(PAIRS)
 
 
 def found(plan, events, points, edges) -> pa.Table:
@@ -24,9 +34,29 @@ def pairs(table: pa.Table, *columns: str) -> list[tuple[str, ...]]:
 @settings(max_examples=60, deadline=None)
 @given(flows())
 def test_reaching_definitions_are_those_of_a_worklist(flow: Flow) -> None:
-    rows = found(reaching_defs(EVENTS, POINTS, EDGES), *flow.tables())
-    got = pairs(rows, "def_event_id", "use_event_id")
-    assert sorted(got) == sorted(reaching_pairs(flow))
+    rows = found(REACHING, *flow.tables())
+    got = pairs(rows, "use_event_id", "def_event_id")
+    sources = defaultdict(set)
+    for target, source in got:
+        sources[target].add(source)
+    assert sum(map(len, sources.values())) == len(got)
+    joins = pairs(found(var_joins(PAIRS, POINTS), *flow.tables()), "event_id", "binding_id")
+    assert {target for target in sources if len(sources[target]) > 1} == {join for join, _ in joins}
+    assert {target for target in sources if "/join:" in target} == {join for join, _ in joins}
+    assert sorted(through_joins(sources)) == sorted(reaching_events(flow))
+
+
+def through_joins(sources: dict[str, set[str]]) -> set[tuple[str, str]]:
+    """Pairs of a definition and a use, by the way through joins."""
+    reaching = set()
+    for use in (target for target in sources if "/join:" not in target):
+        seen, work = {use}, [use]
+        while work:
+            more = sources[work.pop()] - seen
+            seen |= more
+            work += [event for event in more if "/join:" in event]
+        reaching |= {(event, use) for event in seen - {use} if "/join:" not in event}
+    return reaching
 
 
 @settings(max_examples=60, deadline=None)
@@ -79,7 +109,7 @@ def test_a_function_of_thousands_of_branches_and_variables() -> None:
         "binding_id": pa.array(names),
         "kind": pa.array(kinds),
     }
-    rows = found(reaching_defs(EVENTS, POINTS, EDGES), pa.table(columns, EVENT), points, edges)
+    rows = found(REACHING, pa.table(columns, EVENT), points, edges)
     assert pairs(rows, "def_event_id", "use_event_id") == [
         (f"event:{number}", f"event:{number + count}") for number in range(count)
     ]

@@ -73,11 +73,18 @@ _OUTPUTS = (
     ),
     contract("span_errors_v1", "scip", "document_id path reason", order="path document_id reason"),
     contract(
-        "py_reaching_defs_v1",
+        "py_reaching_defs_v2",
         "cfg",
         f"{FILE} def_event_id! use_event_id! binding_id",
         key="def_event_id use_event_id",
         order="path def_event_id use_event_id",
+    ),
+    contract(
+        "py_var_joins_v1",
+        "cfg",
+        f"{FILE} {SPAN} event_id! point_id! binding_id kind",
+        key="event_id",
+        order="path bstart bend event_id",
     ),
     *(
         contract(
