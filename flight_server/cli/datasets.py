@@ -6,6 +6,7 @@ from typing import Unpack
 import click
 
 from flight_client import Client
+from flight_client.contracts.notation import meaning
 from flight_client.tickets import Cql2, Narrowing
 from flight_server.cli.session import options, with_client
 from flight_server.cli.table_files import write_rows
@@ -50,6 +51,7 @@ def info(client: Client, repo: str, dataset: str) -> None:
     click.echo("columns")
     for column in found.schema:
         click.echo(f"  {column.name:<20} {column.type}{'' if column.nullable else ', never null'}")
+        click.echo(f"  {'':<20} {meaning(column)}")
 
 
 @click.command()

@@ -8,6 +8,7 @@ from itertools import pairwise
 from pyarrow import flight
 
 from arrowdsl.errors import DataError, one_of
+from flight_client.contracts.tables import canonical_order
 from flight_server.rpc.codec import arguments, json_bytes, ticket_of_request
 from flight_server.rpc.locations import locations_of
 from flight_server.serving.read import Read
@@ -43,6 +44,8 @@ def flight_info(read: Read, advertised: Sequence[str] = ()) -> flight.FlightInfo
             {
                 "contract": read.spec.contract,
                 "version": read.spec.version,
+                "key": read.spec.key,
+                "order": [name for name, _ in canonical_order(read.spec)],
                 "snapshot": read.snapshot.number,
                 "parts": read.snapshot.parts,
                 "cached": list(known.cached),

@@ -88,6 +88,8 @@ def test_info(where):
     assert "py_cst_callsites_v3" in shown
     assert "  call_id              string, never null\n" in shown
     assert "  callee_text          string\n" in shown
+    assert "Source of the callee, at most 200 characters.\n" in shown
+    assert 'order      ["path"]\n' in shown
 
 
 def test_get_narrows(where, rows):

@@ -101,6 +101,8 @@ def test_app_metadata_says_what_a_dataset_is(peer):
     assert metadata == {
         "contract": "callsite_qname_candidates_v1",
         "version": 1,
+        "key": ["call_id", "qname"],
+        "order": ["call_id", "qname"],
         "snapshot": 1,
         "parts": 4,
         "lineage": ["cst_callsites"],

@@ -1,4 +1,7 @@
-"""The notation of table contracts: ``"name column:type required! …"``, columns separated by blanks."""
+"""The notation of table contracts: ``"name column:type required! …"``, columns separated by blanks.
+
+What a column means stands in ``raw_columns`` and ``output_columns``.
+"""
 
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
@@ -6,6 +9,8 @@ from types import MappingProxyType
 import pyarrow as pa
 
 from arrowdsl.schema.schema import DICTIONARY, SchemaMetadataSpec, SortKey, TableSpec, Vocabulary
+from flight_client.contracts.output_columns import OUTPUT_COLUMNS
+from flight_client.contracts.raw_columns import RAW_COLUMNS
 
 FILE = "file_id! path!"
 SPAN = "bstart:i64 bend:i64"
@@ -29,15 +34,28 @@ TYPES: Mapping[str, pa.DataType] = MappingProxyType(
         "text": pa.struct([("text", pa.string()), ("language", pa.string())]),
     }
 )
+_MEANINGS: Mapping[str, str] = MappingProxyType(
+    dict(line.split(": ", 1) for line in f"{RAW_COLUMNS}{OUTPUT_COLUMNS}".splitlines() if line)
+)
 
 
-def columns(notation: str) -> list[pa.Field]:
-    """The fields: ``name`` is a string, ``name:type`` has a type of ``TYPES``, a ``!`` at the end means not null."""
+def columns(table: str, notation: str) -> list[pa.Field]:
+    """The fields: ``name`` is a string, ``name:type`` has a type of ``TYPES``, a ``!`` at the end means not null.
+
+    What a column means is the field's metadata ``comment``.
+    """
     fields = []
     for word in notation.split():
         name, _, kind = word.rstrip("!").partition(":")
-        fields.append(pa.field(name, TYPES[kind or "str"], nullable=not word.endswith("!")))
+        comment = _MEANINGS.get(f"{table}.{name}", _MEANINGS.get(name, ""))
+        nullable = not word.endswith("!")
+        fields.append(pa.field(name, TYPES[kind or "str"], nullable=nullable, metadata={"comment": comment}))
     return fields
+
+
+def meaning(column: pa.Field) -> str:
+    """What a column of a contract means: one sentence, with units."""
+    return bytes((column.metadata or {}).get(b"comment", b"")).decode()
 
 
 def ascending(notation: str) -> tuple[SortKey, ...]:
@@ -62,10 +80,11 @@ def contract(
     metadata = {"contract_name": contract_name, "contract_version": version}
     if extractor is not None:
         metadata["extractor_name"] = extractor
+    table = name or stem.removeprefix("py_")
     return TableSpec(
-        name=name or stem.removeprefix("py_"),
+        name=table,
         contract=contract_name,
-        schema=SchemaMetadataSpec(schema_metadata=metadata).apply(pa.schema(columns(notation))),
+        schema=SchemaMetadataSpec(schema_metadata=metadata).apply(pa.schema(columns(table, notation))),
         layer=layer,
         key=tuple(key.split()),
         tie_breakers=tuple(tie_breakers),

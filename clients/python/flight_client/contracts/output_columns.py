@@ -1,0 +1,79 @@
+"""What the columns of the outputs mean, where ``raw_columns`` does not say it: ``column: sentence``, one a line.
+
+A line ``table.column: sentence`` counts before the one of the column.
+"""
+
+OUTPUT_COLUMNS = """
+qname_id: Id of the qualified name: qname: and the name.
+dim_qualified_names.qname: The qualified name.
+callsite_qname_candidates.qname: A qualified name that the callee may have.
+qname_source: How the name was found: LOCAL, IMPORT or BUILTIN.
+child_ast_idx: Number of the child node.
+sym_function_partitions.scope_id: Id of the scope.
+parameters: Names of parameters.
+locals: Names bound in the scope.
+globals: Names that mean those of the module.
+nonlocals: Names declared nonlocal.
+frees: Names bound in an enclosing function.
+type_repr: The type as text, normalized.
+type_id: Id of the type.
+type_form: Outermost constructor: none, union, subscript, name or other.
+types_norm.origin: Where the type comes from: annotation or points_to.
+diag_id: Id of the diagnostic.
+diag_source: The parser or tool that reported it.
+details: Further details.
+span_ok: Whether the range has a span in the repo's file.
+span_errors.reason: no_text, stale, malformed_range, unknown_encoding or out_of_range.
+def_event_id: Id of the event that defines the variable.
+use_event_id: Id of the event that may read that value.
+resolution_method: How it was found, such as structural, qualified_name, dataflow or points_to.
+confidence: Confidence from 0 to 1; 1 for what the language fixes.
+score: Rank among rivals, from 0 to 1; the highest is the best.
+ambiguity_group_id: Equal for rows that are rivals, such as the callees of one site.
+rule_name: The rule that made the row.
+rule_priority: Priority of the rule; of rivals with equal scores the lowest counts.
+
+relation: definition, points_to, call, argument, flow, base, order, override, type or binding.
+resolution.src: Start of the relation, such as a site or place.
+resolution.dst: End of the relation; null outside the repo.
+resolution.kind: Kind of the end.
+label: Kind of the site of a call.
+resolution.name: Name of the end, or of the keyword.
+owner: Id of the definition whose code calls.
+owner_name: Qualified name of that definition.
+resolution.position: Position of an argument, base or class in the order, from 0.
+saturated: Whether the place holds too many objects to list, or a base is missing.
+
+call_graph.site_id: Id of the site that calls.
+caller_qname: Qualified name of the caller; code of a comprehension belongs to the definition around it.
+callee_def_id: Id of the definition that is called; null outside the repo.
+callee_qname: Qualified name of what is called.
+is_external: Whether the callee is outside the repo.
+call_graph.site_kind: call, decorator, property, class, iter, next, enter, exit, raise, getitem, setitem or binop.
+
+node_id: Id of the node.
+node_kind: Kind of the node.
+cpg_nodes.name: What a person calls the node: a name, callee, literal, type or message.
+cpg_nodes.qname: Qualified name of a definition, module, package or external.
+edge_id: Id of the edge.
+edge_kind: Kind of the edge.
+src_node_id: Id of the node at which the edge starts.
+dst_node_id: Id of the node at which the edge ends.
+cpg_edges.origin: The layer that the edge comes from.
+entity_kind: Always node.
+entity_id: Id of the node.
+prop_key: The property's key.
+value_str: The value, if it is a text.
+value_int: The value, if it is a whole number.
+value_float: The value, if it is another number.
+value_bool: The value, if it is true or false.
+value_json: The value as JSON, if it is a list or struct.
+
+dataset: The output that left rows out.
+part: Number of the part, or global.
+row_key: Values of the row's key, joined by commas.
+column: The column that breaks the contract.
+check: required_non_null, key, type or dangling_edge.
+detail: What is wrong.
+rows: Number of rows.
+"""
