@@ -41,7 +41,7 @@ LAYERS = {
     "flight_server.kernels": {"arrowdsl"},
     "flight_server.points_to": RELATIONAL,
     "flight_server.pipeline": PIPELINE,
-    "flight_server.serving": SERVING,
+    "flight_server.serving": {*SERVING, "flight_client"},
     "flight_server.rpc": {*SERVING, "flight_server.serving"},
     "flight_server.cli": {
         *SERVING,
@@ -70,7 +70,9 @@ DOORWAYS = {
         "flight_server.cli.watch",
         "flight_client.extract.layers",
         "flight_client.runtime.inspector",
+        "flight_server.serving.service",
     ),
+    "duckdb": ("flight_server.serving.sql",),
     "google.protobuf": ("flight_client.scip",),
     "tree_sitter": ("flight_client.extract.tree_sitter_nodes",),
     "tree_sitter_python": ("flight_client.extract.tree_sitter_nodes",),
@@ -93,6 +95,7 @@ CLIENT, CLIENT_REQUIRES = {"arrowdsl", "flight_client"}, {"pyarrow"}
 SERVER, SERVER_REQUIRES = {"flight_server"}, {"pyarrow", "numpy", "click", "hamilton"}
 # Imported by modules of the client that are loaded when their extra is asked for; the server requires numpy.
 EXTRAS = {"google", "tree_sitter", "tree_sitter_python"}
+SERVER_EXTRAS = {"duckdb"}
 NUMPY = {"numpy"}
 
 
@@ -211,7 +214,7 @@ def libraries(users: Iterable[str]) -> set[str]:
 def test_a_distribution_imports_what_it_requires() -> None:
     client, server = ([each for each in modules() if within(each, packages)] for packages in (CLIENT, SERVER))
     assert libraries(client) - CLIENT == CLIENT_REQUIRES | EXTRAS | NUMPY
-    assert libraries(server) - SERVER - CLIENT == SERVER_REQUIRES
+    assert libraries(server) - SERVER - CLIENT == SERVER_REQUIRES | SERVER_EXTRAS
 
 
 def test_reading_needs_pyarrow_alone() -> None:
@@ -238,3 +241,4 @@ def test_extraction_and_the_first_look_at_the_command_line_do_not_load_the_pipel
 
 def test_extras_are_not_loaded_before_they_are_asked_for() -> None:
     assert not loaded_by("flight_client.ingest", "flight_server.cli.write") & EXTRAS
+    assert not loaded_by("flight_server.rpc.server", "flight_server.cli.sql") & (EXTRAS | SERVER_EXTRAS)

@@ -23,6 +23,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = MappingProxyType(
         "ls": ("flight_server.cli.listing", "List the repos, or the datasets of one repo."),
         "info": ("flight_server.cli.datasets", "Show a dataset's columns, contract, lineage and snapshot."),
         "get": ("flight_server.cli.datasets", "Read a dataset: as a table on the terminal, or into a file."),
+        "sql": ("flight_server.cli.sql", "Ask a question in SQL, or open a prompt for questions."),
         "explain": ("flight_server.cli.datasets", "Show how a read would run, without running it."),
         "put": ("flight_server.cli.write", "Put a Parquet, Arrow IPC or CSV file into a raw table."),
         "drop": ("flight_server.cli.write", "Remove a repo with all its snapshots."),

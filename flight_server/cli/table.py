@@ -15,16 +15,36 @@ _LEAST_WIDTH = 6
 def print_table(reader: FlightReader) -> None:
     """Print the first SHOWN_ROWS rows, and whether there are more."""
     names = reader.schema.names
+    table = _first_rows(reader)
+    cells = [[one_line(value) for value in row.values()] for row in table.slice(0, SHOWN_ROWS).to_pylist()]
+    widths = _widths([names, *cells], shutil.get_terminal_size().columns)
+    for row in (names, ["-" * width for width in widths], *cells):
+        click.echo(_line(row, widths))
+    _print_count(table)
+
+
+def print_vertical(reader: FlightReader) -> None:
+    """Print the first SHOWN_ROWS rows, each column of a row on a line of its own."""
+    table = _first_rows(reader)
+    width = max(map(len, reader.schema.names), default=0)
+    for number, row in enumerate(table.slice(0, SHOWN_ROWS).to_pylist(), 1):
+        click.echo(f"row {number}")
+        for name, value in row.items():
+            click.echo(f"  {name:<{width}}  {one_line(value)}".rstrip())
+    _print_count(table)
+
+
+def _first_rows(reader: FlightReader) -> pa.Table:
+    """The first rows; one more than SHOWN_ROWS if there are more."""
     held: list[pa.RecordBatch] = []
     for batch in reader:
         held.append(batch)
         if sum(each.num_rows for each in held) > SHOWN_ROWS:
             break
-    table = pa.Table.from_batches(held, reader.schema)
-    cells = [[one_line(value) for value in row.values()] for row in table.slice(0, SHOWN_ROWS).to_pylist()]
-    widths = _widths([names, *cells], shutil.get_terminal_size().columns)
-    for row in (names, ["-" * width for width in widths], *cells):
-        click.echo(_line(row, widths))
+    return pa.Table.from_batches(held, reader.schema)
+
+
+def _print_count(table: pa.Table) -> None:
     if table.num_rows > SHOWN_ROWS:
         click.echo(f"the first {SHOWN_ROWS} rows; --output FILE gives them all, --limit N and --where fewer")
     else:

@@ -1,10 +1,10 @@
-"""Tables in files and on stdout: Parquet, Arrow IPC and CSV, by the file name's suffix."""
+"""Tables in files, by the suffix of their names, and on stdout: Parquet, Arrow IPC, CSV and JSON lines."""
 
 import json
 import sys
 from base64 import b64decode, b64encode
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, BinaryIO
@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 from pyarrow import csv, ipc
 
 from flight_client import FlightReader
-from flight_server.cli.table import print_table
+from flight_server.cli.table import print_table, print_vertical
 from flight_server.storage.ipc import write_table_ipc_file
 from flight_server.storage.parquet_file import ParquetFileWriter
 
@@ -35,22 +35,17 @@ def read_file(path: Path, schema: pa.Schema) -> Iterator[pa.RecordBatchReader]:
         raise click.UsageError(f"{path} can't be read: {error}") from error
 
 
-def write_rows(reader: FlightReader, output: str | None) -> None:
+def write_rows(reader: FlightReader, output: str | None, shown: str | None = None) -> None:
     """Write the rows to the file ``output``, or for ``-`` to stdout as Arrow IPC.
 
-    Without ``output``, a terminal gets a table and a pipe gets CSV.
+    Without ``output``, they are written to stdout as ``shown``, one of SHOWN; by default a terminal gets a table and a
+    pipe gets CSV.
     """
     match output:
-        case None if sys.stdout.isatty():
-            print_table(reader)
         case None:
-            _write_csv(reader, sys.stdout.buffer)
-        case "-" if sys.stdout.isatty():
-            raise click.UsageError("Arrow IPC is not for a terminal; without --output the rows are shown as a table")
+            SHOWN[shown or ("table" if sys.stdout.isatty() else "csv")](reader)
         case "-":
-            with ipc.new_stream(sys.stdout.buffer, reader.schema) as writer:
-                for batch in reader:
-                    writer.write_batch(batch)
+            _show_arrow(reader)
         case _:
             path = Path(output)
             writes = _handler(path, _WRITERS)
@@ -130,6 +125,21 @@ def _write_csv(reader: FlightReader, sink: Path | BinaryIO) -> None:
             writer.write_batch(pa.RecordBatch.from_arrays([_to_csv(column) for column in batch.columns], schema=schema))
 
 
+def _write_json_lines(reader: FlightReader, sink: Path | BinaryIO) -> None:
+    with nullcontext(sink) if not isinstance(sink, Path) else sink.open("wb") as file:
+        for batch in reader:
+            lines = (json.dumps(row, ensure_ascii=False, default=_plain) for row in batch.to_pylist())
+            file.write("".join(f"{line}\n" for line in lines).encode())
+
+
+def _show_arrow(reader: FlightReader) -> None:
+    if sys.stdout.isatty():
+        raise click.UsageError("Arrow IPC is not for a terminal; without --output the rows are shown as a table")
+    with ipc.new_stream(sys.stdout.buffer, reader.schema) as writer:
+        for batch in reader:
+            writer.write_batch(batch)
+
+
 def _flat(data_type: pa.DataType) -> pa.DataType:
     if pa.types.is_dictionary(data_type):
         return data_type.value_type
@@ -155,9 +165,23 @@ def _cell(value: object) -> str:
     return b64encode(value).decode() if isinstance(value, bytes) else json.dumps(value, ensure_ascii=False)
 
 
+def _plain(value: object) -> str:
+    """A value that JSON lacks: bytes as base64, dates and decimals as text."""
+    return b64encode(value).decode() if isinstance(value, bytes) else str(value)
+
+
 _READERS: Mapping[str, Callable[[Path, pa.Schema], Any]] = MappingProxyType(
     {".parquet": _open_parquet, ".arrow": _open_ipc, ".csv": _open_csv}
 )
 _WRITERS: Mapping[str, Callable[[FlightReader, Path], object]] = MappingProxyType(
-    {".parquet": _write_parquet, ".arrow": write_table_ipc_file, ".csv": _write_csv}
+    {".parquet": _write_parquet, ".arrow": write_table_ipc_file, ".csv": _write_csv, ".jsonl": _write_json_lines}
+)
+SHOWN: Mapping[str, Callable[[FlightReader], object]] = MappingProxyType(
+    {
+        "table": print_table,
+        "vertical": print_vertical,
+        "csv": lambda reader: _write_csv(reader, sys.stdout.buffer),
+        "jsonl": lambda reader: _write_json_lines(reader, sys.stdout.buffer),
+        "arrow": _show_arrow,
+    }
 )

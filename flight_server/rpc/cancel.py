@@ -11,10 +11,10 @@ Flight.proto).
 import pyarrow as pa
 from pyarrow import flight
 
-from flight_server.rpc.codec import json_bytes, json_object, request_of_ticket
+from flight_server.rpc.codec import asked_in_json, asked_in_ticket, json_bytes, json_object
 from flight_server.rpc.running_calls import Caller
-from flight_server.serving.request import request_from_json
 from flight_server.serving.request_errors import BadRequestError
+from flight_server.serving.sql_request import SqlRequest
 
 _FIELD_1_MESSAGE = 0x0A
 _CANCELLED, _NOT_CANCELLABLE = b"\x08\x01", b"\x08\x03"
@@ -23,12 +23,12 @@ _CANCELLED, _NOT_CANCELLABLE = b"\x08\x01", b"\x08\x03"
 def cancel(caller: Caller, body: bytes) -> bytes:
     """Stop the caller's streams; they end at their next batch."""
     if body[:1] == b"{":
-        requests = [request_from_json(json_object("CancelFlightInfo", body))]
+        asked = [asked_in_json(json_object("CancelFlightInfo", body))]
     else:
         info = _flight_info(body)
-        requests = [request_of_ticket(endpoint.ticket) for endpoint in info.endpoints]
-    wanted = {caller.service.read(request).request for request in requests}
-    stopped = caller.calls.cancel(lambda call: call.peer == caller.peer and call.request in wanted)
+        asked = [asked_in_ticket(endpoint.ticket) for endpoint in info.endpoints]
+    wanted = {each if isinstance(each, SqlRequest) else caller.service.read(each).request for each in asked}
+    stopped = caller.calls.cancel(lambda call: call.peer == caller.peer and call.asked in wanted)
     if body[:1] == b"{":
         return json_bytes({"cancelled": stopped})
     return _CANCELLED if stopped else _NOT_CANCELLABLE

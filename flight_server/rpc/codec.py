@@ -20,6 +20,8 @@ from flight_server.serving.request import (
     request_to_json,
 )
 from flight_server.serving.request_errors import BadRequestError
+from flight_server.serving.service import Asked
+from flight_server.serving.sql_request import SqlRequest, is_sql, sql_from_json, sql_to_json
 from flight_server.storage.staging import Mode
 
 MODES: tuple[Mode, ...] = get_args(Mode)
@@ -95,26 +97,31 @@ def json_bytes(document: Mapping[str, Any]) -> bytes:
     return json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode(errors="backslashreplace")
 
 
-def request_of_ticket(ticket: flight.Ticket) -> Request:
-    """The request in a ticket."""
-    return request_from_json(json_object("the ticket", ticket.ticket))
+def asked_in_json(document: Mapping[str, Any]) -> Asked:
+    """The read of a dataset, or the SQL query, in the JSON of a ticket or command."""
+    return sql_from_json(document) if is_sql(document) else request_from_json(document)
 
 
-def ticket_of_request(request: Request) -> flight.Ticket:
-    """The ticket for a request."""
-    return flight.Ticket(json_bytes(request_to_json(request)))
+def asked_in_ticket(ticket: flight.Ticket) -> Asked:
+    """The read or query in a ticket."""
+    return asked_in_json(json_object("the ticket", ticket.ticket))
 
 
-def shortened(request: Request) -> str:
-    """The request for a line of the log, in at most LOGGED_CHARACTERS."""
-    text = json_bytes(request_to_json(request)).decode()
+def ticket_for(asked: Asked) -> flight.Ticket:
+    """The ticket for a read or query."""
+    return flight.Ticket(json_bytes(_json_of(asked)))
+
+
+def shortened(asked: Asked) -> str:
+    """The read or query for a line of the log, in at most LOGGED_CHARACTERS."""
+    text = json_bytes(_json_of(asked)).decode()
     return text if len(text) <= LOGGED_CHARACTERS else f"{text[:LOGGED_CHARACTERS]}… ({len(text)} characters)"
 
 
-def request_of_descriptor(descriptor: flight.FlightDescriptor) -> Request:
-    """The request in a descriptor: a path [repo, dataset], or a command like a ticket."""
+def asked_in_descriptor(descriptor: flight.FlightDescriptor) -> Asked:
+    """The read or query in a descriptor: a path [repo, dataset], or a command like a ticket."""
     if descriptor.descriptor_type == flight.DescriptorType.CMD:
-        return request_from_json(json_object("the command", descriptor.command))
+        return asked_in_json(json_object("the command", descriptor.command))
     return Request(*_path(descriptor, "dataset"))
 
 
@@ -136,6 +143,10 @@ def lookup_of_descriptor(descriptor: flight.FlightDescriptor) -> tuple[Request, 
             return request_from_json(document), key
         case _:
             raise BadRequestError("the command of a lookup: key must be the name of the key column")
+
+
+def _json_of(asked: Asked) -> dict[str, Any]:
+    return sql_to_json(asked) if isinstance(asked, SqlRequest) else request_to_json(asked)
 
 
 def _path(descriptor: flight.FlightDescriptor, second: str) -> tuple[str, str]:

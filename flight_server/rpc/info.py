@@ -9,12 +9,13 @@ from pyarrow import flight
 
 from arrowdsl.errors import DataError, one_of
 from flight_client.contracts.tables import canonical_order
-from flight_server.rpc.codec import arguments, json_bytes, ticket_of_request
+from flight_server.rpc.codec import arguments, json_bytes, ticket_for
 from flight_server.rpc.locations import locations_of
 from flight_server.serving.read import Read
 from flight_server.serving.request import TEXT, Request
 from flight_server.serving.request_errors import BadRequestError
-from flight_server.serving.service import Service
+from flight_server.serving.service import Asked, Service
+from flight_server.serving.sql_request import SqlRequest
 from flight_server.serving.statistics import statistics_of
 
 LOG = logging.getLogger("flight_server")
@@ -34,7 +35,7 @@ def flight_info(read: Read, advertised: Sequence[str] = ()) -> flight.FlightInfo
         read.schema,
         flight.FlightDescriptor.for_path(request.repo, request.dataset),
         [
-            flight.FlightEndpoint(ticket_of_request(each), locations_of(number, advertised))
+            flight.FlightEndpoint(ticket_for(each), locations_of(number, advertised))
             for number, each in enumerate(_endpoint_requests(read, ENDPOINTS * (1 + len(advertised))))
         ],
         UNKNOWN if known.rows is None else known.rows,
@@ -55,6 +56,16 @@ def flight_info(read: Read, advertised: Sequence[str] = ()) -> flight.FlightInfo
             }
         ),
     )
+
+
+def answer_info(service: Service, asked: Asked, advertised: Sequence[str] = ()) -> flight.FlightInfo:
+    """The FlightInfo of a read, or of a query: its schema, and one endpoint, with the query as its ticket."""
+    if not isinstance(asked, SqlRequest):
+        return flight_info(service.read(asked), advertised)
+    ticket = ticket_for(asked)
+    endpoint = flight.FlightEndpoint(ticket, locations_of(0, advertised))
+    descriptor = flight.FlightDescriptor.for_command(ticket.ticket)
+    return flight.FlightInfo(service.answer(asked).schema, descriptor, [endpoint], UNKNOWN, UNKNOWN, ordered=True)
 
 
 def flights(service: Service, criteria: bytes, advertised: Sequence[str] = ()) -> Iterator[flight.FlightInfo]:

@@ -12,8 +12,7 @@ from pyarrow import flight
 from arrowdsl.plan.stopping import Check
 from flight_server.rpc.guard import answer
 from flight_server.serving.limits import TimeLimitError
-from flight_server.serving.request import Request
-from flight_server.serving.service import Service
+from flight_server.serving.service import Asked, Service
 from flight_server.serving.single_flight import POLL_SECONDS
 
 
@@ -22,7 +21,7 @@ class RunningCall:
     """A running call from the connection ``peer``; set ``cancelled`` to stop the call."""
 
     peer: str = ""
-    request: Request | None = None
+    asked: Asked | None = None
     cancelled: threading.Event = field(default_factory=threading.Event)
 
 
@@ -35,9 +34,9 @@ class RunningCalls:
         self._refusing = False
 
     @contextmanager
-    def enter(self, peer: str = "", request: Request | None = None) -> Iterator[RunningCall]:
+    def enter(self, peer: str = "", asked: Asked | None = None) -> Iterator[RunningCall]:
         """Register a call while the block runs; raises FlightUnavailableError once the server is stopping."""
-        call = RunningCall(peer, request)
+        call = RunningCall(peer, asked)
         with self._changed:
             if self._refusing:
                 raise answer(flight.FlightUnavailableError, "stopping", "the server is stopping")

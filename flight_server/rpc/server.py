@@ -14,20 +14,19 @@ from arrowdsl.errors import DataError
 from flight_server.rpc import do_put, info
 from flight_server.rpc.actions import ACTIONS, run_action
 from flight_server.rpc.codec import (
+    asked_in_descriptor,
+    asked_in_ticket,
     json_bytes,
     lookup_of_descriptor,
     put_of_descriptor,
-    request_of_descriptor,
-    request_of_ticket,
     shortened,
 )
 from flight_server.rpc.do_exchange import lookup
 from flight_server.rpc.guard import guarded, guarded_iterator
 from flight_server.rpc.locations import checked_location
 from flight_server.rpc.running_calls import Caller, RunningCalls, stop_check, throttled_check
-from flight_server.serving.read import Read
-from flight_server.serving.service import Service
-from flight_server.serving.stream import open_read, stream_bytes
+from flight_server.serving.service import Answer, Service
+from flight_server.serving.stream import stream_bytes
 
 LOG = logging.getLogger("flight_server")
 DRAIN_SECONDS = 5.0
@@ -69,36 +68,35 @@ class FlightServer(flight.FlightServerBase):
         self, _context: flight.ServerCallContext, descriptor: flight.FlightDescriptor
     ) -> flight.FlightInfo:
         """Schema and endpoints of a path [repo, dataset] or a command."""
-        return info.flight_info(self._service.read(request_of_descriptor(descriptor)), self._advertised)
+        return info.answer_info(self._service, asked_in_descriptor(descriptor), self._advertised)
 
     @guarded
     def get_schema(
         self, _context: flight.ServerCallContext, descriptor: flight.FlightDescriptor
     ) -> flight.SchemaResult:
         """Schema of a path [repo, dataset] or a command."""
-        return flight.SchemaResult(self._service.read(request_of_descriptor(descriptor)).schema)
+        return flight.SchemaResult(self._service.answer(asked_in_descriptor(descriptor)).schema)
 
     @guarded
     def do_get(self, context: flight.ServerCallContext, ticket: flight.Ticket) -> flight.GeneratorStream:
         """The rows of a ticket, as tables of one batch: streams of tables transport dictionaries and error classes."""
-        read = self._service.read(request_of_ticket(ticket))
-        options = pa.ipc.IpcWriteOptions(compression=read.request.compression)
-        return flight.GeneratorStream(read.schema, guarded_iterator(self._tables(read, context)), options=options)
+        answer = self._service.answer(asked_in_ticket(ticket))
+        options = pa.ipc.IpcWriteOptions(compression=answer.compression)
+        return flight.GeneratorStream(answer.schema, guarded_iterator(self._tables(answer, context)), options=options)
 
-    def _tables(self, read: Read, context: flight.ServerCallContext) -> Iterator[pa.Table]:
+    def _tables(self, answer: Answer, context: flight.ServerCallContext) -> Iterator[pa.Table]:
         started, rows, ended = time.monotonic(), 0, "broken off"
-        budget = self._service.budget
-        with self.calls.enter(context.peer(), read.request) as call:
+        with self.calls.enter(context.peer(), answer.asked) as call:
             try:
-                check = throttled_check(stop_check(context, call, budget.limits.query_seconds))
-                with budget.stream(stream_bytes(read), check), closing(open_read(read, check).batches) as batches:
+                check = throttled_check(stop_check(context, call, self._service.budget.limits.query_seconds))
+                with closing(answer.rows(check)) as batches:
                     for batch in batches:
                         yield pa.Table.from_batches([batch])
                         rows += batch.num_rows
                 ended = "complete"
             finally:
                 seconds = time.monotonic() - started
-                LOG.info("do_get %s: %d rows in %.3f s, %s", shortened(read.request), rows, seconds, ended)
+                LOG.info("do_get %s: %d rows in %.3f s, %s", shortened(answer.asked), rows, seconds, ended)
 
     @guarded
     def do_put(

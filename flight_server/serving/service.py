@@ -1,18 +1,33 @@
 """The service: answers requests over a store and a pipeline, independently of the protocol."""
 
-from collections.abc import Iterator, Mapping
+import importlib
+import importlib.util
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing
 from dataclasses import dataclass, field
-from typing import Any
+from functools import cached_property, partial
+from typing import TYPE_CHECKING, Any
 
+import pyarrow as pa
+
+from arrowdsl.plan.batches import Batches
+from arrowdsl.plan.stopping import Check
 from flight_server.serving.known_fingerprints import KnownFingerprints
 from flight_server.serving.limits import Limits, MemoryBudget
 from flight_server.serving.plans import OutputPlans, Pipeline
 from flight_server.serving.read import Read, read_of
-from flight_server.serving.request import Request
+from flight_server.serving.request import Compression, Request
 from flight_server.serving.snapshot_results import ResultStore, SnapshotResults
+from flight_server.serving.sql_request import MissingSqlError, SqlRequest
+from flight_server.serving.stream import open_read, stream_bytes
 from flight_server.storage.artifacts import DEFAULT_BYTES, ArtifactStore
 from flight_server.storage.snapshots import Snapshot
 from flight_server.storage.store import Store
+
+if TYPE_CHECKING:
+    from flight_server.serving.sql.sql_engine import SqlEngine
+
+Asked = Request | SqlRequest
 
 
 @dataclass(frozen=True)
@@ -24,6 +39,16 @@ class Capacity:
 
 
 CAPACITY = Capacity()
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The answer to a request or a query: its columns, and its rows once the memory budget has room for them."""
+
+    asked: Asked
+    schema: pa.Schema
+    rows: Callable[[Check], Batches]
+    compression: Compression | None = None
 
 
 class Service:
@@ -45,9 +70,29 @@ class Service:
         """Check and resolve a request, before any row is read (by ``open_read``); raises DataError."""
         return read_of(request, self._results_of(self.store.snapshot(request.repo, request.snapshot)))
 
+    def answer(self, asked: Asked) -> Answer:
+        """The answer to a request or query, which is checked, and not yet run; raises DataError."""
+        if isinstance(asked, SqlRequest):
+            return Answer(asked, self.sql.schema(asked), partial(self.sql.batches, asked))
+        read = self.read(asked)
+        return Answer(read.request, read.schema, partial(self._rows, read), read.request.compression)
+
+    @cached_property
+    def sql(self) -> "SqlEngine":
+        """Runs queries; DuckDB is loaded when it is used first. Raises MissingSqlError."""
+        if importlib.util.find_spec("duckdb") is None:
+            raise MissingSqlError("this server has no SQL; to add it: pip install 'flight-server[sql]'")
+        module = importlib.import_module("flight_server.serving.sql.sql_engine")
+        engine: SqlEngine = module.SqlEngine(self.store.repos, self.results_of, self.budget)
+        return engine
+
+    def results_of(self, repo: str) -> SnapshotResults:
+        """The results of a repo's newest snapshot."""
+        return self._results_of(self.store.snapshot(repo))
+
     def catalog(self, repo: str, tags: Mapping[str, str]) -> Iterator[Read]:
         """The datasets of a repo with these tags, each as a complete read."""
-        results = self._results_of(self.store.snapshot(repo))
+        results = self.results_of(repo)
         for output in self.pipeline.values():
             if output.spec is not None and tags.items() <= output.tags.items():
                 yield read_of(Request(repo, output.name), results)
@@ -63,6 +108,10 @@ class Service:
             "parts": snapshot.parts,
             "tables": tables,
         }
+
+    def _rows(self, read: Read, check: Check) -> Batches:
+        with self.budget.stream(stream_bytes(read), check), closing(open_read(read, check).batches) as batches:
+            yield from batches
 
     def _results_of(self, snapshot: Snapshot) -> SnapshotResults:
         return SnapshotResults(snapshot, self._plans, self._results)

@@ -13,7 +13,6 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from functools import partial
-from threading import Condition
 
 import pyarrow as pa
 
@@ -22,19 +21,18 @@ from arrowdsl.compute.evaluate import matching
 from arrowdsl.plan.batches import Batches, Stream, limited, rebatch
 from arrowdsl.plan.nodes import Empty, Scope
 from arrowdsl.plan.runner import open_stream
-from arrowdsl.plan.stopping import Check, check_stopped, stopped_by
+from arrowdsl.plan.stopping import Check, stopped_by
 from arrowdsl.schema.schema import rebuilt
 from flight_client.contracts.tables import canonical_order
+from flight_server.serving.batch_queue import WAITING_BYTES, BatchQueue
 from flight_server.serving.canonical_order import RUN_BYTES, in_canonical_order
 from flight_server.serving.estimates import part_bytes
 from flight_server.serving.read import Read
-from flight_server.serving.single_flight import POLL_SECONDS, WorkerThread
 from flight_server.serving.snapshot_results import PartCatalog, Piece
 from flight_server.storage.store_errors import StorageError, reading
 
 SIDE_BY_SIDE = 4
 SIDE_BY_SIDE_BYTES = 256 * 1024 * 1024  # more than two parts run at once only if together they take less than this
-WAITING_BYTES = 8 * 1024 * 1024  # for each thread; with less, the threads of later parts would often pause
 STREAM_BYTES = 4 * 1024 * 1024
 
 
@@ -80,7 +78,7 @@ def _is_stored(read: Read, piece: Piece) -> bool:
 def _all_pieces(read: Read, check: Check) -> Batches:
     """The rows of all pieces, in order; a few pieces that must be computed run ahead of the reader."""
     width = _width(read)
-    queues: list[_Queue] = []
+    queues: list[BatchQueue] = []
     ahead = deque[Iterator[pa.RecordBatch]]()
     try:
         with reading(f"{read.request.repo}/{read.output.name}"):
@@ -89,7 +87,7 @@ def _all_pieces(read: Read, check: Check) -> Batches:
                 if _is_stored(read, piece):
                     ahead.append(_read_here(rows, check))
                 else:
-                    queues.append(_Queue.start(rows))
+                    queues.append(BatchQueue.start(rows))
                     ahead.append(queues[-1].batches(check))
                 if len(ahead) == width:
                     yield from ahead.popleft()
@@ -165,62 +163,3 @@ def _cut_to_size(read: Read, batches: Batches, check: Check) -> Batches:
             check()
             chosen = batch if batch.num_columns == width else batch.select(range(width))
             yield rebuilt(chosen, read.schema)
-
-
-class _Queue:
-    """A bounded queue with the batches of one piece, filled by its own thread."""
-
-    _worker: WorkerThread[None]
-
-    def __init__(self) -> None:
-        self._waiting: deque[pa.RecordBatch] = deque()
-        self._bytes = 0
-        self._changed = Condition()
-
-    @classmethod
-    def start(cls, rows: Callable[[], Batches]) -> "_Queue":
-        """Start the thread."""
-        queue = cls()
-        queue._worker = WorkerThread.start(lambda: queue._fill(rows))
-        queue._worker.future.add_done_callback(queue._wake)
-        return queue
-
-    def batches(self, check: Check) -> Iterator[pa.RecordBatch]:
-        """The batches as they arrive; raises the exception of the thread after its last batch."""
-        while True:
-            check()
-            with self._changed:
-                if not self._waiting:
-                    if self._worker.future.done():
-                        break
-                    self._changed.wait(POLL_SECONDS)
-                    continue
-                batch = self._waiting.popleft()
-                self._bytes -= batch.nbytes
-                self._changed.notify_all()
-            yield batch
-        self._worker.future.result()
-
-    def abandon(self) -> None:
-        self._worker.abandoned.set()
-
-    def _fill(self, rows: Callable[[], Batches]) -> None:
-        with closing(rows()) as batches:
-            for batch in batches:
-                self._put(batch)
-
-    def _put(self, batch: pa.RecordBatch) -> None:
-        """Queue a batch once there is room; a batch over WAITING_BYTES is queued alone."""
-        size = batch.nbytes
-        with self._changed:
-            while self._waiting and self._bytes + size > WAITING_BYTES:
-                check_stopped()
-                self._changed.wait(POLL_SECONDS)
-            check_stopped()
-            self._waiting.append(batch)
-            self._bytes += size
-            self._changed.notify_all()
-
-    def _wake(self, _: object) -> None:
-        with self._changed:
-            self._changed.notify_all()

@@ -32,6 +32,7 @@ from flight_client.tickets import (
     Json,
     Narrowing,
     Reading,
+    SqlValue,
     Where,
     command,
     dataset_info,
@@ -111,6 +112,22 @@ class Client:
         narrowing["where"] = where
         request = ticket(repo, dataset, **narrowing)
         stream = opener(request)
+        return FlightReader(stream.schema, stream, stream)
+
+    def sql(
+        self,
+        query: str,
+        parameters: Sequence[SqlValue] | Mapping[str, SqlValue] = (),
+        *,
+        repo: str | None = None,
+    ) -> FlightReader:
+        """The rows of a SQL query, run by the server; its tables are the datasets.
+
+        A repository is a schema, as in ``django.call_graph``; the datasets of ``repo`` need none. ``parameters`` are
+        the values of ``?`` in order, or of ``$name`` by name. The server needs the extra ``sql``.
+        """
+        values: Json = dict(parameters) if isinstance(parameters, Mapping) else list(parameters)
+        stream = self._fetcher.whole({"sql": query, "repo": repo, "parameters": values or None})
         return FlightReader(stream.schema, stream, stream)
 
     def lookup(

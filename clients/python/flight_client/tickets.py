@@ -13,6 +13,7 @@ from pyarrow import flight
 from flight_client.client_errors import FlightClientError
 
 Json = bool | int | float | str | list["Json"] | dict[str, "Json"] | None
+SqlValue: TypeAlias = bool | int | float | str | None
 Cql2 = dict[str, Json]
 Ticket = Mapping[str, Json]
 Where: TypeAlias = Cql2 | pc.Expression
