@@ -22,7 +22,7 @@ from flight_server.rpc.codec import (
     shortened,
 )
 from flight_server.rpc.do_exchange import lookup
-from flight_server.rpc.guard import guarded, guarded_iterator
+from flight_server.rpc.guard import guarded, guarded_iterator, guarded_reader
 from flight_server.rpc.locations import checked_location
 from flight_server.rpc.running_calls import Caller, RunningCalls, stop_check, throttled_check
 from flight_server.serving.service import Answer, Service
@@ -79,19 +79,20 @@ class FlightServer(flight.FlightServerBase):
 
     @guarded
     def do_get(self, context: flight.ServerCallContext, ticket: flight.Ticket) -> flight.GeneratorStream:
-        """The rows of a ticket, as tables of one batch: streams of tables transport dictionaries and error classes."""
+        """The rows of a ticket."""
         answer = self._service.answer(asked_in_ticket(ticket))
         options = pa.ipc.IpcWriteOptions(compression=answer.compression)
-        return flight.GeneratorStream(answer.schema, guarded_iterator(self._tables(answer, context)), options=options)
+        readers = guarded_reader(answer.schema, self._batches(answer, context))
+        return flight.GeneratorStream(answer.schema, readers, options=options)
 
-    def _tables(self, answer: Answer, context: flight.ServerCallContext) -> Iterator[pa.Table]:
+    def _batches(self, answer: Answer, context: flight.ServerCallContext) -> Iterator[pa.RecordBatch]:
         started, rows, ended = time.monotonic(), 0, "broken off"
         with self.calls.enter(context.peer(), answer.asked) as call:
             try:
                 check = throttled_check(stop_check(context, call, self._service.budget.limits.query_seconds))
                 with closing(answer.rows(check)) as batches:
                     for batch in batches:
-                        yield pa.Table.from_batches([batch])
+                        yield batch
                         rows += batch.num_rows
                 ended = "complete"
             finally:

@@ -5,6 +5,9 @@ from pyarrow import flight
 from rpc_errors import assert_clean
 from rpc_server import Peer, name_refs, path, running
 
+from arrowdsl.errors import UnknownColumnError
+from arrowdsl.plan.batches import Stream
+
 ONE = name_refs([("a.py", 1)])
 
 
@@ -15,7 +18,7 @@ def test_an_internal_error_is_told_without_details_and_logged_with_them(tmp_path
     with running(tmp_path) as server:
         peer = Peer(server.uri)
         peer.put(path("r", "cst_name_refs"), ONE)
-        monkeypatch.setattr("flight_server.rpc.server.open_read", broken)
+        monkeypatch.setattr("flight_server.serving.service.open_read", broken)
         monkeypatch.setattr("flight_server.rpc.info.flight_info", broken)
         monkeypatch.setattr("flight_server.rpc.do_put.put", broken)
         monkeypatch.setattr("flight_server.rpc.server.run_action", broken)
@@ -36,3 +39,22 @@ def test_an_internal_error_is_told_without_details_and_logged_with_them(tmp_path
             assert "a secret" in caplog.text
         monkeypatch.undo()
         assert peer.get("r", "cst_name_refs").equals(ONE)
+
+
+def test_an_error_after_rows_keeps_its_class_and_its_code(tmp_path, monkeypatch):
+    def broken(read, _check):
+        def batches():
+            yield from ONE.cast(read.schema).to_batches()
+            raise UnknownColumnError("late")
+
+        return Stream(read.schema, batches())
+
+    with running(tmp_path) as server:
+        peer = Peer(server.uri)
+        peer.put(path("r", "cst_name_refs"), ONE)
+        monkeypatch.setattr("flight_server.serving.service.open_read", broken)
+        reader = peer.open("r", "cst_name_refs")
+        assert reader.read_chunk().data.num_rows == 1
+        with pytest.raises(flight.FlightServerError) as caught:
+            reader.read_chunk()
+        assert_clean(caught.value, "unknown_column")

@@ -259,3 +259,12 @@ def test_a_read_takes_one_short_line_of_the_log(peer, caplog):
     [line] = [record.getMessage() for record in caplog.records if record.getMessage().startswith("do_get")]
     assert len(line) < 1024
     assert "2000 rows" in line
+
+
+def test_a_dictionary_is_sent_once_for_all_batches(peer, repo):
+    peer.put(path(repo, "cst_callsites"), callsites([("a.py", start, [("f", "LOCAL")]) for start in range(70_000)]))
+    stream = peer.open(repo, "cpg_nodes")
+    encoded = [field for field in stream.schema if pa.types.is_dictionary(field.type)]
+    assert encoded
+    assert len(stream.read_all().to_batches()) > 1
+    assert stream.stats.num_dictionary_batches == len(encoded)
