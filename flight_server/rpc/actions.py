@@ -75,7 +75,7 @@ def _snapshots(caller: Caller, body: bytes) -> bytes:
 
 def _drop(caller: Caller, body: bytes) -> bytes:
     repo = arguments("drop", body, {"repo": TEXT}, "repo")["repo"]
-    caller.service.store.drop(repo)
+    caller.service.drop(repo)
     return json_bytes({"dropped": repo})
 
 

@@ -31,8 +31,8 @@ class KnownFingerprints:
 
     def __init__(self, folder: Path, build: str | None) -> None:
         """Without a ``build`` nothing is read from the folder or written to it."""
-        self._path = None if build is None else folder / f"fingerprints-{build}"
-        for old in () if build is None else folder.glob("fingerprints-*"):
+        self._path = None if build is None else folder / f".fingerprints-{build}"
+        for old in () if build is None else folder.glob(".fingerprints-*"):
             with suppress(OSError):
                 if old != self._path and time.time() - old.stat().st_mtime > OLD_SECONDS:
                     old.unlink()

@@ -113,5 +113,10 @@ class Service:
         with self.budget.stream(stream_bytes(read), check), closing(open_read(read, check).batches) as batches:
             yield from batches
 
+    def drop(self, repo: str) -> None:
+        """Delete a repo and its cached results. Raises InvalidNameError, UnknownRepoError, StorageError."""
+        self.store.drop(repo)
+        self._results.artifacts.drop_repo(repo)
+
     def _results_of(self, snapshot: Snapshot) -> SnapshotResults:
         return SnapshotResults(snapshot, self._plans, self._results)

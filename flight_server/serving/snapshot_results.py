@@ -166,7 +166,8 @@ class SnapshotResults:
             inputs = [self._content(node, piece.plan_part) for node in prepared.sources]
             cut = (self.snapshot.repo, self.snapshot.parts) if piece.scope is Scope.FIXPOINT else ()
             is_referred = piece.output.name in self.plans.referred
-            known = digest(FORMAT, pa.__version__, prepared.digest, is_referred, cut, inputs)
+            content = digest(FORMAT, pa.__version__, prepared.digest, is_referred, cut, inputs)
+            known = f"{self.snapshot.repo}/{content}"
             self.store.fingerprints.put(known, *key)
         return known
 

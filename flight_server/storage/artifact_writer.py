@@ -1,5 +1,6 @@
 """Writes cached results into files, or into memory once the disk refuses a write."""
 
+import fcntl
 import io
 import json
 import zlib
@@ -79,6 +80,7 @@ class _Sink:
         with suppress(OSError):
             path.parent.mkdir(parents=True, exist_ok=True)
             self._file = io.FileIO(path, "x+")
+            fcntl.flock(self._file, fcntl.LOCK_SH | fcntl.LOCK_NB)  # it shows that the process lives
 
     def write(self, data: bytes) -> None:
         """Append bytes; raises StorageError if more than HELD_BYTES would be in memory."""

@@ -1,14 +1,16 @@
 """The cache of results on disk, each under its fingerprint. Any file may be deleted at any time.
 
-<store>/artifacts/<fingerprint>.arrow    a complete result; the least recently used is deleted first
-<store>/artifacts/.draft-<uuid>          a result that is being written
+<store>/artifacts/<repo>/<hash>.arrow    a complete result; the least recently used is deleted first
+<store>/artifacts/.draft-<uuid>          a result that is being written; its process has locked it
 
-Several processes may share the folder. A file gets its name when it is complete, and an open file can be read to its
+A fingerprint is the repo's name, a slash and a hash. Several processes may share the folder. A file gets its name when it is complete, and an open file can be read to its
 end even if it is deleted meanwhile.
 """
 
+import fcntl
 import logging
 import os
+import shutil
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -28,7 +30,6 @@ GIB = 1024**3
 DEFAULT_BYTES = 8 * GIB
 _DRAFT = ".draft-"
 _SUFFIX = ".arrow"
-_DRAFT_SECONDS = 24 * 3600.0
 _INDEX_CHECKSUMS = 1024 * 1024  # in all cached indexes together
 _ROOM = 0.9  # of the limit: eviction stops below this share, so that not every write has to evict
 
@@ -98,6 +99,7 @@ class ArtifactStore:
         is_named = finished.on_disk and finished.size <= self.limit
         if is_named:
             try:
+                self._path(fingerprint).parent.mkdir(exist_ok=True)
                 draft.path.replace(self._path(fingerprint))
             except OSError:
                 is_named = False
@@ -117,6 +119,16 @@ class ArtifactStore:
         with suppress(OSError):
             self._path(fingerprint).unlink(missing_ok=True)
 
+    def drop_repo(self, repo: str) -> None:
+        """Delete all results of a repo; open ones can be read to their end."""
+        shutil.rmtree(self.folder / repo, ignore_errors=True)
+        with self._lock:
+            self._bytes = sum(size for _, size, _ in _sizes(self.folder))
+
+    def repo_bytes(self, repo: str) -> int:
+        """The size of a repo's results on disk."""
+        return sum(size for _, size, _ in _sizes(self.folder / repo))
+
     def _remember(self, result: Artifact) -> None:
         self._indexes.put(result.name, result.index, 1 + sum(map(len, result.index.checksums)))
 
@@ -124,7 +136,7 @@ class ArtifactStore:
         return self.folder / f"{fingerprint}{_SUFFIX}"
 
     def _evict(self) -> None:
-        """Sum up all files, also those of other processes; if over the limit, delete the least recently used."""
+        """Sum up all files, also those of other processes; if over the limit, delete the least recently used results."""
         with self._lock:
             found = sorted(_sizes(self.folder))
             self._bytes = sum(size for _, size, _ in found)
@@ -133,22 +145,23 @@ class ArtifactStore:
             for _, size, path in found:
                 if self._bytes <= self.limit * _ROOM:
                     break
-                with suppress(OSError):
-                    path.unlink(missing_ok=True)
-                    self._bytes -= size
+                if path.suffix == _SUFFIX:
+                    with suppress(OSError):
+                        path.unlink(missing_ok=True)
+                        self._bytes -= size
 
     def _sweep(self) -> None:
-        """Delete drafts whose process died."""
-        for draft in self.folder.glob(f"{_DRAFT}*"):
-            with suppress(OSError):
-                if time.time() - draft.stat().st_mtime > _DRAFT_SECONDS:
-                    draft.unlink(missing_ok=True)
+        """Delete drafts whose process died: nobody holds their lock."""
+        for path in self.folder.glob(f"{_DRAFT}*"):
+            with suppress(OSError), path.open("rb") as draft:
+                fcntl.flock(draft, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                path.unlink(missing_ok=True)
 
 
 def _sizes(folder: Path) -> list[tuple[int, int, Path]]:
-    """The time of last use, size in bytes and path of each result."""
+    """The time of last use, size in bytes and path of each result and draft."""
     found = []
-    for path in folder.glob(f"*{_SUFFIX}"):
+    for path in (*folder.rglob(f"*{_SUFFIX}"), *folder.glob(f"{_DRAFT}*")):
         with suppress(OSError):
             status = path.stat()
             found.append((status.st_atime_ns, status.st_size, path))

@@ -84,7 +84,7 @@ def test_damaged_lines_are_left_out(tmp_path):
     known = KnownFingerprints(tmp_path, "build")
     known.put("f1", "a")
     known.put("f2", "b")
-    path = tmp_path / "fingerprints-build"
+    path = tmp_path / ".fingerprints-build"
     path.write_bytes(path.read_bytes().replace(b" f1 ", b" f3 ") + b"half a li")
     again = KnownFingerprints(tmp_path, "build")
     assert (again.get("a"), again.get("b"), again.get("c")) == (None, "f2", None)

@@ -38,7 +38,7 @@ def wait_for(condition):
 
 
 def artifacts(tmp_path):
-    return sorted(path.name for path in (tmp_path / "artifacts").iterdir())
+    return sorted(path.name for path in (tmp_path / "artifacts").rglob("*") if path.is_file())
 
 
 def test_a_part_is_computed_once(service, counted):
@@ -161,7 +161,7 @@ def test_damage_is_never_served(tmp_path, dataset):
     put_names(service, {path: [("x", 1), ("y", 2)] for path in FILES[:8]})
     wanted = names_of(service, dataset)
     for place in range(8, 2400, 60):
-        for path in (tmp_path / "artifacts").iterdir():
+        for path in (tmp_path / "artifacts").glob("*/*"):
             flip(path, min(place, path.stat().st_size - 1))
         assert names_of(service, dataset).equals(wanted)
 
@@ -177,7 +177,7 @@ def test_the_cache_stays_within_its_size(tmp_path, counted):
     service = service_of(tmp_path, counted, Capacity(cache_bytes=6000))
     put_names(service, {path: [("x", 1), ("y", 2)] for path in FILES}, files=PARTS_4)
     wanted = names_of(service, "by_part")
-    assert sum(path.stat().st_size for path in (tmp_path / "artifacts").iterdir()) <= 6000
+    assert sum(path.stat().st_size for path in (tmp_path / "artifacts").rglob("*.arrow")) <= 6000
     assert names_of(service, "by_part").equals(wanted)
 
 
@@ -186,7 +186,7 @@ def test_without_room_for_artifacts_results_are_right(tmp_path, counted, dataset
     service = service_of(tmp_path, counted, Capacity(cache_bytes=0))
     put_names(service, {path: [("x", 1)] for path in FILES}, files=PARTS_4)
     assert names_of(service, dataset).num_rows > 0
-    assert list((tmp_path / "artifacts").iterdir()) == []
+    assert artifacts(tmp_path) == []
 
 
 def test_where_nothing_can_be_written_the_rows_come_all_the_same(service, tmp_path, counted):
@@ -206,3 +206,10 @@ def test_a_folder_that_somebody_deletes_costs_no_rows(service, tmp_path):
         shutil.rmtree(tmp_path / "artifacts")
         rows += sum(batch.num_rows for batch in batches)
     assert rows == names_of(service, "by_rows").num_rows
+
+
+def test_dropping_a_repo_frees_its_cached_results(service, tmp_path):
+    names_of(service, "by_part")
+    assert artifacts(tmp_path)
+    service.drop("r")
+    assert artifacts(tmp_path) == []

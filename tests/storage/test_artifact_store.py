@@ -181,3 +181,30 @@ def test_damage_that_comes_after_a_batch_was_checked_is_found(tmp_path):
     with pytest.raises(StoreCorruptError, match="damaged"):
         table_of(store.find("a"), ["text"])
     assert table_of(store.find("a"), ["number"]).equals(TABLE.select(["number"]))
+
+
+def test_a_repos_results_go_together(tmp_path):
+    store = ArtifactStore(tmp_path)
+    for name in ("r/a", "r/b", "s/a"):
+        kept(store, name).close()
+    with store.find("r/a") as opened:
+        assert store.repo_bytes("r") > store.repo_bytes("s") > 0
+        store.drop_repo("r")
+        assert table_of(opened).equals(TABLE)
+    assert (store.repo_bytes("r"), store.has("r/b"), store.has("s/a")) == (0, False, True)
+
+
+def test_drafts_count_and_those_of_dead_processes_are_deleted(tmp_path):
+    store = ArtifactStore(tmp_path)
+    draft = store.draft(TABLE.schema)
+    draft.write(TABLE.to_batches()[0])
+    dead = tmp_path / ".draft-dead"
+    dead.write_bytes(bytes(10_000_000))
+    kept(store, "r/a").close()
+    size = store.repo_bytes("r")
+    assert ArtifactStore(tmp_path, limit=2 * size).has("r/a")
+    assert [path.name for path in tmp_path.glob(".draft-*")] == [draft.path.name]
+    for batch in TABLE.to_batches() * 3:
+        draft.write(batch)
+    assert not ArtifactStore(tmp_path, limit=2 * size).has("r/a")
+    draft.discard()
