@@ -143,6 +143,12 @@ class Artifact:
             for number in range(len(self.index.checksums)):
                 checked[number].update(range(len(self.schema)))
 
+    def distrust(self) -> None:
+        """Forget that batches were verified, so that the next read verifies them again."""
+        version = self._version()
+        if version is not None:
+            _checked(version).clear()
+
     def _version(self) -> _Version | None:
         if not self.on_disk:
             return None
@@ -168,6 +174,8 @@ def _checking() -> Iterator[None]:
     try:
         yield
     except (OSError, pa.ArrowException, ValueError, LookupError, TypeError, AttributeError) as error:
+        if isinstance(error, OSError) and error.errno is not None:  # the machine's fault, not the file's
+            raise
         raise StoreCorruptError("a cached result is damaged: it can't be read") from error
 
 

@@ -3,8 +3,8 @@
 <store>/artifacts/<repo>/<hash>.arrow    a complete result; the least recently used is deleted first
 <store>/artifacts/.draft-<uuid>          a result that is being written; its process has locked it
 
-A fingerprint is the repo's name, a slash and a hash. Several processes may share the folder. A file gets its name when it is complete, and an open file can be read to its
-end even if it is deleted meanwhile.
+A fingerprint is the repo's name, a slash and a hash. Several processes may share the folder. A file gets its name when
+it is complete, and an open file can be read to its end even if it is deleted meanwhile.
 """
 
 import fcntl
@@ -125,6 +125,20 @@ class ArtifactStore:
         with self._lock:
             self._bytes = sum(size for _, size, _ in _sizes(self.folder))
 
+    def damaged(self, repo: str) -> list[tuple[str, int]]:
+        """The fingerprint and size of each of a repo's results whose batches don't match their checksums."""
+        found = []
+        for _, size, path in _sizes(self.folder / repo):
+            fingerprint = f"{repo}/{path.stem}"
+            try:
+                with Artifact(pa.OSFile(str(path), "rb"), fingerprint) as result:
+                    result.distrust()
+                    for _ in result.batches():
+                        pass
+            except StoreCorruptError:
+                found.append((fingerprint, size))
+        return found
+
     def repo_bytes(self, repo: str) -> int:
         """The size of a repo's results on disk."""
         return sum(size for _, size, _ in _sizes(self.folder / repo))
@@ -136,7 +150,7 @@ class ArtifactStore:
         return self.folder / f"{fingerprint}{_SUFFIX}"
 
     def _evict(self) -> None:
-        """Sum up all files, also those of other processes; if over the limit, delete the least recently used results."""
+        """Sum up all files, also those of other processes; if over the limit, delete the least recently used."""
         with self._lock:
             found = sorted(_sizes(self.folder))
             self._bytes = sum(size for _, size, _ in found)

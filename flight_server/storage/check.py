@@ -139,7 +139,9 @@ def _make_whole(paths: RepoPaths, found: RepoCheck) -> str:
 
 def _without(head: Manifest, bad: set[str]) -> tuple[Mapping[str, TableEntry], list[str]]:
     """The tables without damaged files; a part of source files goes from all tables, and the names of what is lost."""
-    lost = {(name, part) for name, table in head.tables.items() for part, file in table.files.items() if file.file in bad}
+    lost = {
+        (name, part) for name, table in head.tables.items() for part, file in table.files.items() if file.file in bad
+    }
     parts = {part for _, part in lost if part != GLOBAL}
 
     def is_good(name: str, table: TableEntry, part: Part) -> bool:

@@ -7,13 +7,15 @@ obvious check, "a higher number exists, so mine is stale", would be wrong if ano
 """
 
 import os
+import shutil
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from uuid import uuid4
 
-from flight_server.storage.history import newest, next_number, remember_newest
+from flight_server.storage.history import missing_numbers, newest, next_number, number_after_all, remember_newest
 from flight_server.storage.manifests import WRITER_VERSION, Manifest, TableEntry, check_version, encode
 from flight_server.storage.paths import RepoPaths
 from flight_server.storage.store_errors import OutcomeUnknownError, UnknownTransactionError
@@ -25,13 +27,15 @@ _SYNC_THREADS = 8
 class Commit:
     """A new snapshot's number of parts, the transaction that makes it, the user's description, and its tables.
 
-    ``tables_on`` makes the tables from the newest manifest, and raises if they don't fit it.
+    ``tables_on`` makes the tables from the newest manifest, and raises if they don't fit it. A commit that
+    ``replaces_all`` needs no other snapshot, so those may be damaged; ``tables_on`` gets None.
     """
 
     parts: int
     transaction: str
     note: Mapping[str, str]
     tables_on: Callable[[Manifest | None], Mapping[str, TableEntry]]
+    replaces_all: bool = False
 
     def on(self, head: Manifest | None) -> Mapping[str, TableEntry]:
         """The tables on top of ``head``. Raises StoreVersionError, and the errors of ``tables_on``."""
@@ -56,8 +60,9 @@ def publish(paths: RepoPaths, staging: Path, commit: Commit) -> Manifest:
     except FileNotFoundError as error:
         raise _ended() from error
     while True:
-        head = newest(paths)
-        tables, number = commit.on(head), next_number(paths, head)
+        head = None if commit.replaces_all else newest(paths)
+        tables = commit.on(head)
+        number = number_after_all(paths) if commit.replaces_all else next_number(paths, head)
         parent = None if head is None else head.number
         manifest = Manifest(number, parent, datetime.now(UTC), commit.parts, tables, commit.transaction, commit.note)
         try:
@@ -80,6 +85,20 @@ def publish(paths: RepoPaths, staging: Path, commit: Commit) -> Manifest:
                 f" commit transaction {commit.transaction} again"
             ) from error
         return manifest
+
+
+def publish_tables(paths: RepoPaths, parts: int, tables: Mapping[str, TableEntry], note: Mapping[str, str]) -> Manifest:
+    """Publish tables of stored files as the newest snapshot, whatever the state of the others."""
+    for number in missing_numbers(paths):  # a gap would hide the new snapshot from processes that know an older one
+        paths.retired(number).touch()
+        paths.manifest(number).touch()
+    transaction = uuid4().hex
+    folder = paths.staging / transaction
+    folder.mkdir(parents=True)
+    try:
+        return publish(paths, folder, Commit(parts, transaction, note, lambda _: tables, replaces_all=True))
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def link_files(paths: RepoPaths, staged: Mapping[str, Path]) -> None:

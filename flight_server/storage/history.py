@@ -9,6 +9,7 @@ import logging
 import zlib
 from collections.abc import Iterable
 from contextlib import suppress
+from pathlib import Path
 from uuid import uuid4
 
 from flight_server.storage.manifests import Manifest, load
@@ -65,6 +66,31 @@ def next_number(paths: RepoPaths, head: Manifest | None) -> int:
     last = max(paths.dropped_numbers(), default=0) if head is None else head.number
     _require_hinted(paths, last)
     return last + 1
+
+
+def strays(paths: RepoPaths) -> list[Path]:
+    """The files in a repo's folder that are not this program's."""
+    known = {each(number) for number in paths.numbers() for each in (paths.manifest, paths.retired, paths.read)}
+    last = _newest_of(paths, paths.numbers()) or 0
+    fakes = {paths.manifest(number) for number in paths.numbers() if number > last}
+    in_raw = {*paths.raw.rglob("*")} - {*paths.raw.glob("*/*/*.parquet")}
+    found = (*paths.folder.glob("*"), *paths.snapshots.glob("*"), *in_raw)
+    ours = (known - fakes) | {paths.newest_hint}
+    return sorted(
+        path for path in found if path.is_file() and path not in ours and not path.name.startswith(".newest-")
+    )
+
+
+def missing_numbers(paths: RepoPaths) -> range:
+    """The numbers up to that in the hint which have no manifest any more, though newest snapshots had them."""
+    last = _newest_of(paths, paths.numbers()) or 0
+    return range(last + 1, max(last, _stored_hint(paths)) + 1)
+
+
+def number_after_all(paths: RepoPaths) -> int:
+    """As ``next_number``, by listing the folder: also if the newest manifest is damaged or missing."""
+    last = _newest_of(paths, paths.numbers()) or 0
+    return max(last, _stored_hint(paths), *paths.dropped_numbers(), 0) + 1
 
 
 def remember_newest(paths: RepoPaths, number: int) -> None:

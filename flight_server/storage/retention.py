@@ -16,7 +16,7 @@ not, the commit fails with a conflict.
 
 import shutil
 import time
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from contextlib import suppress
 from math import inf
 from pathlib import Path
@@ -91,7 +91,7 @@ def prune(paths: RepoPaths, *, grace: float, age: float, held: Collection[int]) 
     ``age`` seconds is dead.
     """
     sweep(paths, age)
-    candidates = [file for file in _files(paths.raw) if _has_one_name(file)]
+    candidates = unlinked_files(paths)
     retired, read = paths.retired_numbers() - {*held}, paths.read_numbers()
     expired = {
         number
@@ -104,18 +104,20 @@ def prune(paths: RepoPaths, *, grace: float, age: float, held: Collection[int]) 
             file.unlink(missing_ok=True)
     oldest = min(paths.numbers() - paths.retired_numbers(), default=0)  # the others are deleted in their order
     for number in expired:
-        _forget(paths, number, age if number < oldest else inf)
+        forget(paths, number, age if number < oldest else inf)
     for number in read - paths.numbers():  # a reader may be late
         paths.read(number).unlink(missing_ok=True)
 
 
-def _forget(paths: RepoPaths, number: int, age: float) -> None:
-    """Empty a manifest; delete it when every transaction that could still use its number is swept.
+def forget(paths: RepoPaths, number: int, age: float = inf) -> None:
+    """Retire a snapshot and empty its manifest; delete it when no transaction could still use its number.
 
-    Such a transaction is older than the marker.
+    Such a transaction is older than the marker of retirement, and dead after ``age`` seconds.
     """
     manifest, marker = paths.manifest(number), paths.retired(number)
     paths.read(number).unlink(missing_ok=True)
+    if not marker.exists():
+        marker.touch()
     if _is_older(marker, age):
         manifest.unlink(missing_ok=True)
         marker.unlink(missing_ok=True)
@@ -181,10 +183,10 @@ def _named(paths: RepoPaths, expired: set[int]) -> set[str]:
     return named
 
 
-def _files(raw: Path) -> Iterator[Path]:
-    for table in _entries(raw):
-        for part in _entries(table):
-            yield from (file for file in _entries(part) if file.suffix == ".parquet")
+def unlinked_files(paths: RepoPaths) -> list[Path]:
+    """The stored files that no running commit has in its staging folder."""
+    folders = (part for table in _entries(paths.raw) for part in _entries(table))
+    return [file for part in folders for file in _entries(part) if file.suffix == ".parquet" and _has_one_name(file)]
 
 
 def _entries(folder: Path) -> list[Path]:
