@@ -51,3 +51,10 @@ def outer(size):
 
     while True:
         inner(size)
+
+
+def halved(size):
+    rest = size
+    while rest > 1:
+        rest = rest // 2
+    return rest
