@@ -141,6 +141,7 @@ event_id: Id of the event.
 ordinal: Position among the events of the point, from 0.
 binding_id: Id of the variable (a symbol_row_id).
 var_events.kind: param, def, use or kill.
+var_joins.kind: Always join.
 
 flow_copies.dst: Place that gets the value.
 flow_copies.src: Place that the value comes from.
