@@ -41,6 +41,20 @@ def spread(starts: Ints, counts: Ints) -> Ints:
     return spread_out
 
 
+def lists_of(owner: Ints, values: pa.Array | pa.ChunkedArray, size: int, order: Ints | None = None) -> pa.Array:
+    """A list for each of ``size`` owners: its values in the order given. A value whose owner is -1 is left out.
+
+    >>> lists_of(np.array([1, -1, 1]), pa.array(["a", "b", "c"]), 2, np.array([5, 0, 4])).to_pylist()
+    [[], ['c', 'a']]
+    """
+    rows = np.argsort(owner, kind="stable") if order is None else np.lexsort((order, owner))
+    rows = rows[owner[rows] >= 0]
+    offsets = np.append(0, np.cumsum(np.bincount(owner[rows], minlength=size)))
+    chosen = values.take(pa.array(rows))
+    held = chosen.combine_chunks() if isinstance(chosen, pa.ChunkedArray) else chosen
+    return pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), held)
+
+
 def starts_of(counts: Ints) -> Ints:
     """The start of each group, if groups of these sizes are stored one after another."""
     starts: Ints = np.cumsum(counts) - counts

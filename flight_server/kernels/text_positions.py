@@ -1,4 +1,4 @@
-"""Converts many source positions (line and character) in many files to byte offsets.
+"""Converts many source positions (line and character) in many files to byte offsets, and cuts out their text.
 
 The files' texts follow one another in one buffer of UTF-8. A character is a code unit of UTF-8, UTF-16 or UTF-32. The
 encodings differ only after characters of more than one byte, which are few, so a binary search over these is enough.
@@ -12,7 +12,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from flight_server.kernels.arrays import Bools, Ints
+from flight_server.kernels.arrays import Bools, Ints, spread
 
 UTF8, UTF16, UTF32 = 8, 16, 32
 OUT_OF_RANGE = -1
@@ -62,6 +62,25 @@ class LineIndex:
         line = np.minimum(self.first_lines[files] + np.maximum(lines, 0), len(self.line_starts) - 1)
         before, after = (np.searchsorted(self.wide, bounds[line]) for bounds in (self.line_starts, self.line_ends))
         return np.equal(before, after)
+
+    def cut(self, files: Ints, starts: Ints, ends: Ints) -> pa.Array:
+        """The text of each span of bytes; null if the file is -1 or the span has no start."""
+        known = (files >= 0) & (starts >= 0)
+        return self._texts(np.where(known, self.starts[files] + starts, 0), np.where(known, ends - starts, 0), known)
+
+    def lines(self, files: Ints, lines: Ints) -> pa.Array:
+        """The text of each line, from 1, without its newline; null if the file has no such line."""
+        known = (files >= 0) & (lines > 0) & (lines <= np.diff(self.first_lines)[files])
+        line = (self.first_lines[files] + lines - 1)[known]
+        starts, sizes = np.zeros((2, len(files)), np.int64)
+        starts[known], sizes[known] = self.line_starts[line], (self.line_ends - self.line_starts)[line]
+        return self._texts(starts, sizes, known)
+
+    def _texts(self, starts: Ints, sizes: Ints, known: Bools) -> pa.Array:
+        offsets = pa.array(np.append(0, np.cumsum(sizes)), pa.int64())
+        data = pa.py_buffer(self.utf8[spread(starts, sizes)].tobytes())
+        texts = pa.LargeStringArray.from_buffers(len(sizes), offsets.buffers()[1], data)
+        return pc.if_else(pa.array(known), texts, None).cast(pa.string())
 
     def _bytes(self, line_starts: Ints, characters: Ints, encoding: int) -> Ints:
         """The offset ``characters`` code units after the start of a line."""

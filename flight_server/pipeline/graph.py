@@ -12,6 +12,7 @@ from flight_client.contracts.raw import RAW_TABLES
 from flight_server.pipeline import (
     annotations,
     bytecode,
+    call_views,
     calls,
     control_flow,
     data_flow,
@@ -21,6 +22,7 @@ from flight_server.pipeline import (
     names,
     runtime,
     scopes,
+    source_views,
     symbols,
     syntax,
     types,
@@ -31,6 +33,7 @@ from flight_server.pipeline.family_plans import LINE_STARTS, edge_union, node_un
 CONCEPTS = (
     *(files, definitions, syntax, scopes, control_flow, data_flow, names),
     *(calls, annotations, types, symbols, bytecode, runtime, diagnostics),
+    *(source_views, call_views),
 )
 _PLACES = frozenset({"file_id", "path"})
 

@@ -69,6 +69,37 @@ value_float: The value, if it is another number.
 value_bool: The value, if it is true or false.
 value_json: The value as JSON, if it is a list or struct.
 
+doc: First line of the docstring.
+decorators: Sources of the decorators, from the top.
+is_test: Whether the file is one of tests, by its name or folder.
+is_exported: Whether the name is public: listed in __all__, or without underscore in public modules and classes.
+bases: Names of the direct bases, in order.
+subclasses: Names of the direct subclasses in the repo.
+overrides: Names of the methods that its methods override.
+importer: Dotted name of the module that imports.
+imported: Dotted name of the module that is imported.
+module_imports.is_external: Whether the imported module is outside the repo.
+imported_file_id: Id of the imported module's file; null outside the repo.
+caller: Qualified name of the caller.
+calls.callee: Qualified name of what is called; null if the call is not resolved.
+calls.is_external: Whether the callee is outside the repo; null if the call is not resolved.
+calls.site_id: Id of the site that calls; null if the call is not resolved.
+calls.site_kind: call, or what syntax implies, as in call_graph.
+source_line: Text of the line, without blanks around it, at most 300 characters.
+arguments: Source between the parentheses, at most 300 characters.
+keywords: Names of the keywords, in order.
+references.qname: Qualified name of what is meant.
+references.def_id: Id of the definition that is meant; null outside the repo.
+referrer: Qualified name of the definition whose code names it.
+dead_code.is_exported: Whether the name is public, so code outside the repo may use it.
+is_likely: Whether nothing speaks against its being dead: every other column that begins with is_ is false.
+is_named: Whether a name or attribute of this spelling is read or imported anywhere in the repo.
+is_in_text: Whether a string is its name, or a dotted name that ends so.
+is_decorated: Whether it has a decorator other than the well-known ones, which may register it.
+is_override: Whether it overrides a method, or its class has a base outside the repo.
+is_dunder: Whether its name begins and ends with two underscores, so the language may call it.
+is_entry_point: Whether its name is main or it is in a module __main__.
+
 dataset: The output that left rows out.
 part: Number of the part, or global.
 row_key: Values of the row's key, joined by commas.

@@ -166,6 +166,51 @@ _OUTPUTS = (
         vocabularies={"entity_kind": ENTITY_KINDS, "prop_key": PROP_KEYS},
     ),
     contract(
+        "definitions_v1",
+        "views",
+        f"{FILE} {LINES} qname name kind signature doc decorators:strs is_test:bool is_exported:bool def_id!"
+        " container_def_id",
+        key="def_id",
+        order="path line def_id",
+    ),
+    contract(
+        "classes_v1",
+        "views",
+        f"{FILE} {LINES} qname name bases:strs subclasses:strs overrides:strs def_id!",
+        key="def_id",
+        order="path line def_id",
+    ),
+    contract(
+        "module_imports_v1",
+        "views",
+        f"path! {LINES} importer imported! name asname is_external:bool import_id! imported_file_id",
+        key="import_id imported imported_file_id",
+        order="path line import_id imported imported_file_id",
+    ),
+    contract(
+        "calls_v1",
+        "views",
+        f"path {LINES} caller callee confidence:f32 source_line arguments keywords:strs callee_text is_external:bool"
+        " site_kind rule_name call_id site_id caller_def_id callee_def_id bstart:i64",
+        key="call_id site_id callee callee_def_id rule_name",
+        order="path line bstart callee",
+    ),
+    contract(
+        "references_v1",
+        "views",
+        f"{FILE} {LINES} qname source_line referrer ref_kind name_ref_id! def_id {SPAN}",
+        key="name_ref_id qname def_id",
+        order="path bstart qname def_id",
+    ),
+    contract(
+        "dead_code_v1",
+        "views",
+        f"{FILE} {LINES} qname name kind is_likely:bool is_exported:bool is_named:bool is_in_text:bool"
+        " is_decorated:bool is_override:bool is_dunder:bool is_entry_point:bool is_test:bool def_id!",
+        key="def_id",
+        order="path line def_id",
+    ),
+    contract(
         "violations_v1",
         "checks",
         "dataset part row_key column check detail rows:i64",
