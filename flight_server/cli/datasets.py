@@ -12,13 +12,14 @@ from flight_server.cli.session import options, with_client
 from flight_server.cli.table_files import write_rows
 
 
-def _cql2(_: click.Context, __: click.Parameter, text: str | None) -> Cql2 | None:
+def _cql2(_: click.Context, __: click.Parameter, text: str | None) -> Cql2 | str | None:
+    """The filter: JSON if it begins as an object, else text."""
+    if text is None or not text.lstrip().startswith("{"):
+        return text
     try:
-        document = None if text is None else json.loads(text)
+        document: Cql2 = json.loads(text)
     except (ValueError, RecursionError) as error:
         raise click.BadParameter(f"not JSON: {error}") from error
-    if text is not None and not isinstance(document, dict):
-        raise click.BadParameter('not a JSON object such as {"op": "=", "args": [{"property": "name"}, "main"]}')
     return document
 
 
@@ -29,7 +30,7 @@ def _names(_: click.Context, __: click.Parameter, text: str | None) -> list[str]
 _DATASET = options(click.argument("repo"), click.argument("dataset"))
 _NARROWING = options(
     click.option("--columns", callback=_names, metavar="A,B", help="Only these columns, in this order."),
-    click.option("--where", callback=_cql2, metavar="JSON", help="A filter in CQL2-JSON."),
+    click.option("--where", callback=_cql2, metavar="FILTER", help="A filter: CQL2 as text or JSON."),
     click.option("--limit", type=click.IntRange(0), help="At most this many rows."),
     click.option("--order", type=click.Choice(["canonical"]), help="Sort by the contract's order."),
     click.option("--snapshot", type=click.IntRange(0), help="This snapshot instead of the newest."),

@@ -6,6 +6,7 @@ from types import MappingProxyType
 from typing import Any, Literal, get_args
 
 from arrowdsl.compute.cql2 import from_cql2, to_cql2
+from arrowdsl.compute.cql2_text import document_of_text
 from arrowdsl.compute.expr import Expr
 from arrowdsl.errors import one_of
 from flight_server.serving.request_errors import BadRequestError
@@ -63,7 +64,11 @@ def request_from_json(document: object) -> Request:
     """The request in the JSON of a ticket or command; raises BadRequestError or ExpressionError."""
     given = checked("a ticket", document, _KINDS, "repo", "dataset")
     values = {key: tuple(value) if isinstance(value, list) else value for key, value in given.items()}
-    return Request(**{**values, "where": from_cql2(given["where"])} if "where" in given else values)
+    return Request(**{**values, "where": _filter(given["where"])} if "where" in given else values)
+
+
+def _filter(where: object) -> Expr:
+    return from_cql2(document_of_text(where) if isinstance(where, str) else where)
 
 
 def request_to_json(request: Request) -> dict[str, Any]:

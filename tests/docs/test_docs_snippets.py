@@ -20,6 +20,7 @@ from flight_server.cli.main import commands
 from flight_server.cli.session import DEFAULT_URI
 from flight_server.rpc.codec import lookup_of_descriptor
 from flight_server.serving.request import request_from_json
+from flight_server.serving.sql.macro_texts import MACROS, macros_used
 
 
 @pytest.fixture(scope="module")
@@ -44,11 +45,13 @@ def test_python_runs(block: Block, uri: str, tmp_path: Path) -> None:
 
 @pytest.fixture(scope="module")
 def tables(uri):
-    """What the cookbook's queries read, as its first example registers it."""
+    """The tables and questions that the queries use."""
     connection = duckdb.connect()
     with connect(uri) as client:
         for dataset in client.datasets("django"):
             connection.register(dataset, client.dataset("django", dataset))
+        for text in {key: text for name in MACROS for key, text in macros_used(name).items()}.values():
+            connection.execute(text)
         yield connection
 
 

@@ -98,8 +98,9 @@ class Client:
     def read(self, repo: str, dataset: str, **reading: Unpack[Reading]) -> FlightReader:
         """A stream of a dataset's rows, which starts at once and must be read to its end, closed or dropped.
 
-        Takes the keys of a ticket. ``where`` is a filter as CQL2-JSON or as a pyarrow Expression; the server applies
-        the terms that CQL2 can express, the client the others. ``streams`` endpoints are fetched at a time (default 1);
+        Takes the keys of a ticket. ``where`` is a filter: CQL2 as text (``"kind = 'class'"``) or as JSON, or a pyarrow
+        Expression, of which the server applies the terms that CQL2 can express, the client the others. ``streams``
+        endpoints are fetched at a time (default 1);
         with ``ordered=False``, rows are returned as they arrive.
         """
         how, where = Fetching(reading.pop("streams", 1), reading.pop("ordered", True)), reading.pop("where", None)

@@ -10,13 +10,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import flight
 
+from arrowdsl.compute.cql2_text import document_of_text
+from arrowdsl.errors import ExpressionError
 from flight_client.client_errors import FlightClientError
 
 Json = bool | int | float | str | list["Json"] | dict[str, "Json"] | None
 SqlValue: TypeAlias = bool | int | float | str | None
 Cql2 = dict[str, Json]
 Ticket = Mapping[str, Json]
-Where: TypeAlias = Cql2 | pc.Expression
+Where: TypeAlias = Cql2 | str | pc.Expression
 
 
 class _Keys(TypedDict, total=False):
@@ -33,9 +35,9 @@ class _Keys(TypedDict, total=False):
 
 
 class Narrowing(_Keys, total=False):
-    """The keys of a ticket that narrow it."""
+    """The keys of a ticket that narrow it; the filter is CQL2 as JSON or as text."""
 
-    where: Cql2 | None
+    where: Cql2 | str | None
 
 
 class Reading(_Keys, total=False):
@@ -52,6 +54,11 @@ def ticket(repo: str, dataset: str, **narrowing: Unpack[Narrowing]) -> Ticket:
         # a string is a sequence of strings too: "path" would ask for the columns p, a, t, h
         if isinstance(names, str):
             raise FlightClientError("invalid_ticket", f"{key} is a list of names, given: {names!r}")
+    if isinstance(text := narrowing.get("where"), str):
+        try:
+            narrowing["where"] = cast("Cql2", document_of_text(text))
+        except ExpressionError as error:
+            raise FlightClientError(error.code, error.message) from None
     given = {key: list(value) if isinstance(value, tuple) else value for key, value in narrowing.items()}
     return cast("Ticket", {"repo": repo, "dataset": dataset, **given})
 

@@ -46,7 +46,7 @@ def define(
         for name, times in needs.tables.items():
             held = columns if times > 1 or statement.repeats else None
             connection.register(f"{repo}.{name}", QueryTable(name, results, reads, held).dataset())
-            connection.execute(f"create view {name} as from temp.main.{_quoted(f'{repo}.{name}')}")
+            connection.execute(f"create view {_quoted(name)} as from temp.main.{_quoted(f'{repo}.{name}')}")
         for text in needs.macros.values():
             connection.execute(text)
 

@@ -69,6 +69,8 @@ value_float: The value, if it is another number.
 value_bool: The value, if it is true or false.
 value_json: The value as JSON, if it is a list or struct.
 
+definitions.kind: module, class, function, async_function or lambda.
+dead_code.kind: function or async_function.
 doc: First line of the docstring.
 decorators: Sources of the decorators, from the top.
 is_test: Whether the file is one of tests, by its name or folder.
