@@ -91,7 +91,7 @@ def test_what_is_no_python_notebook_is_a_row_of_errors(tmp_path, case):
 def test_a_cell_that_is_not_python_is_an_error_of_the_parser(tmp_path):
     rows, _ = rows_of_notebook(tmp_path, document(("code", "x = 1"), ("code", "def f(:")))
     (error,) = rows["cst_parse_errors"]
-    assert (error["raw_line"], error["meta"]) == (2, [("stage", "parse")])
+    assert (error["raw_line"], error["meta"]) == (2, [("stage", "parse"), ("cell", "1")])
 
 
 def test_the_older_format_with_worksheets(tmp_path):

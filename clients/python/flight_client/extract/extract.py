@@ -26,16 +26,18 @@ def extract(
     jobs: int,
     progress: Callable[[int], None] | None = None,
     layers: Sequence[str] = DEFAULT_LAYERS,
+    python: str | None = None,
 ) -> Generator[tuple[str, pa.RecordBatch], None, None]:
     """Yield (table name, batch) for the tables of ``layers``, under SCHEMAS; tables without rows are left out.
 
     Files come in the order of (part, path), where ``parts`` is a power of two; a file's rows are in source order. A
     batch has at most BATCH_ROWS rows, all of one part. ``jobs`` is the number of worker processes; with 1, or for few
     files, no worker is started. Each worker has a few chunks in memory (a chunk: 64 files or 1 MiB of source, or one
-    larger file). ``progress`` is called with the number of files just finished. Closing the iterator ends the workers.
-    Raises UnknownLayerError and MissingExtraError.
+    larger file). ``progress`` is called with the number of files just finished. The interpreter ``python`` parses the
+    files that the running one can't. Closing the iterator ends the workers. Raises UnknownLayerError and
+    MissingExtraError.
     """
-    empty = Chunk(repo=repo, files=(), layers=known_layers(layers))
+    empty = Chunk(repo=repo, files=(), layers=known_layers(layers), python=python)
     chunks = _chunks(files, parts, empty)
     is_small = sum(file.size for file in files) < SMALL_BYTES
     done = _run_here(chunks) if jobs <= 1 or is_small else run_chunks(chunks, jobs)

@@ -1,4 +1,4 @@
-"""Positions inside f-strings for interpreters whose parser doesn't compute them (before PEP 701, that is 3.11).
+"""Positions inside f-strings for trees of parsers that don't compute them (before PEP 701, that is 3.11).
 
 There an f-string is one token. Its expressions are parsed separately and their positions are guesses, which are wrong
 over several lines, after escapes and in nested strings. So the replacement fields are searched in the source, as that
@@ -14,14 +14,6 @@ from dataclasses import dataclass
 
 from flight_client.extract.source_text import SourceText
 from flight_client.extract.syntax_tree import parts_of
-
-
-def _parser_knows_parts() -> bool:
-    joined = ast.parse("f'{a}'", mode="eval").body
-    return isinstance(joined, ast.JoinedStr) and joined.values[0].col_offset > joined.col_offset
-
-
-PARTS_HAVE_POSITIONS = _parser_knows_parts()
 
 _BETWEEN_TOKENS = re.compile(rb"(?:[\s\\]|#[^\r\n]*)*")
 _OPENING = re.compile(rb"([A-Za-z]*)('''|\"\"\"|'|\")")
@@ -73,9 +65,15 @@ _Part = _Text | _Field
 def place_parts(joined: ast.JoinedStr, source: SourceText, start: int, end: int) -> None:
     """Set the true positions of the parts of an f-string, which may be several adjacent string tokens.
 
-    ``start`` and ``end`` are its byte offsets. Raises UnplacedFieldError.
+    ``start`` and ``end`` are its byte offsets. A part without a position of its own has that of the whole f-string; if
+    the first part has one, nothing is to be done. Raises UnplacedFieldError.
     """
-    _place(joined, list(_parts(source.utf8, start, end)), source)
+    if joined.values and _position(joined.values[0]) == _position(joined):
+        _place(joined, list(_parts(source.utf8, start, end)), source)
+
+
+def _position(node: ast.expr) -> tuple[int | None, ...]:
+    return node.lineno, node.col_offset, node.end_lineno, node.end_col_offset
 
 
 def _place(joined: ast.JoinedStr, parts: Iterable[_Part], source: SourceText) -> None:

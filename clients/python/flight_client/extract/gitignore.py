@@ -112,7 +112,8 @@ def _any_of(patterns: Iterable[re.Pattern[str]]) -> re.Pattern[str]:
 
 
 def _bytewise(text: str) -> str:
-    return os.fsencode(text).decode("latin-1")
+    """A character for each byte, the same in every locale."""
+    return text.encode("utf-8", "surrogateescape").decode("latin-1")
 
 
 def _without_trailing_spaces(line: str) -> str:

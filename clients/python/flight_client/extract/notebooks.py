@@ -4,7 +4,7 @@ IPython's additional syntax is masked for the parser, byte for byte, so offsets 
 original text. A line magic, a shell command or a question (``%cd x``, ``!ls``, ``len?``) becomes a comment. Inside a
 block, which needs a statement, and after ``=`` it becomes the name ``_``, whose value is unknown (in IPython it is the
 last result). The code after ``%time`` and ``%timeit`` remains. A cell magic turns its cell into comments, unless it
-runs the cell as Python in the same process.
+runs the cell as Python in the same process. A magic without its ``%`` is recognised only in a cell that is not Python.
 """
 
 import json
@@ -14,11 +14,21 @@ from dataclasses import dataclass
 from itertools import accumulate
 
 NOTEBOOK_SUFFIX = ".ipynb"
-LANGUAGES = frozenset({"python", "python3", "ipython", "ipython3"})
+MAX_NOTEBOOK_BYTES = 256 << 20  # of the file with its outputs; its code has the limit of any source
 PYTHON_CELLS = frozenset({"time", "timeit", "capture", "prun", "debug"})
 
+_LANGUAGE = re.compile(r"(?:i?python|pyspark)?[\d. ]*", re.IGNORECASE)
+_MAGIC_NAMES = (  # IPython's line magics and its aliases of shell commands
+    "alias autoawait autocall automagic bookmark cat cd clear colors conda config cp dhist dirs ed edit env gui hist"
+    " history ldir less lf lk ll load load_ext ls lsmagic lx macro magic mamba man matplotlib micromamba mkdir more mv"
+    " notebook page pdb pdef pdoc pfile pinfo pinfo2 pip popd pprint precision prun psearch psource pushd pwd pycat"
+    " pylab quickref recall rehashx reload_ext rep rerun reset reset_selective rm rmdir run save sc set_env store sx"
+    " system tb time timeit unalias unload_ext uv who who_ls whos xdel xmode"
+)
+_MAGICS = frozenset(_MAGIC_NAMES.split())
 _CELL_MAGIC = re.compile(r"\s*%%(\w+)[^\r\n]*")
-_TIMED = re.compile(r"%time(?:it)?[ \t]+(?=[^-\s])")
+_TIMED = re.compile(r"%?time(?:it)?[ \t]+(?=[^-\s])")
+_FIRST_WORD = re.compile(r"\s*(\w+)\s[^=]")
 _LINE = re.compile(r"[^\r\n]+")
 _NEWLINE = re.compile(r"\r\n?|\n")
 # Matches at the beginning of a statement, where none of these is Python: a name and a question mark, or a magic, maybe
@@ -71,8 +81,8 @@ def masked(cell: str) -> str:
         return cell
     magic = _CELL_MAGIC.match(cell)
     if magic is not None and magic[1] not in PYTHON_CELLS:
-        return _commented(cell)
-    done = [] if magic is None else [_commented(magic[0])]
+        return commented(cell)
+    done = [] if magic is None else [commented(magic[0])]
     at = 0 if magic is None else magic.end()
     depth, is_start = 0, magic is None
     while at < len(cell):
@@ -100,12 +110,21 @@ def _masked_magic(found: re.Match[str], line: str) -> str:
     if timed is not None:
         return before + "_;".ljust(timed.end()) + command[timed.end() :]
     if not start:
-        return _commented(command)
+        return commented(command)
     padding = "#" * (len(command[0].encode()) - 1)
-    return f"{before}_{padding}{_commented(command[1:])}"
+    return f"{before}_{padding}{commented(command[1:])}"
 
 
-def _commented(lines: str) -> str:
+def automagic(cell: str) -> str | None:
+    """A cell that is not Python, masked, if it is one line that begins with the name of a magic; else None."""
+    found = _FIRST_WORD.match(cell)
+    if found is None or found[1] not in _MAGICS or len(cell.splitlines()) > 1:
+        return None
+    timed = _TIMED.match(cell)
+    return commented(cell) if timed is None else "_;".ljust(timed.end()) + cell[timed.end() :]
+
+
+def commented(lines: str) -> str:
     """Each line as a comment with the same number of bytes; an empty line stays empty."""
     return _LINE.sub(lambda line: "#" * len(line[0][0].encode()) + line[0][1:], lines)
 
@@ -142,10 +161,10 @@ def _cells_of_sheets(sheets: object) -> list[object]:
 
 
 def _check_language(metadata: object) -> None:
-    """Raise NotebookError if the notebook names another language than Python; a notebook may name none."""
+    """Raise NotebookError if the notebook names another language than Python; it may name none, or PySpark."""
     described = metadata if isinstance(metadata, dict) else {}
     for key, name in (("kernelspec", "language"), ("language_info", "name")):
         about = described.get(key)
         language = about.get(name) if isinstance(about, dict) else None
-        if isinstance(language, str) and language.lower() not in LANGUAGES:
+        if isinstance(language, str) and not _LANGUAGE.fullmatch(language):
             raise NotebookError(f"the notebook's language is {language!r}; allowed: Python")

@@ -18,7 +18,7 @@ from arrowdsl.errors import DataError
 from flight_client.extract.gitignore import GIT_FOLDER, Ignored, Rule, Rules
 from flight_client.extract.module_names import PACKAGE_FILES, Module, ModuleNames
 from flight_client.extract.notebooks import NOTEBOOK_SUFFIX
-from flight_client.extract.source_text import open_regular, printable
+from flight_client.extract.source_text import open_regular, path_text
 
 SUFFIXES = (".py", ".pyi", NOTEBOOK_SUFFIX)
 SKIPPED_FOLDERS = frozenset({"__pycache__", "__pypackages__", "node_modules", "site-packages", "dist-packages"})
@@ -162,7 +162,7 @@ def _walk(root: Path, selection: Selection) -> Iterator[tuple[str, os.DirEntry[s
             continue
         for entry, below in _entries_of(folder, entries, selection):
             if below is None:
-                yield folder.path + printable(entry.name), entry
+                yield folder.path + path_text(entry.name), entry
             else:
                 pending.append(below)
 
@@ -179,7 +179,7 @@ def _entries_of(
         is_folder = entry.is_dir(follow_symlinks=False)
         if not is_folder and not (entry.name.endswith(SUFFIXES) and entry.is_file(follow_symlinks=False)):
             continue
-        path = folder.path + printable(entry.name)
+        path = folder.path + path_text(entry.name)
         verdict = selection.exclude.verdict(path, is_folder=is_folder)
         left_out = entry.name.startswith(".") or ignored.ignores(entry.name, is_folder=is_folder)
         if entry.name == GIT_FOLDER or (left_out if verdict is None else verdict):

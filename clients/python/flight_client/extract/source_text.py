@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import accumulate
 
-from flight_client.extract.notebooks import Notebook
+from flight_client.extract.notebooks import MAX_NOTEBOOK_BYTES, NOTEBOOK_SUFFIX, Notebook
 
 MAX_FILE_BYTES = 8 << 20
 
@@ -43,7 +43,10 @@ DECLARED = re.compile(rb"(?:(?:global|nonlocal)\b)?[\s\\,]*" + _WORD)
 
 
 class FileTooLargeError(ValueError):
-    """A file of more than MAX_FILE_BYTES: its syntax tree would not fit a worker's memory."""
+    """A file of more than MAX_FILE_BYTES: its syntax tree would not fit a worker's memory.
+
+    Of a notebook its code counts; the file with its outputs may have MAX_NOTEBOOK_BYTES.
+    """
 
 
 class MissingNameError(ValueError):
@@ -111,16 +114,17 @@ def open_regular(path: str) -> io.BufferedReader:
     stream = os.fdopen(descriptor, "rb")
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         stream.close()
-        raise OSError(f"{printable(path)} is not a regular file")
+        raise OSError(f"{path_text(path)} is not a regular file")
     return stream
 
 
 def read(path: str) -> bytes:
     """The file's bytes; raises OSError and FileTooLargeError."""
+    limit = MAX_NOTEBOOK_BYTES if path.endswith(NOTEBOOK_SUFFIX) else MAX_FILE_BYTES
     with open_regular(path) as stream:
-        data = stream.read(MAX_FILE_BYTES + 1)
-    if len(data) > MAX_FILE_BYTES:
-        raise FileTooLargeError(f"the file is larger than the limit of {MAX_FILE_BYTES >> 20} MiB")
+        data = stream.read(limit + 1)
+    if len(data) > limit:
+        raise FileTooLargeError(f"the file is larger than the limit of {limit >> 20} MiB")
     return data
 
 
@@ -134,9 +138,17 @@ def decode(data: bytes) -> SourceText:
 
 
 def decode_notebook(data: bytes) -> SourceText:
-    """The code cells of a notebook; raises NotebookError and ValueError."""
+    """The code cells of a notebook; raises NotebookError, FileTooLargeError and ValueError."""
     found = Notebook.of(data)
-    return SourceText("utf-8", found.text, found.text.encode(), found.code, found.cells)
+    utf8 = found.text.encode()
+    if len(utf8) > MAX_FILE_BYTES:
+        raise FileTooLargeError(f"the notebook's code is larger than the limit of {MAX_FILE_BYTES >> 20} MiB")
+    return SourceText("utf-8", found.text, utf8, found.code, found.cells)
+
+
+def path_text(path: str) -> str:
+    """The path of a file as text, the same in every locale: its bytes in UTF-8, any other byte as a hex escape."""
+    return path if path.isascii() else printable(os.fsencode(path).decode("utf-8", "surrogateescape"))
 
 
 def printable(text: str) -> str:

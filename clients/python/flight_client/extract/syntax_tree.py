@@ -64,19 +64,42 @@ class TypeAliasNode(Located, Protocol):
     value: ast.expr
 
 
+# Classes and fields that came after 3.11. The running interpreter may lack them, but get a tree of a newer parser.
+_NEWER: Mapping[str, tuple[type[ast.AST], tuple[str, ...]]] = MappingProxyType(
+    {
+        **dict.fromkeys(("FunctionDef", "AsyncFunctionDef", "ClassDef"), (ast.stmt, ("type_params",))),
+        "TypeAlias": (ast.stmt, ("name", "type_params", "value")),
+        "TypeVar": (ast.AST, ("name", "bound", "default_value")),
+        **dict.fromkeys(("ParamSpec", "TypeVarTuple"), (ast.AST, ("name", "default_value"))),
+        "TemplateStr": (ast.expr, ("values",)),
+        "Interpolation": (ast.expr, ("value", "str", "conversion", "format_spec")),
+    }
+)
+
+
 def _node_classes() -> dict[str, type[ast.AST]]:
     found = (value for value in vars(ast).values() if isinstance(value, type) and issubclass(value, ast.AST))
-    return {found.__name__: found for found in found if not issubclass(found, _UNNUMBERED)}
+    known = {found.__name__: found for found in found if not issubclass(found, _UNNUMBERED)}
+    return known | {name: type(name, (base,), {}) for name, (base, _) in _NEWER.items() if name not in known}
+
+
+def _fields(found: type[ast.AST]) -> tuple[str, ...]:
+    _, newer = _NEWER.get(found.__name__, (found, ()))
+    return tuple(name for name in dict.fromkeys((*found._fields, *newer)) if name not in _NO_NODES)
 
 
 NODE_CLASSES = _node_classes()
-FIELDS: dict[type, tuple[str, ...]] = {
-    found: tuple(name for name in found._fields if name not in _NO_NODES) for found in NODE_CLASSES.values()
-}
+FIELDS: dict[type, tuple[str, ...]] = {found: _fields(found) for found in NODE_CLASSES.values()}
+
+
+def node_class(name: str) -> type[ast.AST]:
+    """The class of a name in ``ast``, also one that the running interpreter lacks."""
+    found: type[ast.AST] = NODE_CLASSES.get(name) or getattr(ast, name)
+    return found
 
 
 def dispatch_table(visitors: Mapping[str, Visitor], otherwise: Visitor) -> dict[type, Visitor]:
-    """The visitor of each node class. A key of ``visitors`` is one or more class names; 3.11 lacks some classes."""
+    """The visitor of each node class. A key of ``visitors`` is one or more class names."""
     named = {name: visitor for names, visitor in visitors.items() for name in names.split()}
     return {found: named.get(name, otherwise) for name, found in NODE_CLASSES.items()}
 

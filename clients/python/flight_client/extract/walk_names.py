@@ -7,7 +7,7 @@ import ast
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
-from flight_client.extract.fstrings import PARTS_HAVE_POSITIONS, place_parts
+from flight_client.extract.fstrings import place_parts
 from flight_client.extract.lexical_scopes import LexicalScope, mangled
 from flight_client.extract.source_text import AS_NAME, DECLARED, IDENTIFIER, KEYWORD, REST, STARRED
 from flight_client.extract.syntax_tree import NamedNode, parts_of
@@ -156,8 +156,7 @@ def _type_param(walk: Walk, node: NamedNode, scope: LexicalScope) -> None:
 
 
 def _joined_str(walk: Walk, node: ast.JoinedStr, scope: LexicalScope) -> None:
-    if not PARTS_HAVE_POSITIONS:
-        place_parts(node, walk.source, *walk.span(node))
+    place_parts(node, walk.source, *walk.span(node))
     _string_parts(walk, node, scope)
 
 

@@ -108,13 +108,13 @@ class Worker:
 
 
 def _encoded(chunk: Chunk) -> bytes:
-    return json.dumps([chunk.repo, list(map(astuple, chunk.files)), chunk.layers]).encode() + b"\n"
+    return json.dumps([chunk.repo, list(map(astuple, chunk.files)), chunk.layers, chunk.python]).encode() + b"\n"
 
 
 def _decoded(line: bytes) -> Chunk:
-    repo, files, layers = json.loads(line)
+    repo, files, layers, python = json.loads(line)
     found = [SourceFile(path, abs_path, size, Module(*module)) for path, abs_path, size, module in files]
-    return Chunk(repo, tuple(found), tuple(layers))
+    return Chunk(repo, tuple(found), tuple(layers), python)
 
 
 def _read_batch(answer: IO[bytes]) -> pa.RecordBatch:
