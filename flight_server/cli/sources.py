@@ -13,7 +13,9 @@ import click
 from flight_client import Client
 from flight_client.extract import DEFAULT_LAYERS, LAYERS, NotAFolderError
 from flight_client.extract.layers import known_layers
+from flight_client.extract.other_parser import version_of
 from flight_client.ingest import Ingested, SourceFolder, ingest_source
+from flight_server.cli.parse_report import report_parse_errors
 from flight_server.cli.session import grouped
 
 
@@ -28,8 +30,16 @@ def _source(
     layers: tuple[str, ...],
     include: tuple[str, ...],
     exclude: tuple[str, ...],
+    parser: str | None,
 ) -> SourceFolder:
-    return SourceFolder(path, repo or repo_name(path), layers, include, exclude, jobs)
+    return SourceFolder(path, repo or repo_name(path), layers, include, exclude, jobs, parser)
+
+
+def _python(_: click.Context, __: click.Parameter, python: str | None) -> str | None:
+    """The interpreter, which must run; raises BadPythonError."""
+    if python is not None:
+        version_of(python)
+    return python
 
 
 # Adds the options to a command, which gets them as a SourceFolder in its argument ``source``.
@@ -55,6 +65,13 @@ with_source = grouped(
         multiple=True,
         metavar="GLOB",
         help="No files that match; !GLOB includes files that are otherwise left out; repeatable.",
+    ),
+    click.option(
+        "--python",
+        "parser",
+        callback=_python,
+        metavar="PATH",
+        help="Another Python interpreter, which parses the files that this one can't; it needs no packages.",
     ),
 )
 
@@ -83,11 +100,13 @@ class Done:
 
 
 def ingest_with_progress(client: Client, source: SourceFolder) -> Done:
-    """Bring a repo up to date with a folder; on a terminal a bar shows the progress."""
+    """Bring a repo up to date with a folder, and report parse errors; on a terminal a bar shows the progress."""
     started = time.monotonic()
     with progress_bar("extracting") as show:
         result = ingest_source(client, source, show)
-    return Done(result, time.monotonic() - started)
+    done = Done(result, time.monotonic() - started)
+    report_parse_errors(client, source, result)
+    return done
 
 
 @contextmanager

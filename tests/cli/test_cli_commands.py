@@ -244,3 +244,22 @@ def test_a_column_that_stands_twice_in_csv_is_an_error(tmp_path):
     assert done.returncode == 2
     assert done.stderr.count("\n") == 1
     assert "more than once" in done.stderr
+
+
+def test_parse_errors_are_reported_and_another_interpreter_reads_newer_syntax(demo, tmp_path):
+    code = tmp_path / "newer"
+    code.mkdir()
+    for number in range(4):
+        (code / f"bad{number}.py").write_text("x = = 1\n")
+    (code / "fine.py").write_text("x = 1\n")
+    command = (*COMMAND, "ingest", code, "--to", demo.uri)
+    first = subprocess.run(command, capture_output=True, text=True, check=True)
+    shown = "; ".join(f"bad{number}.py:1: invalid syntax" for number in range(3))
+    assert f"newer: 4 of 5 files have errors: {shown}; and 1 more in cst_parse_errors\n" in first.stderr
+    (code / "bad0.py").write_text("x = 1\n")
+    second = subprocess.run([*command, "--python", sys.executable], capture_output=True, text=True, check=True)
+    assert "newer: 3 of 5 files have errors" in second.stderr
+    third = subprocess.run([*command, "--python", sys.executable], capture_output=True, text=True, check=True)
+    assert "nothing changed" in third.stdout
+    wrong = subprocess.run([*command, "--python", "nowhere"], capture_output=True, text=True, check=False)
+    assert (wrong.returncode, wrong.stderr.splitlines()[-1][:44]) == (2, "error: nowhere does not run as a Python inte")

@@ -23,9 +23,11 @@ def tables_of(
     parts: int = 1,
     jobs: int = 1,
     layers: Sequence[str] = DEFAULT_LAYERS,
+    python: str | None = None,
 ) -> dict[str, Rows]:
     batches: dict[str, list[pa.RecordBatch]] = {name: [] for name in EXTRACTED}
-    for name, batch in extract(files or scan(root), repo="demo", parts=parts, jobs=jobs, layers=layers):
+    chosen = files or scan(root)
+    for name, batch in extract(chosen, repo="demo", parts=parts, jobs=jobs, layers=layers, python=python):
         batch.validate(full=True)
         assert batch.schema.equals(SCHEMAS[name], check_metadata=True)
         batches[name].append(batch)

@@ -1,10 +1,13 @@
 """Files that can't be read, decoded, parsed or walked give a row of errors, and stop nothing."""
 
+import hashlib
 import importlib
 import os
 import shutil
+import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 from extract_rows import DEMO, rows_of, rows_of_source, tables_of
@@ -109,13 +112,39 @@ def test_source_that_parses_but_does_not_compile(tmp_path):
 
 def test_a_pipe_is_never_opened(tmp_path):
     os.mkfifo(tmp_path / "pipe.py")
-    (error,) = rows_of(tmp_path / "pipe.py")["cst_parse_errors"]
+    rows = rows_of(tmp_path / "pipe.py")
+    (error,) = rows["cst_parse_errors"]
     assert error["message"].endswith("pipe.py is not a regular file")
+    assert [row["file_sha256"] for row in rows["repo_files"]] == [""]
 
 
-def test_a_file_too_large(tmp_path):
-    (error,) = rows_of_source(tmp_path, "x = 1\n" + "#" * MAX_FILE_BYTES)["cst_parse_errors"]
+def test_a_file_too_large_has_its_row_among_the_files(tmp_path):
+    source = "x = 1\n" + "#" * MAX_FILE_BYTES
+    rows = rows_of_source(tmp_path, source)
+    (error,) = rows["cst_parse_errors"]
     assert error["error_type"] == "FileTooLargeError"
+    (file,) = rows["repo_files"]
+    assert (file["file_sha256"], file["text"]) == (hashlib.sha256(source.encode()).hexdigest(), None)
+
+
+C_LOCALE = {"PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0", "LC_ALL": "C"}
+
+
+@pytest.mark.parametrize("more", [{}, C_LOCALE])
+def test_paths_do_not_depend_on_the_locale(tmp_path, more):
+    folder = tmp_path / "ünï"
+    folder.mkdir()
+    (folder / "größe.py").write_text("f()\n")
+    (tmp_path / ".gitignore").write_text("weg\u00e9.py\n", encoding="utf-8")
+    (tmp_path / "weg\u00e9.py").write_text("g()\n")
+    (Path(os.fsdecode(os.fsencode(tmp_path) + b"/\xff.py"))).write_text("h()\n")
+    code = "import sys; from pathlib import Path; from flight_client.extract import scan, extract\n"
+    code += "files = scan(Path(sys.argv[1])); print(ascii([file.path for file in files]))\n"
+    code += "rows = {name: batch for name, batch in extract(files, repo='r', parts=1, jobs=1)}\n"
+    code += "print(ascii(rows['cst_callsites']['path'].to_pylist()))"
+    environment = {**os.environ, **more, "PYTHONPATH": os.pathsep.join(sys.path)}
+    done = subprocess.run([sys.executable, "-c", code, tmp_path], capture_output=True, env=environment, check=True)
+    assert done.stdout.decode().split("\n")[:2] == [ascii(["\\xff.py", "ünï/größe.py"])] * 2
 
 
 def test_parse_errors_stop_nothing():

@@ -8,7 +8,7 @@ import pytest
 from extract_rows import cut, tables_of
 
 from flight_client.extract.notebooks import Notebook, masked
-from flight_client.extract.source_text import SourceText
+from flight_client.extract.source_text import MAX_FILE_BYTES, SourceText
 
 
 def document(*cells, **more):
@@ -92,6 +92,61 @@ def test_a_cell_that_is_not_python_is_an_error_of_the_parser(tmp_path):
     rows, _ = rows_of_notebook(tmp_path, document(("code", "x = 1"), ("code", "def f(:")))
     (error,) = rows["cst_parse_errors"]
     assert (error["raw_line"], error["meta"]) == (2, [("stage", "parse"), ("cell", "1")])
+
+
+def test_a_bad_cell_costs_that_cell_only(tmp_path):
+    cells = (
+        ("code", "def f():\n  return 1"),
+        ("code", "é = 1\nx = = 2"),
+        ("markdown", "#"),
+        ("code", "f(\n"),
+        ("code", "f()"),
+    )
+    rows, _ = rows_of_notebook(tmp_path, document(*cells))
+    assert [(error["raw_line"], dict(error["meta"])["cell"]) for error in rows["cst_parse_errors"]] == [
+        (4, "1"),
+        (5, "3"),
+    ]
+    assert [error["lineno"] for error in rows["ast_errors"]] == [4, 5]
+    assert [cut(rows, call, "call_bstart", "call_bend") for call in rows["cst_callsites"]] == ["f()"]
+    assert [ref["name"] for ref in rows["cst_name_refs"]] == ["f", "f"]
+
+
+@pytest.mark.parametrize(
+    "cell",
+    ["pip install requests", "ls -la", "cd ..", "run script.py", "time f()", "matplotlib inline", " conda list é"],
+)
+def test_a_magic_without_its_sign(tmp_path, cell):
+    rows, _ = rows_of_notebook(tmp_path, document(("code", cell), ("code", "print()")))
+    assert rows["cst_parse_errors"] == []
+    assert cut(rows, rows["cst_callsites"][-1], "call_bstart", "call_bend") == "print()"
+    assert len(rows["cst_callsites"]) == 1 + cell.startswith("time")
+
+
+@pytest.mark.parametrize("cell", ["pip install requests\nx = 1", "select 1 from x", "time = = 1"])
+def test_what_is_no_magic_without_its_sign(tmp_path, cell):
+    rows, _ = rows_of_notebook(tmp_path, document(("code", cell)))
+    assert len(rows["cst_parse_errors"]) == 1
+
+
+@pytest.mark.parametrize("language", ["", "python", "Python 3", "ipython3", "pyspark", "PySpark3", None])
+def test_languages_that_are_read(tmp_path, language):
+    metadata = {"kernelspec": {"name": "k", **({} if language is None else {"language": language})}}
+    rows, _ = rows_of_notebook(tmp_path, document(("code", "f()"), metadata=metadata))
+    assert (len(rows["cst_callsites"]), rows["cst_parse_errors"]) == (1, [])
+
+
+def test_the_limit_counts_code_and_not_pictures(tmp_path):
+    picture = {"output_type": "display_data", "data": {"image/png": "A" * MAX_FILE_BYTES}, "metadata": {}}
+    notebook = document(("code", "f()"))
+    notebook["cells"][0]["outputs"] = [picture]
+    rows, data = rows_of_notebook(tmp_path, notebook)
+    (file,) = rows["repo_files"]
+    assert (file["size_bytes"], file["bytes"], file["text"]) == (len(data), None, "f()")
+    assert len(rows["cst_callsites"]) == 1
+    rows, _ = rows_of_notebook(tmp_path, document(("code", "#" * (MAX_FILE_BYTES + 1))))
+    assert [error["error_type"] for error in rows["cst_parse_errors"]] == ["FileTooLargeError"]
+    assert len(rows["repo_files"]) == 1
 
 
 def test_the_older_format_with_worksheets(tmp_path):

@@ -12,6 +12,7 @@ from flight_client.extract import DEFAULT_LAYERS, EXTRACTED, EXTRACTOR_VERSION, 
 from flight_client.extract.layers import known_layers, tables_of
 from flight_client.extract.raw_rows import SCHEMAS
 from flight_client.extract.source_files import NotAFolderError
+from flight_client.parse_errors import ParseError, parse_errors, readable
 from flight_client.puts import PutStream, put_batches
 from flight_client.tickets import whole_number
 
@@ -43,6 +44,7 @@ class SourceFolder:
     """A folder to be ingested, with the layers to extract and the files to include.
 
     ``include`` and ``exclude`` are as in ``scan``; ``jobs`` is the number of processes, by default one for each core.
+    The interpreter ``python`` parses the files that the running one can't.
     """
 
     root: Path
@@ -51,6 +53,7 @@ class SourceFolder:
     include: Sequence[str] = ()
     exclude: Sequence[str] = ()
     jobs: int | None = None
+    python: str | None = None
 
 
 @dataclass(frozen=True)
@@ -97,10 +100,11 @@ def ingest(
     layers: Sequence[str] = DEFAULT_LAYERS,
     include: Sequence[str] = (),
     exclude: Sequence[str] = (),
+    python: str | None = None,
     progress: Progress | None = None,
 ) -> Ingested:
     """Bring ``repo`` up to date with the folder ``root``: ``ingest_source`` with its arguments one by one."""
-    return ingest_source(client, SourceFolder(root, repo, layers, include, exclude, jobs), progress)
+    return ingest_source(client, SourceFolder(root, repo, layers, include, exclude, jobs, python), progress)
 
 
 def ingest_source(client: Client, source: SourceFolder, progress: Progress | None = None) -> Ingested:
@@ -109,6 +113,7 @@ def ingest_source(client: Client, source: SourceFolder, progress: Progress | Non
     Files that the server has with the same sha256 and module name are not extracted again. The exception is a layer
     with a table that was never put, or that another version of the extractor made: this layer is extracted from all
     files. Layers that are not chosen lose the rows of changed files, and are extracted anew when they are chosen again.
+    A file with a parse error counts as changed if the interpreter ``source.python`` can parse it.
     ``progress`` is called with the number of finished files and of all files. If another ingest of the repo commits
     first, this one starts again with the remaining work. Raises FlightClientError, and the errors of ``scan`` and
     ``extract``.
@@ -126,6 +131,8 @@ def ingest_source(client: Client, source: SourceFolder, progress: Progress | Non
 def _ingest(client: Client, source: SourceFolder, progress: Progress | None) -> Ingested:
     repo, files = source.repo, scan(source.root, include=source.include, exclude=source.exclude)
     served = _served(client, repo)
+    if source.python is not None and served.snapshot is not None:
+        served = _without_readable(served, files, source.python, parse_errors(client, repo, served.snapshot))
     work = _work(files, served, source.layers)
     if not work.passes and not work.removed:
         return Ingested(repo, len(files), 0, 0, {}, None)
@@ -142,6 +149,7 @@ def _ingest(client: Client, source: SourceFolder, progress: Progress | None) -> 
                 jobs=source.jobs or os.cpu_count() or 1,
                 layers=each.layers,
                 progress=counting,
+                python=source.python,
             )
             with closing(batches):
                 rows |= put_batches(_streams(client, repo, txn, each, work.changed), batches)
@@ -168,6 +176,16 @@ def _served(client: Client, repo: str) -> _Served:
     paths, *known = (files.column(name).to_pylist() for name in STATE_COLUMNS)
     versions = {table: version.decode() for table, version in made_by.items() if version is not None}
     return _Served(dict(zip(paths, zip(*known, strict=True), strict=True)), versions, snapshot)
+
+
+def _without_readable(
+    served: _Served, files: Sequence[SourceFile], python: str, errors: Sequence[ParseError]
+) -> _Served:
+    """The state without the hashes of the files that have errors and that ``python`` can parse."""
+    failed = {error.path for error in errors}
+    found = readable(python, [file for file in files if file.path in failed])
+    unknown = {path: ("", *served.files[path][1:]) for path in found if path in served.files}
+    return replace(served, files={**served.files, **unknown})
 
 
 def _work(files: tuple[SourceFile, ...], served: _Served, layers: Sequence[str]) -> _Work:

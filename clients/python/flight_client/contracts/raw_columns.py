@@ -22,13 +22,13 @@ ast_idx: Number of the node in its file's syntax tree, from 0 in preorder.
 ast_nodes.name: Identifier of the node, or its operators; null if it has neither.
 place: Place (a variable, parameter or temporary) that holds the value.
 meta: Further facts about the row, as key and value.
-file_sha256: SHA-256 of the file's bytes, in hexadecimal digits.
+file_sha256: SHA-256 of the file's bytes, in hexadecimal digits; empty if the file could not be read.
 
 abs_path: Absolute path of the file on the machine that extracted it.
 size_bytes: Size of the file, in bytes.
 encoding: Encoding in which the file was decoded.
 text: The decoded text, with its own newlines; of a notebook the text of its code cells.
-bytes: The file's bytes, if they are not the text in UTF-8.
+bytes: The file's bytes, if they are not the text in UTF-8, and at most 8 MiB.
 module: Dotted name of the module.
 is_package: Whether the module is the __init__ of a package.
 cell_map: Code cells of a notebook: number, and offsets in the text in bytes.

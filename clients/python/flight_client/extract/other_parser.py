@@ -123,8 +123,8 @@ def _node(found: dict[str, object]) -> object:
 
 
 def _error(kind: str, message: str, *where: int | None) -> Exception:
-    if not where:
-        return _ERRORS.get(kind, ValueError)(message)
+    error = _ERRORS.get(kind, SyntaxError if where else ValueError)
+    if not where or where[0] is None:
+        return error(message)
     line, column, end, end_column = where
-    error = _ERRORS.get(kind, SyntaxError)
     return error(message, ("<unknown>", line, column, None, end, end_column))
