@@ -67,7 +67,7 @@ builtins
     zip: a = each 0; b = each 1; c = each 2; d = new tuple; d has 0 a; d has 1 b; d has 2 c; result = new generator;
         result holds d
     dict: result = new dict same 0; result keywords; b = each 0; c = first b; d = second b; result item c d
-    next: a = each 0; result = a; result = yield 0; result = special 0 __next__; result = 1
+    next: result = elements 0; result = yield 0; result = special 0 __next__; result = 1
     aiter: result = 0; a = special 0 __aiter__; result = a
     anext: result = special 0 __anext__; result = yield 0
     sum: a = each 0; result = special a __add__ a; result = special a __radd__ 1; result = 1; result = number

@@ -1,7 +1,6 @@
 """Calls as rows: callers and callees with a confidence, the parameters of arguments, and the flows of calls.
 
-The confidence of an edge depends on the number of callees at its site, and on the assumptions that led to it. The
-figures are estimates. On the programs of ``tests/calls``, at least 97 of 100 edges with 0.9 or more are right.
+``call_confidence`` says how sure each edge is.
 """
 
 from collections.abc import Mapping
@@ -10,9 +9,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from flight_server.points_to.call_confidence import CONFIDENCE, CallRule, JudgedEdges, judged_edges
 from flight_server.points_to.class_creation import SITE_KIND
 from flight_server.points_to.facts import Facts, where_equal
-from flight_server.points_to.fixpoint import Solution
 from flight_server.points_to.heap import Kind
 from flight_server.points_to.integer_columns import HALF, LOWER, Ints, distinct, is_in, pack
 from flight_server.points_to.interned_strings import Interned, coded
@@ -20,16 +19,15 @@ from flight_server.points_to.object_ids import ACCESSES, OBJECT_KINDS
 from flight_server.points_to.relation_rows import NamedSolution, choice, relation_table
 from flight_server.points_to.sorted_runs import PairSet
 
-RULES = ("only_callee", "one_of_few", "one_of_several", "one_of_many", "assumed", "saturated")
-_CONFIDENCE = np.array([0.98, 0.92, 0.8, 0.6, 0.6, 0.3], np.float32)
-_FEW, _SEVERAL = 2, 5
-_EVIDENCE = 2  # the last stratum that assumes nothing
+_RULES = tuple(rule.name.lower() for rule in CallRule)
+_CONFIDENCE = np.array([CONFIDENCE[rule] for rule in CallRule], np.float32)
 
 
 def calls(named: NamedSolution) -> pa.Table:
     """Rows of ``call``."""
     state, facts, ids = named.state, named.facts, named.facts.definitions.ids
-    codes = state.edges.all()
+    judged = judged_edges(named.solution)
+    codes = judged.edges
     sites, callees = codes >> HALF, codes & LOWER
     accesses, files = _accesses(named)
     texts = pa.concat_arrays([pa.nulls(1, pa.string()), facts.sites.ids.values, accesses])
@@ -50,7 +48,7 @@ def calls(named: NamedSolution) -> pa.Table:
         "name": coded(names, np.where(definition > 0, definition, len(named.qualified) + callees)),
         "owner": ids.coded(caller),
         "owner_name": coded(named.qualified, caller),
-        **_judged(named.solution, codes, texts),
+        **_sureness(judged, texts),
     }
     files = facts.files.ids.coded(np.concatenate([facts.sites.ids.files, files])[sites])
     return relation_table("call", files, columns)
@@ -107,7 +105,7 @@ def arguments(named: NamedSolution) -> pa.Table:
         "dst": Interned(facts.tables["cst_params"]["param_id"].combine_chunks()).coded(parameter),
         "name": state.keys.all.coded(spelled),
         "position": pa.array(np.concatenate([position, np.zeros_like(by_name)])[has_parameter], mask=spelled > 0),
-        **_judged(named.solution, pack(at_site, functions), texts),
+        **_sureness(judged_edges(named.solution).of(pack(at_site, functions)), texts),
     }
     return relation_table("argument", facts.files.ids.coded(facts.sites.ids.files[at_site]), columns)
 
@@ -149,21 +147,10 @@ def _from_returns(copies: Ints, origins: Ints) -> Ints:
     return distinct(pack(sources, copies & LOWER))
 
 
-def _judged(solution: Solution, edges: Ints, texts: pa.Array) -> Mapping[str, pa.Array]:
-    """The confidence of packed (site, callee) edges; a class and its ``__init__`` count as one callee."""
-    state = solution.state
-    sites, callees = edges >> HALF, edges & LOWER
-    found = state.edges.all()
-    counted = (found >> HALF)[~state.heap.is_of(found & LOWER, Kind.CLASS)]
-    counts = np.bincount(counted, minlength=state.sites)[sites]
-    rule = np.select([counts <= 1, counts <= _FEW, counts <= _SEVERAL], [0, 1, 2], 3)
-    early = [codes for stratum, codes in solution.edge_strata if stratum <= _EVIDENCE]
-    rule[~is_in(edges, np.sort(np.concatenate(early)))] = RULES.index("assumed")
-    callee = state.facts.sites.callee
-    rule[state.is_saturated(callee[np.where(sites < len(callee), sites, 0)])] = RULES.index("saturated")
-    ambiguous = ~state.heap.is_of(callees, Kind.CLASS) & (counts > 1)
+def _sureness(judged: JudgedEdges, sites: pa.Array) -> Mapping[str, pa.Array]:
+    """The confidence of edges, its rule, and the site as the name of the group of rivals."""
     return {
-        "confidence": pa.array(_CONFIDENCE[rule]),
-        "rule_name": choice(RULES, rule),
-        "ambiguity_group_id": coded(texts, np.where(ambiguous, sites, 0)),
+        "confidence": pa.array(_CONFIDENCE[judged.rules]),
+        "rule_name": choice(_RULES, judged.rules),
+        "ambiguity_group_id": coded(sites, np.where(judged.has_rivals, judged.edges >> HALF, 0)),
     }

@@ -80,7 +80,7 @@ def _call_method(state: State, sites: Ints, methods: Ints, results: Ints) -> Non
     partial = np.flatnonzero(heap.is_of(inner, Kind.PARTIAL_METHOD))
     if len(partial):
         sites, inner = sites.copy(), inner.copy()
-        made = state.new_sites(sites[partial], results[partial], np.zeros_like(partial))
+        made = state.new_sites(sites[partial], results[partial], np.zeros_like(partial), beside=False)
         state.arguments.join(made, heap.second[inner[partial]], sites[partial], taken=1)
         sites[partial], inner[partial] = made, heap.first[inner[partial]]
     plain, dispatching = heap.is_of(inner, Kind.FUNCTION), heap.is_of(inner, Kind.DISPATCH)
@@ -165,7 +165,8 @@ def make_defaults(state: State, objects: Ints, sites: Ints, results: Ints) -> No
     factories, sites, results = where(heap.is_of(objects, Kind.FACTORY), objects, sites, results)
     callees = heap.first[factories]
     sites = np.where(heap.is_of(callees, Kind.EXTERNAL), 0, sites)
-    dispatch(state, state.new_sites(sites, results, np.zeros_like(sites)), callees, results)
+    made = state.new_sites(sites, results, np.zeros_like(sites), beside=True)
+    dispatch(state, made, callees, results)
 
 
 def _call_instance(state: State, sites: Ints, instances: Ints, results: Ints) -> None:
@@ -186,7 +187,7 @@ def _call_partial(state: State, sites: Ints, partials: Ints, results: Ints) -> N
     """
     heap = state.heap
     callees, makers = heap.first[partials], heap.second[partials]
-    made = state.new_sites(sites, results, np.zeros_like(sites))
+    made = state.new_sites(sites, results, np.zeros_like(sites), beside=False)
     deferred = heap.is_of(callees, Kind.EXTERNAL)
     state.arguments.join(*where(~deferred, made, makers, sites), taken=1)
     state.arguments.join(*where(deferred, made, sites, makers), taken=0)

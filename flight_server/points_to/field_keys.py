@@ -53,7 +53,7 @@ class FieldKeys:
     By key: ``item_of`` maps a name to the item of that name, ``name_of`` is the reverse; ``position`` is an item's
     position, else -1. ``is_item`` marks items, including three keys of the solver; ``is_exact`` marks items with a
     known subscript, ``is_text`` string subscripts, ``is_backward`` positions from the end, ``is_private`` names that a
-    star import leaves out. ``at`` has the keys of the first POSITIONS positions.
+    star import leaves out, ``is_special`` names of special methods. ``at`` has the keys of the first POSITIONS positions.
     """
 
     all: Interned
@@ -67,6 +67,7 @@ class FieldKeys:
     is_text: Mask
     is_backward: Mask
     is_private: Mask
+    is_special: Mask
 
     def __getitem__(self, text: str) -> int:
         """The number of a fixed key."""
@@ -107,6 +108,7 @@ def number_keys(names: Sequence[Strings], items: Sequence[Strings], fixed: Seque
         is_text=_matching(every, r"^\[['\"]"),
         is_backward=_matching(every, r"^\[-\d"),
         is_private=_matching(every, "^_"),
+        is_special=_matching(every, r"^__\w+__$"),
     )
 
 

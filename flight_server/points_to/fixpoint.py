@@ -4,7 +4,7 @@ A round first propagates new objects along the copies until nothing is new, then
 Facts that rules find take effect in the next round, so a round's result does not depend on the order of rules, facts
 or files. The strata: 0 follows only names, modules and classes, as far as base classes need; 1 follows everything; 2
 applies annotations where nothing else is known; 3 assumes that methods without a caller are called, and that an unknown
-subscript means any item.
+subscript means any item; 4 adds what the subclasses of a receiver's class have in its place.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -22,9 +22,11 @@ from flight_server.points_to.heap import Kind
 from flight_server.points_to.initial_facts import initial_state
 from flight_server.points_to.integer_columns import HALF, LOWER, NONE, GrowingColumn, Ints, Mask, distinct, where
 from flight_server.points_to.module_links import Links, link
+from flight_server.points_to.overrides import load_overrides
 from flight_server.points_to.state import State
 
 Rule = Callable[..., None]  # arguments: the state, objects, and the other columns of the facts at the objects' place
+OVERRIDES = 4  # the stratum of the edges that ``load_overrides`` leads to
 MOST_ROUNDS = 2000
 MOST_DEFINED = 20  # definitions, instances and modules at a place
 MOST_OTHERS = 6  # constants, externals and containers at a place
@@ -157,6 +159,8 @@ class Solver:
 
         self.repeat(use)
         self.repeat(load)
+        load_overrides(state)
+        self.run(OVERRIDES)
 
     def _rules(self) -> Mapping[Family, Rule]:
         return NAME_RULES if self.state.follows_names_only else RULES

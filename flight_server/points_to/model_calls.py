@@ -98,7 +98,7 @@ class _Operands:
 
 def _call(state: State, step: ModelStep) -> None:
     """Add a call inside the model: a new site with the arguments y and z."""
-    sites = state.new_sites(step.sites, step.target, step.x)
+    sites = state.new_sites(step.sites, step.target, step.x, beside=True)
     for position, places in enumerate((step.y, step.z)):
         given = places > 0
         state.arguments.positional.append(sites[given], constant(position, sites[given]), places[given])

@@ -20,7 +20,10 @@ from flight_server.points_to.sorted_runs import PairNumbers, PairSet
 
 
 class State:
-    """All facts so far: ``points`` (place, object), ``copies`` (source, target), ``edges`` (site, callee) and others.
+    """All facts so far: ``points`` (place, object), ``copies`` (source, target), ``edges`` (group, callee) and others.
+
+    ``site_root`` has the site of the source to which a site inside a model belongs. The callees of one group of sites
+    are rivals: a call runs one of them. What a model calls is a group of its own, because it runs beside the model.
 
     The attributes that are declared below are set before the first round; columns by place have 0 for none.
     ``parameters`` and ``returned`` describe functions, ``modules`` is the index of module names. By place,
@@ -52,7 +55,7 @@ class State:
         self.sites = len(facts.sites.result)
         self.site_result = GrowingColumn.of(facts.sites.result)
         self.site_callee = GrowingColumn.of(facts.sites.callee)
-        self.site_root = GrowingColumn.of(np.arange(self.sites))
+        self.site_root, self.site_group = (GrowingColumn.of(np.arange(self.sites)) for _ in range(2))
         self.accesses, self.inclusions = PairNumbers(), PairNumbers()
         self._inclusion_codes, self._inclusion_count = GrowingColumn(1), 1
         self.typed = np.zeros(1, bool)
@@ -126,14 +129,16 @@ class State:
     def edge(self, sites: Ints, callees: Ints) -> None:
         """Add call edges from sites to callees."""
         if len(sites):
-            self._edges.append(pack(self.site_root[sites], callees))
+            self._edges.append(pack(self.site_group[sites], callees))
 
-    def new_sites(self, roots: Ints, results: Ints, callees: Ints) -> Ints:
-        """Create call sites inside a model; their edges belong to the sites ``roots`` of the source."""
+    def new_sites(self, roots: Ints, results: Ints, callees: Ints, *, beside: bool) -> Ints:
+        """Create call sites inside a model; ``beside``: their callees are no rivals of those of ``roots``."""
         made = np.arange(self.sites, self.sites + len(roots))
         self.sites += len(roots)
-        real = self.site_root[roots]
-        for column, values in ((self.site_result, results), (self.site_root, real), (self.site_callee, callees)):
+        for column, values in (
+            *((self.site_result, results), (self.site_callee, callees), (self.site_root, self.site_root[roots])),
+            (self.site_group, made if beside else self.site_group[roots]),
+        ):
             column.reach(self.sites)
             column[made] = values
         return made
@@ -142,9 +147,9 @@ class State:
         """The sites of attribute reads (kind 0) or writes (1) that run code, by the place read into or written from."""
         sites, new = self.accesses.number(pack(constant(kind, places), places), self.sites)
         self.sites += len(new)
-        for column in (self.site_result, self.site_root, self.site_callee):
+        for column in (self.site_result, self.site_root, self.site_group, self.site_callee):
             column.reach(self.sites)
-        self.site_root[sites] = sites
+        self.site_root[sites] = self.site_group[sites] = sites
         return sites
 
     def access_of(self, sites: Ints) -> tuple[Ints, Ints]:

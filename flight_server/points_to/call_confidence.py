@@ -1,0 +1,110 @@
+"""How sure a call edge is: a rule for each edge, and the rule's confidence.
+
+The confidences are measured: they are the shares of edges that were seen when packages ran their own tests. Rivals are the callees
+of one group of sites (see ``State``): a class counts once with its ``__init__`` and ``__new__``, and an external is no
+rival of a definition of the repo.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import IntEnum
+from types import MappingProxyType
+
+import numpy as np
+
+from flight_server.points_to.class_creation import SITE_KIND
+from flight_server.points_to.fixpoint import OVERRIDES, Solution
+from flight_server.points_to.heap import Kind
+from flight_server.points_to.integer_columns import HALF, LOWER, Ints, Mask, pack
+from flight_server.points_to.state import State
+
+
+class CallRule(IntEnum):
+    """The rules of call edges, the surest first: of several sites inside a call, the surest counts."""
+
+    ONLY_CALLEE = 0
+    ONE_OF_TWO = 1
+    ONE_OF_FEW = 2
+    SPECIAL_METHOD = 3
+    ONE_OF_SEVERAL = 4
+    OVERRIDE = 5
+    ONE_OF_MANY = 6
+    SATURATED = 7
+
+
+CONFIDENCE: Mapping[CallRule, float] = MappingProxyType(
+    {
+        CallRule.ONLY_CALLEE: 0.98,
+        CallRule.ONE_OF_TWO: 0.67,
+        CallRule.ONE_OF_FEW: 0.47,
+        CallRule.SPECIAL_METHOD: 0.4,
+        CallRule.ONE_OF_SEVERAL: 0.25,
+        CallRule.OVERRIDE: 0.23,
+        CallRule.ONE_OF_MANY: 0.12,
+        CallRule.SATURATED: 0.15,
+    }
+)
+_MOST = ((1, CallRule.ONLY_CALLEE), (2, CallRule.ONE_OF_TWO), (5, CallRule.ONE_OF_FEW), (10, CallRule.ONE_OF_SEVERAL))
+_CONSTRUCTORS = ("__init__", "__new__", "__post_init__")
+
+
+@dataclass(frozen=True)
+class JudgedEdges:
+    """Call edges, packed (site of the source, callee) and sorted, with their rules, and whether they have rivals."""
+
+    edges: Ints
+    rules: Ints
+    has_rivals: Mask
+
+    def of(self, edges: Ints) -> "JudgedEdges":
+        """Some of the edges, in the order given."""
+        at = self.edges.searchsorted(edges)
+        return JudgedEdges(edges, self.rules[at], self.has_rivals[at])
+
+
+def judged_edges(solution: Solution) -> JudgedEdges:
+    """The call edges of a solution."""
+    state = solution.state
+    found = state.edges.all()
+    groups, callees = found >> HALF, found & LOWER
+    overrides = _is_override(solution, found)
+    rivals = _rivals(state, groups, callees)
+    rules = np.select([rivals <= most for most, _ in _MOST], [rule for _, rule in _MOST], CallRule.ONE_OF_MANY)
+    rules[overrides & (rivals > _MOST[1][0])] = CallRule.OVERRIDE
+    roots = state.site_root[groups]
+    rules[(groups != roots) & _is_special(state, callees)] = CallRule.SPECIAL_METHOD
+    rules[state.is_saturated(state.site_callee[groups])] = CallRule.SATURATED
+    edges = pack(roots, callees)
+    order = np.lexsort((rules, edges))
+    edges, first = np.unique(edges[order], return_index=True)
+    surest = order[first]
+    return JudgedEdges(edges, rules[surest], rivals[surest] > 1)
+
+
+def _is_override(solution: Solution, edges: Ints) -> Mask:
+    """Which edges only the overrides of subclasses lead to."""
+    is_override = np.zeros(len(edges), bool)
+    for stratum, codes in solution.edge_strata:
+        is_override[edges.searchsorted(codes)] = stratum >= OVERRIDES
+    return is_override
+
+
+def _is_special(state: State, callees: Ints) -> Mask:
+    """Which callees are functions with the name of a special method."""
+    heap, defs = state.heap, state.facts.definitions
+    names = defs.name[np.where(heap.is_of(callees, Kind.FUNCTION), heap.first[callees], 0)]
+    return state.keys.is_special[names]
+
+
+def _rivals(state: State, groups: Ints, callees: Ints) -> Ints:
+    """The number of callees, each edge's own included, of which a call runs one."""
+    heap, defs = state.heap, state.facts.definitions
+    is_class, is_external = heap.is_of(callees, Kind.CLASS), heap.is_of(callees, Kind.EXTERNAL)
+    is_function = heap.is_of(callees, Kind.FUNCTION)
+    names = defs.name[np.where(is_function, heap.first[callees], 0)]
+    constructs = np.bincount(groups[is_class], minlength=state.sites) > 0
+    counted = ~(np.isin(names, [state.keys[name] for name in _CONSTRUCTORS]) & constructs[groups])
+    own, every = (np.bincount(groups[mask], minlength=state.sites) for mask in (counted & ~is_external, counted))
+    rivals = np.where(is_external, every[groups], own[groups])
+    rivals[state.access_of(groups)[0] == SITE_KIND] = 1  # the statement of a class runs all its hooks
+    return rivals
