@@ -15,7 +15,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "calls"))
 
-from call_programs import NOTHING, Edge, Program, Score, found_edges, programs, score
+from call_programs import NOTHING, Edge, Program, Score, found_edges, programs, score, wrong_edges
 
 SURE = 0.9
 Found = tuple[Program, dict[Edge, float]]
@@ -37,10 +37,8 @@ def main() -> None:
         _report(category, some)
     _report("total", found)
     for program, edges in found if options.wrong else ():
-        for edge in sorted(edges.keys() ^ program.calls):
-            _say(
-                f"{'too many' if edge in edges else 'missing '} {program.category}/{program.name}: {' -> '.join(edge)}"
-            )
+        for line in wrong_edges(program, edges):
+            _say(line)
 
 
 def _report(name: str, found: list[Found]) -> None:

@@ -1,8 +1,8 @@
 """How sure a call edge is: a rule for each edge, and the rule's confidence.
 
-The confidences are measured: they are the shares of edges that were seen when packages ran their own tests. Rivals are the callees
-of one group of sites (see ``State``): a class counts once with its ``__init__`` and ``__new__``, and an external is no
-rival of a definition of the repo.
+The confidences are measured: they are the shares of edges that were seen when packages ran their own tests. Rivals
+are the callees of one group of sites (see ``State``): a class counts once with its ``__init__`` and ``__new__``, and an
+external is no rival of a definition of the repo.
 """
 
 from collections.abc import Mapping

@@ -53,7 +53,8 @@ class FieldKeys:
     By key: ``item_of`` maps a name to the item of that name, ``name_of`` is the reverse; ``position`` is an item's
     position, else -1. ``is_item`` marks items, including three keys of the solver; ``is_exact`` marks items with a
     known subscript, ``is_text`` string subscripts, ``is_backward`` positions from the end, ``is_private`` names that a
-    star import leaves out, ``is_special`` names of special methods. ``at`` has the keys of the first POSITIONS positions.
+    star import leaves out, ``is_special`` names of special methods. ``at`` has the keys of the first POSITIONS
+    positions.
     """
 
     all: Interned

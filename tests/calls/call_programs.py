@@ -121,6 +121,15 @@ def score(found: Iterable[Edge], expected: frozenset[Edge]) -> Score:
     return Score(len(edges), len(edges & expected), len(expected))
 
 
+def wrong_edges(program: Program, found: Iterable[Edge]) -> list[str]:
+    """A line for each edge that is missing or too many."""
+    edges = set(found)
+    return [
+        f"{'too many' if edge in edges else 'missing'} {program.category}/{program.name}: {' -> '.join(edge)}"
+        for edge in sorted(edges ^ program.calls)
+    ]
+
+
 def _read(path: Path) -> Iterator[Program]:
     for text in path.read_text(encoding="utf-8").split("## ")[1:]:
         name, _, body = text.partition("\n")

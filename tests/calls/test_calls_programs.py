@@ -1,13 +1,12 @@
 """Small programs: does the call graph know what they call? The expected edges are those that running them makes."""
 
-import sys
-from collections import defaultdict
 from pathlib import Path
 
 import pytest
-from call_programs import NOTHING, Edge, Program, Score, found_edges, programs, score, traced_edges
+from call_programs import Edge, Program, found_edges, programs, traced_edges, wrong_edges
 
 SURE = 0.9
+KNOWN_WRONG = Path(__file__).with_name("wrong_edges.txt")
 
 
 @pytest.fixture(scope="module")
@@ -33,19 +32,13 @@ def test_the_expected_edges_are_what_running_the_programs_does(tmp_path: Path) -
     assert differing == {}
 
 
-def test_precision_and_recall(found: list[tuple[Program, dict[Edge, float]]]) -> None:
-    by_category: dict[str, Score] = defaultdict(lambda: NOTHING)
-    for program, edges in found:
-        by_category[program.category] += score(edges, program.calls)
-    for category, one in sorted(by_category.items()):
-        sys.stdout.write(f"{category:18} {one}\n")
-    total = sum(by_category.values(), NOTHING)
-    sys.stdout.write(f"{'total':18} {total}\n")
-    assert total.precision >= 0.98
-    assert total.recall >= 0.95
+def test_the_wrong_edges_are_those_that_are_known(found: list[tuple[Program, dict[Edge, float]]]) -> None:
+    """``wrong_edges.txt`` has each of them; what is mended leaves the list, and nothing joins it unseen."""
+    lines = [line for program, edges in found for line in wrong_edges(program, edges)]
+    assert lines == KNOWN_WRONG.read_text(encoding="utf-8").splitlines()
 
 
 def test_edges_that_are_called_sure_are_right(found: list[tuple[Program, dict[Edge, float]]]) -> None:
-    sure = [edge in program.calls for program, edges in found for edge, known in edges.items() if known >= SURE]
-    assert sum(sure) / len(sure) >= 0.97
-    assert len(sure) / sum(len(program.calls) for program, _ in found) >= 0.9
+    sure = [(program, edge) for program, edges in found for edge, known in edges.items() if known >= SURE]
+    assert len(sure) > len(found)
+    assert [(program.name, edge) for program, edge in sure if edge not in program.calls] == []
