@@ -13,6 +13,7 @@ import click
 
 from flight_server.cli.exits import EXPECTED, report
 
+_MAINTENANCE = "flight_server.cli.maintenance_commands"
 # Each command's module, and the first sentence of its help.
 COMMANDS: Mapping[str, tuple[str, str]] = MappingProxyType(
     {
@@ -27,6 +28,12 @@ COMMANDS: Mapping[str, tuple[str, str]] = MappingProxyType(
         "explain": ("flight_server.cli.datasets", "Show how a read would run, without running it."),
         "put": ("flight_server.cli.write", "Put a Parquet, Arrow IPC or CSV file into a raw table."),
         "drop": ("flight_server.cli.write", "Remove a repo with all its snapshots."),
+        "snapshots": (_MAINTENANCE, "List the snapshots of a repo, the oldest first."),
+        "rollback": (_MAINTENANCE, "Go back to an older snapshot: its rows become the newest snapshot."),
+        "pin": (_MAINTENANCE, "Keep a snapshot, however many newer ones there are."),
+        "prune": (_MAINTENANCE, "Retire old snapshots, and delete the files that no other snapshot needs."),
+        "du": (_MAINTENANCE, "Show the bytes of repos on disk."),
+        "check": (_MAINTENANCE, "Read every stored file, and report damage; exits with 1 if there is any."),
     }
 )
 

@@ -17,9 +17,7 @@ def print_table(reader: FlightReader) -> None:
     names = reader.schema.names
     table = _first_rows(reader)
     cells = [[one_line(value) for value in row.values()] for row in table.slice(0, SHOWN_ROWS).to_pylist()]
-    widths = _widths([names, *cells], shutil.get_terminal_size().columns)
-    for row in (names, ["-" * width for width in widths], *cells):
-        click.echo(_line(row, widths))
+    print_rows(names, cells)
     _print_count(table)
 
 
@@ -55,6 +53,13 @@ def one_line(value: object) -> str:
     """The value on one line; characters that would control the terminal are escaped."""
     text = "" if value is None else " ".join(str(value).split())
     return "".join(each if each.isprintable() else repr(each)[1:-1] for each in text)
+
+
+def print_rows(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Print rows of text under a header, in columns that fit the terminal."""
+    widths = _widths([header, *rows], shutil.get_terminal_size().columns)
+    for row in (header, ["-" * width for width in widths], *rows):
+        click.echo(_line(row, widths))
 
 
 def _widths(rows: Sequence[Sequence[str]], available: int) -> list[int]:

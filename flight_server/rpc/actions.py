@@ -1,7 +1,6 @@
 """Actions: each takes a JSON object, returns one JSON result, and has a row in ``ACTIONS``."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from types import MappingProxyType
 
 from pyarrow import flight
@@ -9,6 +8,7 @@ from pyarrow import flight
 from arrowdsl.errors import DataError, one_of
 from flight_server.rpc.cancel import cancel
 from flight_server.rpc.codec import arguments, json_bytes, json_object
+from flight_server.rpc.maintenance import MAINTENANCE, Action
 from flight_server.rpc.running_calls import Caller
 from flight_server.serving.explain import explain
 from flight_server.serving.request import COUNT, COUNTS, NOTE, TEXT, TEXTS, request_from_json
@@ -19,14 +19,6 @@ class UnknownActionError(DataError):
     """An action that the server does not have."""
 
     code = "unknown_action"
-
-
-@dataclass(frozen=True)
-class Action:
-    """An action: its description for ``list_actions``, and the function from its body to its result."""
-
-    description: str
-    run: Callable[[Caller, bytes], bytes]
 
 
 def run_action(caller: Caller, action: flight.Action) -> bytes:
@@ -64,15 +56,6 @@ def _abort(caller: Caller, body: bytes) -> bytes:
     return json_bytes({"aborted": txn})
 
 
-def _snapshots(caller: Caller, body: bytes) -> bytes:
-    repo = arguments("snapshots", body, {"repo": TEXT}, "repo")["repo"]
-    found = [
-        {"snapshot": each.number, "created": each.created.isoformat(), "parts": each.parts}
-        for each in caller.service.store.snapshots(repo)
-    ]
-    return json_bytes({"repo": repo, "snapshots": found})
-
-
 def _drop(caller: Caller, body: bytes) -> bytes:
     repo = arguments("drop", body, {"repo": TEXT}, "repo")["repo"]
     caller.service.drop(repo)
@@ -105,11 +88,11 @@ ACTIONS: Mapping[str, Action] = MappingProxyType(
             _commit,
         ),
         "abort": Action("Drop a transaction: txn.", _abort),
-        "snapshots": Action("The snapshots of a repo: repo.", _snapshots),
         "drop": Action("Remove a repo: repo.", _drop),
         "explain": Action("Explain a read without doing it: a ticket.", _explain),
         "stats": Action("Rows and bytes of a repo's tables: repo; without one, the repos.", _stats),
         "healthcheck": Action("Whether the server and its store answer.", _healthcheck),
+        **MAINTENANCE,
         "CancelFlightInfo": Action("Stop the streams of a ticket or FlightInfo.", cancel),
     }
 )

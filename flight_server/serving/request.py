@@ -102,6 +102,7 @@ def _is_part(value: object) -> bool:
 NOTE_CHARACTERS = 4096
 TEXT = JsonKind("a string", lambda value: isinstance(value, str))
 TEXTS = JsonKind("a list of strings", _is_texts)
+FLAG = JsonKind("true or false", lambda value: isinstance(value, bool))
 COUNT = JsonKind("a whole number, 0 or more and below 2^63", _is_count)
 COUNTS = JsonKind(
     "an object of whole numbers, 0 or more",

@@ -21,6 +21,7 @@ from flight_server.serving.snapshot_results import ResultStore, SnapshotResults
 from flight_server.serving.sql_request import MissingSqlError, SqlRequest
 from flight_server.serving.stream import open_read, stream_bytes
 from flight_server.storage.artifacts import DEFAULT_BYTES, ArtifactStore
+from flight_server.storage.check import RepoCheck
 from flight_server.storage.snapshots import Snapshot
 from flight_server.storage.store import Store
 
@@ -117,6 +118,18 @@ class Service:
         """Delete a repo and its cached results. Raises InvalidNameError, UnknownRepoError, StorageError."""
         self.store.drop(repo)
         self._results.artifacts.drop_repo(repo)
+
+    def check(self, repo: str) -> RepoCheck:
+        """Read every file of a repo, cached results included. Raises UnknownRepoError, StorageError."""
+        return self.store.check(repo, self._results.artifacts)
+
+    def repair(self, repo: str) -> tuple[str, ...]:
+        """Repair a repo; returns a sentence for each step. Raises UnknownRepoError, StorageError."""
+        return self.store.repair(repo, self._results.artifacts)
+
+    def sizes(self, repo: str) -> dict[str, int]:
+        """The bytes of a repo on disk, by use. Raises UnknownRepoError, StorageError."""
+        return self.store.sizes(repo, self._results.artifacts)
 
     def _results_of(self, snapshot: Snapshot) -> SnapshotResults:
         return SnapshotResults(snapshot, self._plans, self._results)

@@ -46,14 +46,15 @@ def newest_number(paths: RepoPaths) -> int | None:
 
 
 def listed_numbers(paths: RepoPaths) -> list[int]:
-    """The snapshots that are not retired, ascending; empty for a repo that does not exist.
+    """The snapshots that are not retired, or pinned, ascending; empty for a repo that does not exist.
 
     Markers are listed first. Retirement creates the marker, and pruning deletes it only after the manifest. So a
     manifest that is listed here without a marker was visible when the listing began.
     """
     retired = paths.retired_numbers()
-    listed = paths.numbers() - retired
-    last = _newest_of(paths, listed)
+    numbers = paths.numbers()
+    last = _newest_of(paths, numbers - retired)
+    listed = (numbers - retired) | (numbers & paths.pinned_numbers())
     return [] if last is None else sorted(number for number in listed if number <= last)
 
 
@@ -70,7 +71,8 @@ def next_number(paths: RepoPaths, head: Manifest | None) -> int:
 
 def strays(paths: RepoPaths) -> list[Path]:
     """The files in a repo's folder that are not this program's."""
-    known = {each(number) for number in paths.numbers() for each in (paths.manifest, paths.retired, paths.read)}
+    files = (paths.manifest, paths.retired, paths.read, paths.pinned)
+    known = {file(number) for number in paths.numbers() for file in files}
     last = _newest_of(paths, paths.numbers()) or 0
     fakes = {paths.manifest(number) for number in paths.numbers() if number > last}
     in_raw = {*paths.raw.rglob("*")} - {*paths.raw.glob("*/*/*.parquet")}

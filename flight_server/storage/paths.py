@@ -3,6 +3,7 @@
 repos/<repo>/snapshots/00000000000000000007.json     a snapshot's manifest
 repos/<repo>/snapshots/00000000000000000007.retired  marks the snapshot as retired: it is not listed
 repos/<repo>/snapshots/00000000000000000007.read     its time is the last time at which the snapshot was read
+repos/<repo>/snapshots/00000000000000000007.pinned   the snapshot stays listed, also if it is retired
 repos/<repo>/snapshots/newest                        the newest number, as a hint: it may be too low
 repos/<repo>/raw/<table>/<part>/<uuid>.parquet       immutable
 repos/<repo>/staging/<transaction>/…                 not yet committed
@@ -90,6 +91,14 @@ class RepoPaths:
     def read(self, number: int) -> Path:
         """The marker whose modification time is the last time at which the snapshot was read."""
         return self.snapshots / f"{number:0{_NUMBER_DIGITS}}.read"
+
+    def pinned(self, number: int) -> Path:
+        """The marker of a snapshot that stays listed."""
+        return self.snapshots / f"{number:0{_NUMBER_DIGITS}}.pinned"
+
+    def pinned_numbers(self) -> set[int]:
+        """The snapshots that have a marker of a pin."""
+        return _numbers(self.snapshots, "", ".pinned")
 
     def numbers(self) -> set[int]:
         """All snapshots that have a manifest, retired or not."""

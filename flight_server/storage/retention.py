@@ -23,7 +23,7 @@ from pathlib import Path
 from uuid import uuid4
 
 from flight_server.storage.commit import sync
-from flight_server.storage.history import listed_numbers, newest_number
+from flight_server.storage.history import listed_numbers, newest_number, number_after_all
 from flight_server.storage.manifests import load
 from flight_server.storage.paths import RepoPaths
 from flight_server.storage.recent import Recent
@@ -35,10 +35,18 @@ _NOTED = Recent[float](4096)
 _DELETED = ".away-"  # begins the name of a folder that is about to be deleted
 
 
-def retire(paths: RepoPaths, keep: int) -> None:
-    """Hide all snapshots but the ``keep`` newest, from the oldest on (``history`` relies on this order)."""
-    for number in listed_numbers(paths)[:-keep]:
+def retire(paths: RepoPaths, keep: int, older_than: float = 0.0) -> list[int]:
+    """Hide the snapshots that are older than this many seconds, but not the ``keep`` newest; returns their numbers.
+
+    They are hidden from the oldest on; ``history`` relies on this order.
+    """
+    retired = []
+    for number in sorted({*listed_numbers(paths)} - paths.retired_numbers())[:-keep]:
+        if not _is_older(paths.manifest(number), older_than):
+            break
         paths.retired(number).touch(exist_ok=True)
+        retired.append(number)
+    return retired
 
 
 def retire_one(paths: RepoPaths, number: int) -> None:
@@ -48,14 +56,15 @@ def retire_one(paths: RepoPaths, number: int) -> None:
 
 
 def may_open(paths: RepoPaths, number: int, grace: float) -> bool:
-    """Whether a snapshot is listed, or in the first half of its grace period.
+    """Whether a snapshot is listed (pinned ones are), or in the first half of its grace period.
 
     Files are deleted at its end, so a stream that begins now has at least the other half. Each part that it opens
     begins the period again.
     """
     if number <= 0 or not paths.manifest(number).exists():
         return False
-    return not paths.retired(number).exists() or not _is_unused(paths, number, grace / 2)
+    is_listed = not paths.retired(number).exists() or paths.pinned(number).exists()
+    return is_listed or not _is_unused(paths, number, grace / 2)
 
 
 def note_read(paths: RepoPaths, number: int) -> None:
@@ -84,29 +93,31 @@ def sweep(paths: RepoPaths, age: float) -> None:
                 shutil.rmtree(folder.rename(folder.with_name(f"{_DELETED}{uuid4().hex}")), ignore_errors=True)
 
 
-def prune(paths: RepoPaths, *, grace: float, age: float, held: Collection[int]) -> None:
-    """Delete the files that only retired snapshots have, once their grace period is over.
+def prune(paths: RepoPaths, *, grace: float, age: float, held: Collection[int]) -> int:
+    """Delete the files that only retired snapshots have, once their grace period is over; returns the bytes freed.
 
     This process still reads the snapshots in ``held``, which are spared. A transaction whose folder has not changed for
     ``age`` seconds is dead.
     """
     sweep(paths, age)
     candidates = unlinked_files(paths)
-    retired, read = paths.retired_numbers() - {*held}, paths.read_numbers()
+    retired, read = paths.retired_numbers() - paths.pinned_numbers() - {*held}, paths.read_numbers()
     expired = {
         number
         for number in retired
         if _is_unused(paths, number, grace if number in read else min(grace, UNREAD_SECONDS))
     }
     named = _named(paths, expired)
-    for file in candidates:
-        if file.relative_to(paths.folder).as_posix() not in named:
-            file.unlink(missing_ok=True)
+    unneeded = [file for file in candidates if file.relative_to(paths.folder).as_posix() not in named]
+    freed = sum(map(_size, unneeded))
+    for file in unneeded:
+        file.unlink(missing_ok=True)
     oldest = min(paths.numbers() - paths.retired_numbers(), default=0)  # the others are deleted in their order
     for number in expired:
         forget(paths, number, age if number < oldest else inf)
     for number in read - paths.numbers():  # a reader may be late
         paths.read(number).unlink(missing_ok=True)
+    return freed
 
 
 def forget(paths: RepoPaths, number: int, age: float = inf) -> None:
@@ -115,7 +126,8 @@ def forget(paths: RepoPaths, number: int, age: float = inf) -> None:
     Such a transaction is older than the marker of retirement, and dead after ``age`` seconds.
     """
     manifest, marker = paths.manifest(number), paths.retired(number)
-    paths.read(number).unlink(missing_ok=True)
+    for note in (paths.read(number), paths.pinned(number)):
+        note.unlink(missing_ok=True)
     if not marker.exists():
         marker.touch()
     if _is_older(marker, age):
@@ -134,7 +146,7 @@ def drop(paths: RepoPaths) -> None:
     the last number, and stays there empty. That needs no free space on the disk. A commit that comes before the move
     may take one more number; ``finish_drop`` corrects the name.
     """
-    target = paths.dropped(max(paths.numbers(), default=0))
+    target = paths.dropped(number_after_all(paths) - 1)
     target.parent.mkdir(exist_ok=True)
     paths.folder.rename(target)
     sync([target.parent, paths.folder.parent])
@@ -143,7 +155,7 @@ def drop(paths: RepoPaths) -> None:
 
 def finish_drop(paths: RepoPaths, folder: Path) -> None:
     """Delete the contents of a dropped repo's folder, and the folders of earlier drops of the same name."""
-    target = paths.dropped(max(RepoPaths(folder).numbers(), default=0))
+    target = paths.dropped(number_after_all(RepoPaths(folder)) - 1)
     if target.name > folder.name:
         with suppress(OSError):  # another process does the same
             folder = folder.rename(target)
@@ -200,6 +212,17 @@ def _has_one_name(file: Path) -> bool:
     with suppress(FileNotFoundError):
         return file.stat().st_nlink == 1
     return False
+
+
+def folder_bytes(folder: Path) -> int:
+    """The bytes of all files in a folder; a file with several names there counts once for each."""
+    return sum(_size(file) for file in folder.rglob("*") if file.is_file())
+
+
+def _size(file: Path) -> int:
+    with suppress(FileNotFoundError):
+        return file.stat().st_size
+    return 0
 
 
 def _is_older(path: Path, seconds: float) -> bool:

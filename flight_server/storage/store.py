@@ -4,6 +4,7 @@ import json
 import logging
 import time
 from contextlib import suppress
+from dataclasses import dataclass
 from functools import partial
 from math import inf
 from pathlib import Path
@@ -13,7 +14,9 @@ from weakref import WeakSet
 from arrowdsl.errors import DataError, one_of
 from flight_client.contracts.ids import FILES_PER_PART, parts_for
 from flight_server.storage import retention
-from flight_server.storage.commit import sync
+from flight_server.storage.artifacts import ArtifactStore
+from flight_server.storage.check import RepoCheck, check_repo, repair_repo
+from flight_server.storage.commit import publish_tables, sync
 from flight_server.storage.history import listed_numbers, newest, newest_number
 from flight_server.storage.manifests import READER_VERSION, Manifest, check_version, load
 from flight_server.storage.paths import RepoPaths, checked_name, has_snapshot, repos_of
@@ -32,6 +35,14 @@ from flight_server.storage.transactions import Transaction
 LOG = logging.getLogger("flight_server")
 MAX_PARTS = 64 * 1024
 MINUTE = 60.0
+
+
+@dataclass(frozen=True)
+class Pruned:
+    """The result of pruning: the numbers of the snapshots that it retired, and the bytes that it freed."""
+
+    retired: tuple[int, ...]
+    freed: int
 
 
 class Store:
@@ -130,9 +141,7 @@ class Store:
 
     def drop(self, repo: str) -> None:
         """Delete a repo, which becomes invisible at once. Its readers may fail with SnapshotGoneError."""
-        paths = self._paths(repo)
-        if not paths.numbers():
-            raise self._unknown(repo)
+        paths = self._stored(repo)
         with self._lock:
             running = [transaction for transaction in self._transactions.values() if transaction.repo == repo]
         for transaction in running:
@@ -143,15 +152,71 @@ class Store:
             except FileNotFoundError as error:  # another process dropped it first
                 raise self._unknown(repo) from error
 
-    def prune(self, repo: str) -> None:
-        """Delete files that only retired snapshots have, after the grace period. Commits call this once a minute."""
+    def prune(
+        self, repo: str, *, keep: int | None = None, older_than: float = 0.0, grace: float | None = None
+    ) -> Pruned:
+        """Retire old snapshots, and delete files that only retired snapshots have, after the grace period.
+
+        Without arguments it does what commits do once a minute. Raises UnknownRepoError, StorageError.
+        """
         paths = self._paths(repo)
         self._require(paths)
         with self._lock:
             held = {snapshot.number for snapshot in self._live if snapshot.repo == repo}
         with writing(f"pruning {repo}"):
-            retention.retire(paths, self._keep)
-            retention.prune(paths, grace=self._grace, age=self._dead_after, held=held)
+            retired = retention.retire(paths, max(self._keep if keep is None else keep, 1), older_than)
+            seconds = self._grace if grace is None else grace
+            freed = retention.prune(paths, grace=seconds, age=self._dead_after, held=held)
+        return Pruned(tuple(retired), freed)
+
+    def rollback(self, repo: str, number: int) -> Snapshot:
+        """A new snapshot with the rows of an older one. Raises the errors of ``snapshot``, StorageError."""
+        old = self.snapshot(repo, number)
+        paths = self._paths(repo)
+        with writing(f"the rollback of {repo}"):
+            manifest = publish_tables(paths, old.parts, old.manifest.tables, {"rollback": str(number)})
+        return self._committed(paths, manifest)
+
+    def pin(self, repo: str, number: int, *, pinned: bool = True) -> None:
+        """Keep a snapshot listed until it is unpinned. Raises the errors of ``snapshot``, StorageError."""
+        self.snapshot(repo, number)
+        marker = self._paths(repo).pinned(number)
+        with writing(f"the pin of snapshot {number}"):
+            if pinned:
+                marker.touch()
+            else:
+                marker.unlink(missing_ok=True)
+
+    def is_pinned(self, snapshot: Snapshot) -> bool:
+        """Whether a snapshot stays listed until it is unpinned."""
+        return self._paths(snapshot.repo).pinned(snapshot.number).exists()
+
+    def check(self, repo: str, artifacts: ArtifactStore) -> RepoCheck:
+        """Read every file of a repo, and report what is wrong. Raises UnknownRepoError, StorageError."""
+        return check_repo(self._stored(repo), artifacts)
+
+    def repair(self, repo: str, artifacts: ArtifactStore) -> tuple[str, ...]:
+        """Repair a repo; returns a sentence for each step. Raises UnknownRepoError, StorageError."""
+        with writing(f"the repair of {repo}"):
+            return repair_repo(self._stored(repo), artifacts)
+
+    def sizes(self, repo: str, artifacts: ArtifactStore) -> dict[str, int]:
+        """The bytes of a repo on disk: committed files, those of the newest snapshot, staged files, cached results."""
+        paths = self._stored(repo)
+        newest_files = () if (head := newest(paths)) is None else head.files()
+        return {
+            "raw": retention.folder_bytes(paths.raw),
+            "newest": sum((paths.folder / name).stat().st_size for name in newest_files),
+            "staging": retention.folder_bytes(paths.staging),
+            "cached": artifacts.repo_bytes(repo),
+        }
+
+    def _stored(self, repo: str) -> RepoPaths:
+        """The folders of a repo, which may be damaged; raises UnknownRepoError."""
+        paths = self._paths(repo)
+        if not paths.numbers():
+            raise self._unknown(repo)
+        return paths
 
     def _create(self) -> None:
         """Create missing folders, and the file with the format's version; raise StoreVersionError for a newer one."""

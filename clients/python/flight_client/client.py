@@ -22,6 +22,7 @@ from flight_client.dataset import FlightDataset, ServedRows
 from flight_client.fetch import Fetcher, Fetching
 from flight_client.live import LiveStreams
 from flight_client.lookups import Keys, key_batches
+from flight_client.maintenance import Maintenance
 from flight_client.parallel import STREAMS
 from flight_client.peers import Peers
 from flight_client.puts import ArrowStream, PutStream, batches_of, put_batches
@@ -231,13 +232,17 @@ class Client:
                 self.abort(str(begun["txn"]))
             raise
 
-    def commit(self, txn: str, rows: Mapping[str, int], *, removed: Sequence[str] = ()) -> Mapping[str, Json]:
+    def commit(
+        self, txn: str, rows: Mapping[str, int], *, removed: Sequence[str] = (), note: Mapping[str, str] | None = None
+    ) -> Mapping[str, Json]:
         """Publish a transaction; the reply has the new ``snapshot``.
 
         The server refuses unless each table got the number of rows in ``rows``. The rows of the files whose paths are
-        in ``removed`` are deleted from every table.
+        in ``removed`` are deleted from every table. ``note`` describes the snapshot. A commit whose answer was lost, or
+        that failed with ``outcome_unknown``, may be repeated: it gives the same snapshot.
         """
-        return self._act("commit", {"txn": txn, "rows": dict(rows), "removed": list(removed) or None})
+        body: dict[str, Json] = {"txn": txn, "rows": dict(rows), "removed": list(removed) or None}
+        return self._act("commit", {**body, "note": None if note is None else dict(note)})
 
     def abort(self, txn: str) -> Mapping[str, Json]:
         """Drop a transaction and its rows."""
@@ -251,6 +256,11 @@ class Client:
         """A repository's snapshots, as the server describes them."""
         listed = self._act("snapshots", {"repo": repo}).get("snapshots")
         return listed if isinstance(listed, list) else []
+
+    @property
+    def maintenance(self) -> Maintenance:
+        """The actions that keep a store in order: rollback, pins, pruning, sizes, check and repair."""
+        return Maintenance(self._act)
 
     def explain(self, repo: str, dataset: str, **narrowing: Unpack[Narrowing]) -> Mapping[str, Json]:
         """How the server would run a read; the reply's key ``text`` is for people. Takes the keys of a ticket."""

@@ -1,0 +1,82 @@
+"""The actions that keep a store in order: its snapshots, its sizes, the check and the repair."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from types import MappingProxyType
+
+from flight_server.rpc.codec import arguments, json_bytes
+from flight_server.rpc.running_calls import Caller
+from flight_server.serving.request import COUNT, FLAG, TEXT
+from flight_server.storage.snapshots import Snapshot
+
+
+@dataclass(frozen=True)
+class Action:
+    """An action: its description for ``list_actions``, and the function from its body to its result."""
+
+    description: str
+    run: Callable[[Caller, bytes], bytes]
+
+
+def _snapshots(caller: Caller, body: bytes) -> bytes:
+    store = caller.service.store
+    repo = arguments("snapshots", body, {"repo": TEXT}, "repo")["repo"]
+    found = [{**_described(each), "pinned": store.is_pinned(each)} for each in store.snapshots(repo)]
+    return json_bytes({"repo": repo, "snapshots": found})
+
+
+def _described(snapshot: Snapshot) -> dict[str, object]:
+    tables = snapshot.tables()
+    return {
+        "snapshot": snapshot.number,
+        "created": snapshot.created.isoformat(),
+        "parts": snapshot.parts,
+        "parent": snapshot.manifest.parent,
+        "rows": sum(tables.values()),
+        "bytes": sum(map(snapshot.bytes, tables)),
+        "note": dict(snapshot.manifest.note),
+    }
+
+
+def _rollback(caller: Caller, body: bytes) -> bytes:
+    given = arguments("rollback", body, {"repo": TEXT, "snapshot": COUNT}, "repo", "snapshot")
+    return json_bytes({"repo": given["repo"], **_described(caller.service.store.rollback(given["repo"], given["snapshot"]))})
+
+
+def _pin(caller: Caller, body: bytes) -> bytes:
+    given = arguments("pin", body, {"repo": TEXT, "snapshot": COUNT, "pinned": FLAG}, "repo", "snapshot")
+    caller.service.store.pin(given["repo"], given["snapshot"], pinned=given.get("pinned", True))
+    return json_bytes(given)
+
+
+def _prune(caller: Caller, body: bytes) -> bytes:
+    kinds = {"repo": TEXT, "keep": COUNT, "older_than": COUNT, "grace": COUNT}
+    pruned = caller.service.store.prune(**arguments("prune", body, kinds, "repo"))
+    return json_bytes({"retired": pruned.retired, "freed": pruned.freed})
+
+
+def _sizes(caller: Caller, body: bytes) -> bytes:
+    return json_bytes(caller.service.sizes(arguments("sizes", body, {"repo": TEXT}, "repo")["repo"]))
+
+
+def _check(caller: Caller, body: bytes) -> bytes:
+    given = arguments("check", body, {"repo": TEXT, "repair": FLAG}, "repo")
+    steps = caller.service.repair(given["repo"]) if given.get("repair") else ()
+    found = caller.service.check(given["repo"])
+    return json_bytes({**asdict(found), "clean": found.is_clean, "steps": steps})
+
+
+MAINTENANCE: Mapping[str, Action] = MappingProxyType(
+    {
+        "snapshots": Action("The listed snapshots of a repo: repo.", _snapshots),
+        "rollback": Action("Make a new snapshot with the rows of an older one: repo, snapshot.", _rollback),
+        "pin": Action("Keep a snapshot listed: repo, snapshot, pinned (false to unpin).", _pin),
+        "prune": Action(
+            "Retire old snapshots, and delete what only retired ones need: repo, keep (how many of the newest stay),"
+            " older_than and grace (seconds).",
+            _prune,
+        ),
+        "sizes": Action("The bytes of a repo on disk: repo.", _sizes),
+        "check": Action("Read all files of a repo and report damage: repo, repair (true to mend it).", _check),
+    }
+)
