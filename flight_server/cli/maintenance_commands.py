@@ -1,5 +1,6 @@
 """The commands that keep a store in order: its snapshots, its sizes, the check and the repair."""
 
+import sys
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, cast
@@ -11,6 +12,7 @@ from flight_server.cli.session import with_client
 from flight_server.cli.table import print_rows
 
 _UNITS = ((1024**3, "GiB"), (1024**2, "MiB"), (1024, "KiB"))
+_COMMIT_DIGITS = 12
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
 
 
@@ -91,8 +93,7 @@ def du(client: Client, repo: str | None) -> None:
 @with_client()
 @click.argument("repo", required=False)
 @click.option("--repair", is_flag=True, help="Go back to the newest whole snapshot, and delete what is damaged.")
-@click.pass_context
-def check(ctx: click.Context, client: Client, repo: str | None, *, repair: bool) -> None:
+def check(client: Client, repo: str | None, *, repair: bool) -> None:
     """Read every stored file, and report damage; exits with 1 if there is any.
 
     Example: flight-server check django --repair
@@ -108,15 +109,30 @@ def check(ctx: click.Context, client: Client, repo: str | None, *, repair: bool)
         whole, listed = (", ".join(map(str, found[key])) or "none" for key in ("whole", "listed"))
         click.echo(f"{name}: {'clean' if found['clean'] else 'damaged'}; whole snapshots: {whole} (of {listed})")
     if not is_clean:
-        ctx.exit(1)
+        sys.exit(1)
 
 
 def _snapshot_row(each: Mapping[str, Any]) -> tuple[str, ...]:
     created = datetime.fromisoformat(each["created"]).astimezone().strftime("%Y-%m-%d %H:%M:%S")
-    note = ", ".join(f"{key}: {value}" for key, value in each["note"].items())
     parent = "" if each["parent"] is None else str(each["parent"])
     pinned = "yes" if each["pinned"] else ""
-    return (str(each["snapshot"]), created, parent, str(each["rows"]), _size(each["bytes"]), pinned, note)
+    return (
+        str(each["snapshot"]),
+        created,
+        parent,
+        str(each["rows"]),
+        _size(each["bytes"]),
+        pinned,
+        _note(each["note"]),
+    )
+
+
+def _note(note: Mapping[str, str]) -> str:
+    """A snapshot's note on one line: the label, the commit, then the rest."""
+    rest = {**note}
+    label, commit, dirty = (rest.pop(key, "") for key in ("label", "git_commit", "git_dirty"))
+    git = f"git {commit[:_COMMIT_DIGITS]}{' with changes' if dirty == 'true' else ''}" if commit else ""
+    return ", ".join(filter(None, (label, git, *(f"{key}: {value}" for key, value in rest.items()))))
 
 
 def _size(size: int) -> str:

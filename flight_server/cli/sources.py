@@ -31,8 +31,9 @@ def _source(
     include: tuple[str, ...],
     exclude: tuple[str, ...],
     parser: str | None,
+    label: str | None,
 ) -> SourceFolder:
-    return SourceFolder(path, repo or repo_name(path), layers, include, exclude, jobs, parser)
+    return SourceFolder(path, repo or repo_name(path), layers, include, exclude, jobs, parser, label)
 
 
 def _python(_: click.Context, __: click.Parameter, python: str | None) -> str | None:
@@ -73,6 +74,7 @@ with_source = grouped(
         metavar="PATH",
         help="Another Python interpreter, which parses the files that this one can't; it needs no packages.",
     ),
+    click.option("--label", help="A name for the snapshot, such as a version."),
 )
 
 
@@ -90,12 +92,13 @@ class Done:
 
     def __str__(self) -> str:
         done = self.ingested
+        repaired = "".join(f"{done.repo}: {step}\n" for step in done.repaired)
         if not self.has_changed:
-            return f"{done.repo}: {done.files} files, nothing changed"
+            return f"{repaired}{done.repo}: {done.files} files, nothing changed"
         rows = sum(done.rows.values())
         return (
-            f"{done.repo}: {done.files} files, {done.extracted} extracted, {done.removed} removed, {rows} rows put in"
-            f" {self.seconds:.1f} s; snapshot {done.snapshot}"
+            f"{repaired}{done.repo}: {done.files} files, {done.extracted} extracted, {done.removed} removed,"
+            f" {rows} rows put in {self.seconds:.1f} s; snapshot {done.snapshot}"
         )
 
 

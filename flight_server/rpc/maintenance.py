@@ -40,7 +40,9 @@ def _described(snapshot: Snapshot) -> dict[str, object]:
 
 def _rollback(caller: Caller, body: bytes) -> bytes:
     given = arguments("rollback", body, {"repo": TEXT, "snapshot": COUNT}, "repo", "snapshot")
-    return json_bytes({"repo": given["repo"], **_described(caller.service.store.rollback(given["repo"], given["snapshot"]))})
+    return json_bytes(
+        {"repo": given["repo"], **_described(caller.service.store.rollback(given["repo"], given["snapshot"]))}
+    )
 
 
 def _pin(caller: Caller, body: bytes) -> bytes:
@@ -60,7 +62,9 @@ def _sizes(caller: Caller, body: bytes) -> bytes:
 
 
 def _check(caller: Caller, body: bytes) -> bytes:
-    given = arguments("check", body, {"repo": TEXT, "repair": FLAG}, "repo")
+    given = arguments("check", body, {"repo": TEXT, "repair": FLAG, "quick": FLAG}, "repo")
+    if given.get("quick"):
+        return json_bytes({"repo": given["repo"], "clean": caller.service.store.is_sound(given["repo"])})
     steps = caller.service.repair(given["repo"]) if given.get("repair") else ()
     found = caller.service.check(given["repo"])
     return json_bytes({**asdict(found), "clean": found.is_clean, "steps": steps})
@@ -77,6 +81,9 @@ MAINTENANCE: Mapping[str, Action] = MappingProxyType(
             _prune,
         ),
         "sizes": Action("The bytes of a repo on disk: repo.", _sizes),
-        "check": Action("Read all files of a repo and report damage: repo, repair (true to mend it).", _check),
+        "check": Action(
+            "Read all files of a repo and report damage: repo, repair (true to mend it), quick (the newest snapshot).",
+            _check,
+        ),
     }
 )

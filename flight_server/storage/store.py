@@ -23,6 +23,7 @@ from flight_server.storage.paths import RepoPaths, checked_name, has_snapshot, r
 from flight_server.storage.snapshots import FileCache, Snapshot
 from flight_server.storage.store_errors import (
     NotAllowedError,
+    SnapshotGoneError,
     StoreCorruptError,
     UnknownRepoError,
     UnknownSnapshotError,
@@ -194,6 +195,19 @@ class Store:
     def check(self, repo: str, artifacts: ArtifactStore) -> RepoCheck:
         """Read every file of a repo, and report what is wrong. Raises UnknownRepoError, StorageError."""
         return check_repo(self._stored(repo), artifacts)
+
+    def is_sound(self, repo: str) -> bool:
+        """Whether the newest snapshot is whole. This process reads each file once, so a second call costs little."""
+        try:
+            paths = self._stored(repo)
+            head = newest(paths)
+            for entry in (
+                () if head is None else (file for table in head.tables.values() for file in table.files.values())
+            ):
+                self._files.fragment(paths.folder / entry.file, entry)
+        except (StoreCorruptError, SnapshotGoneError):
+            return False
+        return True
 
     def repair(self, repo: str, artifacts: ArtifactStore) -> tuple[str, ...]:
         """Repair a repo; returns a sentence for each step. Raises UnknownRepoError, StorageError."""

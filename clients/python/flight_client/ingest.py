@@ -12,6 +12,7 @@ from flight_client.extract import DEFAULT_LAYERS, EXTRACTED, EXTRACTOR_VERSION, 
 from flight_client.extract.layers import known_layers, tables_of
 from flight_client.extract.raw_rows import SCHEMAS
 from flight_client.extract.source_files import NotAFolderError
+from flight_client.git_state import git_state
 from flight_client.parse_errors import ParseError, parse_errors, readable
 from flight_client.puts import PutStream, put_batches
 from flight_client.tickets import whole_number
@@ -27,7 +28,8 @@ Progress = Callable[[int, int], None]
 class Ingested:
     """The result of an ingest: files found, extracted and removed, rows by table, and the snapshot (None: no change).
 
-    ``changed`` are the paths of the files whose content or module name differed from the server's.
+    ``changed`` are the paths of the files whose content or module name differed from the server's. ``repaired`` says
+    what the server did because stored files were damaged.
     """
 
     repo: str
@@ -37,6 +39,7 @@ class Ingested:
     rows: Mapping[str, int]
     snapshot: int | None
     changed: tuple[str, ...] = ()
+    repaired: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -45,6 +48,7 @@ class SourceFolder:
 
     ``include`` and ``exclude`` are as in ``scan``; ``jobs`` is the number of processes, by default one for each core.
     The interpreter ``python`` parses the files that the running one can't.
+    ``label`` names the snapshot, as in v5.2.
     """
 
     root: Path
@@ -54,6 +58,7 @@ class SourceFolder:
     exclude: Sequence[str] = ()
     jobs: int | None = None
     python: str | None = None
+    label: str | None = None
 
 
 @dataclass(frozen=True)
@@ -130,12 +135,13 @@ def ingest_source(client: Client, source: SourceFolder, progress: Progress | Non
 
 def _ingest(client: Client, source: SourceFolder, progress: Progress | None) -> Ingested:
     repo, files = source.repo, scan(source.root, include=source.include, exclude=source.exclude)
+    repaired = _repaired(client, repo)
     served = _served(client, repo)
     if source.python is not None and served.snapshot is not None:
         served = _without_readable(served, files, source.python, parse_errors(client, repo, served.snapshot))
     work = _work(files, served, source.layers)
-    if not work.passes and not work.removed:
-        return Ingested(repo, len(files), 0, 0, {}, None)
+    if not work.passes and not work.removed and source.label is None:
+        return Ingested(repo, len(files), 0, 0, {}, None, repaired=repaired)
     counting = _counting(progress, sum(len(each.files) for each in work.passes))
     with client.transaction(repo, files=len(files)) as begun:
         txn, rows = str(begun["txn"]), dict[str, int]()
@@ -155,8 +161,17 @@ def _ingest(client: Client, source: SourceFolder, progress: Progress | None) -> 
                 rows |= put_batches(_streams(client, repo, txn, each, work.changed), batches)
         put_batches(_outdated(client, repo, txn, work, served.versions.keys() - set(rows)), ())
         _check_folder(source.root)
-        snapshot = whole_number(client.commit(txn, rows, removed=work.removed), "snapshot")
-    return Ingested(repo, len(files), work.extracted, len(work.removed), rows, snapshot, work.changed)
+        note = git_state(source.root) | ({} if source.label is None else {"label": source.label})
+        snapshot = whole_number(client.commit(txn, rows, removed=work.removed, note=note), "snapshot")
+    return Ingested(repo, len(files), work.extracted, len(work.removed), rows, snapshot, work.changed, repaired)
+
+
+def _repaired(client: Client, repo: str) -> tuple[str, ...]:
+    """Have the server repair a repo whose stored files are damaged: the rows that are lost are extracted again."""
+    if repo not in client.repos() or client.maintenance.is_sound(repo):
+        return ()
+    steps = client.maintenance.check(repo, repair=True).get("steps")
+    return tuple(map(str, steps)) if isinstance(steps, list) else ()
 
 
 def _check_folder(root: Path) -> None:

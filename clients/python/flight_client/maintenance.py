@@ -42,3 +42,7 @@ class Maintenance:
         The reply has ``clean``, ``findings``, the snapshots ``listed`` and ``whole``, and the ``steps`` of a repair.
         """
         return self._act("check", {"repo": repo, "repair": repair})
+
+    def is_sound(self, repo: str) -> bool:
+        """Whether the newest snapshot's files are as they were written; the server reads each file once."""
+        return bool(self._act("check", {"repo": repo, "quick": True}).get("clean"))

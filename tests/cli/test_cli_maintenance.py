@@ -1,0 +1,66 @@
+"""The commands that keep a store in order, run as their user would."""
+
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+from cli_process import run, succeed
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Path:
+    """A store with three snapshots of a small repo in a Git work tree; the second has a label."""
+    code, store = tmp_path / "code", tmp_path / "store"
+    code.mkdir()
+    for arguments in (["init", "-q"], ["config", "user.email", "a@example.org"], ["config", "user.name", "a"]):
+        subprocess.run(["git", "-C", str(code), *arguments], check=True)
+    for number in range(3):
+        (code / "a.py").write_text(f"x = {number}\n")
+        (code / "b.py").write_text("y = 1\n")
+        if number < 2:
+            subprocess.run(["git", "-C", str(code), "add", "."], check=True)
+            subprocess.run(["git", "-C", str(code), "commit", "-qm", "change"], check=True)
+        label = ["--label", "v1"] if number == 1 else []
+        succeed("ingest", str(code), "--store", str(store), "--jobs", "1", *label)
+    return store
+
+
+def a_part_of(store: Path, table: str) -> Path:
+    return max((store / "repos" / "code" / "raw" / table).rglob("*.parquet"), key=lambda path: path.stat().st_mtime_ns)
+
+
+def test_snapshots_show_label_and_commit_and_a_rollback_brings_rows_back(store: Path):
+    shown = succeed("snapshots", "code", "--store", str(store)).splitlines()
+    assert [line.split()[0] for line in shown[2:]] == ["1", "2", "3"]
+    assert re.search(r"  v1, git [0-9a-f]{12}$", shown[3])
+    assert re.search(r"  git [0-9a-f]{12} with changes$", shown[4])
+    assert "snapshot 4 has the rows of snapshot 2" in succeed("rollback", "code", "2", "--store", str(store))
+    assert "nothing changed" not in succeed("ingest", str(store.parent / "code"), "--store", str(store), "--jobs", "1")
+
+
+def test_pins_and_prune(store: Path):
+    at = ["--store", str(store)]
+    assert "snapshot 1 is pinned" in succeed("pin", "code", "1", *at)
+    assert "retired snapshots 1, 2" in succeed("prune", "code", "--keep", "1", "--now", *at)
+    assert [line.split()[0] for line in succeed("snapshots", "code", *at).splitlines()[2:]] == ["1", "3"]
+    assert "no longer pinned" in succeed("pin", "code", "1", "--remove", *at)
+    assert "freed" in succeed("prune", "code", "--keep", "1", "--now", *at)
+    assert [line.split()[0] for line in succeed("snapshots", "code", *at).splitlines()[2:]] == ["3"]
+    assert "code" in succeed("du", *at)
+    failed = run("prune", "code", "--older-than", "soon", *at).stderr
+    assert "'soon' is not a time" in failed
+
+
+def test_check_finds_damage_and_ingest_brings_the_rows_back(store: Path):
+    at = ["--store", str(store)]
+    assert "clean; whole snapshots: 1, 2, 3" in succeed("check", *at)
+    path = a_part_of(store, "repo_files")
+    path.write_bytes(path.read_bytes()[:-1])
+    failed = run("check", "code", *at)
+    assert failed.returncode == 1
+    assert "damaged: raw/" in failed.stdout
+    done = succeed("ingest", str(store.parent / "code"), *at, "--jobs", "1")
+    assert "code: snapshot 4 is a copy of snapshot 2" in done
+    assert "1 extracted" in done
+    assert "clean" in succeed("check", "code", *at)
