@@ -42,7 +42,7 @@ def test_help_has_an_example(command):
 @pytest.mark.parametrize("command", COMMANDS)
 def test_help_lists_every_command(command):
     _, summary = COMMANDS[command]
-    assert f"  {command:<7}  {summary}\n" in succeed("--help")
+    assert f"  {command:<{max(map(len, COMMANDS))}}  {summary}\n" in succeed("--help")
     first, _, _ = commands.get_command(commands.make_context("", [command]), command).help.partition("\n\n")
     assert summary == first
 

@@ -189,7 +189,8 @@ def test_explain_tells_what_a_read_would_scan(peer):
 def test_health_and_the_list_of_actions(peer):
     assert peer.act("healthcheck") == {"status": "ok"}
     assert {action.type for action in peer.flight.list_actions()} == {
-        *("begin", "commit", "abort", "snapshots", "drop", "explain", "stats", "healthcheck", "CancelFlightInfo")
+        *("begin", "commit", "abort", "drop", "explain", "stats", "healthcheck", "CancelFlightInfo"),
+        *("snapshots", "rollback", "pin", "prune", "sizes", "check"),
     }
 
 
