@@ -117,6 +117,7 @@ def construct(state: State, sites: Ints, classes: Ints, results: Ints) -> None:
     inherited_from_repo(state, classes, keys["__new__"], fields, classes, binds=False)
     state.add(Family.NEW, fields, classes, sites, results)
     _fill_dataclass(state, *where(is_in(classes, state.classes.made), sites, classes, instances))
+    _fill_dictionary(state, *where(is_in(classes, state.classes.dicts), sites, instances))
 
 
 def make_new(state: State, objects: Ints, classes: Ints, sites: Ints, results: Ints) -> None:
@@ -157,6 +158,27 @@ def _fill_dataclass(state: State, sites: Ints, classes: Ints, instances: Ints) -
     which, names, places = state.arguments.keyword.under(sites)
     which, names, places = where(orders.fields_at(classes[which], 0) > 0, which, names, places)
     state.copy(heap.field(instances[which], names), places)
+    _fill_from_starred(state, sites, classes, instances)
+
+
+def _fill_from_starred(state: State, sites: Ints, classes: Ints, instances: Ints) -> None:
+    """Load the fields of ``C(*xs, **kw)`` from the items of ``xs`` by position, and of ``kw`` by name."""
+    heap, keys = state.heap, state.keys
+    which, starts, places = state.arguments.star.under(sites)
+    row, names = state.classes.fields_of(classes[which])
+    position = np.arange(len(row)) - np.searchsorted(row, row) - starts[row]
+    row, names, position = where((position >= 0) & (position < len(keys.at)), row, names, position)
+    state.add(Family.ITEM_LOAD, places[row], keys.at[position], heap.field(instances[which[row]], names))
+    which, places = state.arguments.double_star.under(sites)
+    row, names = state.classes.fields_of(classes[which])
+    state.add(Family.ITEM_LOAD, places[row], keys.item_of[names], heap.field(instances[which[row]], names))
+
+
+def _fill_dictionary(state: State, sites: Ints, instances: Ints) -> None:
+    """Store the keyword arguments as items of a typed dictionary."""
+    which, names, places = state.arguments.keyword.under(sites)
+    for items in (state.keys.item_of[names], constant(state.keys[EVERY], names)):
+        state.copy(state.heap.field(instances[which], items), places)
 
 
 def make_defaults(state: State, objects: Ints, sites: Ints, results: Ints) -> None:

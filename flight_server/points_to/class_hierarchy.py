@@ -6,6 +6,7 @@ import numpy as np
 import pyarrow.compute as pc
 
 from flight_server.points_to.class_orders import ClassOrders, linearise, with_too_many_bases
+from flight_server.points_to.class_worlds import worlds
 from flight_server.points_to.facts import where_equal
 from flight_server.points_to.heap import Kind
 from flight_server.points_to.integer_columns import HALF, LOWER, NONE, Ints, Mask, pack, ranges, where
@@ -22,20 +23,26 @@ def order_classes(state: State, bound: PairSet) -> Ints:
         *_bases(state, flags(pc.is_null(table["keyword"]))),
         *_bases(state, where_equal(table, "keyword", "metaclass")),
     )
-    same = (before.owners, before.bases, before.metaclass_owners, before.metaclass_bases)
+    same = (
+        *(before.owners, before.bases, before.places),
+        *(before.metaclass_owners, before.metaclass_bases, before.metaclass_places),
+    )
     if len(before.low) and all(map(np.array_equal, found, same)):
         return NONE
-    owners, bases, metaclass_owners, metaclass_bases = found
+    owners, bases, places, metaclass_owners, metaclass_bases, metaclass_places = found
     classes = np.sort(state.definition(np.flatnonzero(defs.is_class)))
     low, high, members = linearise(classes, owners, bases, heap.next_object)
     orders = ClassOrders.of(
         owners=owners,
         bases=bases,
+        places=places,
         metaclass_owners=metaclass_owners,
         metaclass_bases=metaclass_bases,
+        metaclass_places=metaclass_places,
         low=low,
         high=high,
         members=members,
+        worlds=worlds(low, high, members, owners, bases, places),
         binds=bound.all(),
     )
     slots, slot_keys = _slots(state, orders, classes)
@@ -53,6 +60,7 @@ def order_classes(state: State, bound: PairSet) -> Ints:
         writers=classes[orders.bearers(classes, state.keys["__setattr__"])[2]],
         enums=bearing(heap.root[member] == state.library.enum_module),
         tuples=bearing(np.isin(member, state.library.tuple_types)),
+        dicts=bearing(np.isin(member, state.library.dict_types)),
         cut=bearing(np.isin(member, with_too_many_bases(owners))),
     )
     return classes if not len(before.low) else _changed(before, state.classes, classes)
@@ -69,8 +77,8 @@ def _changed(before: ClassOrders, found: ClassOrders, classes: Ints) -> Ints:
     return np.sort(np.concatenate([classes[~same], equally_long[differs]]))
 
 
-def _bases(state: State, chosen: Mask) -> tuple[Ints, Ints]:
-    """Classes and the objects at the places of their bases (or metaclass), in the order of the source."""
+def _bases(state: State, chosen: Mask) -> tuple[Ints, Ints, Ints]:
+    """Classes, the objects at the places of their bases (or metaclass), and the places, in the order of the source."""
     facts = state.facts
     definition, position, places = where(
         chosen,
@@ -83,7 +91,7 @@ def _bases(state: State, chosen: Mask) -> tuple[Ints, Ints]:
     which, objects = where(state.heap.is_of(objects, Kind.CLASS, Kind.EXTERNAL), which, objects)
     owners = state.definition(definition[order][which])
     sequence = np.lexsort((objects, which, owners))
-    return owners[sequence], objects[sequence]
+    return owners[sequence], objects[sequence], places[order][which[sequence]]
 
 
 def _metaclasses(state: State, found: ClassOrders, classes: Ints) -> Ints:

@@ -18,21 +18,26 @@ MOST_BASES = 32
 class ClassOrders:
     """The orders: that of class c is ``members[low[c]:high[c]]``, c itself first.
 
-    Class ``owners[i]`` names ``bases[i]`` as a base, ``metaclass_owners[i]`` names ``metaclass_bases[i]`` as metaclass.
+    Class ``owners[i]`` has ``bases[i]`` at the place ``places[i]`` of a base, ``metaclass_owners[i]`` has
+    ``metaclass_bases[i]`` at ``metaclass_places[i]`` as metaclass.
+    ``worlds`` has a mask for each of ``members`` (``class_worlds``): which rival bases it belongs to.
     ``low``, ``high`` and ``metaclass`` (0 for ``type``) are by object number. ``binds`` has the packed (class, key) of
     all attributes that class bodies bind, sorted. ``slots`` has the packed (class, position) of the fields of
     dataclasses, sorted, ``slot_keys`` their keys, ``made`` the dataclasses. ``enums`` are enumerations, ``tuples``
-    typed named tuples, and ``writers`` the classes with a ``__setattr__``. ``cut`` are the classes whose orders lack a
-    base, because they or a class in their order name more than MOST_BASES.
+    typed named tuples, ``dicts`` typed dictionaries, and ``writers`` the classes with a ``__setattr__``. ``cut`` are
+    the classes whose orders lack a base, because they or a class in their order name more than MOST_BASES.
     """
 
     owners: Ints
     bases: Ints
+    places: Ints
     metaclass_owners: Ints
     metaclass_bases: Ints
+    metaclass_places: Ints
     low: Ints
     high: Ints
     members: Ints
+    worlds: Ints
     binds: Ints
     metaclass: Ints
     slots: Ints
@@ -41,6 +46,7 @@ class ClassOrders:
     writers: Ints
     enums: Ints
     tuples: Ints
+    dicts: Ints
     cut: Ints
 
     @classmethod
@@ -50,31 +56,41 @@ class ClassOrders:
 
     def order(self, classes: Ints) -> tuple[Ints, Ints, Ints]:
         """The order of each class, as rows: the position in ``classes``, the rank, and the class at that rank."""
+        number, rank, member, _ = self._rows(classes)
+        return number, rank, member
+
+    def _rows(self, classes: Ints) -> tuple[Ints, Ints, Ints, Ints]:
+        """The rows of ``order``, with the worlds of each."""
         has_order = classes < len(self.low)
         if not len(self.low):
-            return NONE, NONE, NONE
+            return NONE, NONE, NONE, NONE
         classes = np.where(has_order, classes, 0)
         number, position = spread(self.low[classes], self.high[classes])
-        return number, position - self.low[classes][number], self.members[position]
+        return number, position - self.low[classes][number], self.members[position], self.worlds[position]
 
     def bearers(self, classes: Ints, keys: Ints | int, after: Ints | None = None) -> tuple[Ints, Ints, Mask]:
-        """The classes that an attribute may come from: those of the order up to the first that binds it.
+        """The classes that an attribute may come from: those of the order up to the first that binds it, in each world.
 
         With ``after`` the search starts after that class; it finds nothing if the order does not contain it. Returns
         rows of the position in ``classes`` and the class, and a mask of the ``classes`` for which some class binds it.
         """
-        number, rank, member = self.order(classes)
+        number, rank, member, worlds = self._rows(classes)
         keys = column(keys, len(classes))
         if after is not None:
-            starts = np.full(len(classes), 1 << 30)
+            starts, within = np.full(len(classes), 1 << 30), np.zeros(len(classes), np.int64)
             here = member == after[number]
-            starts[number[here]] = rank[here]
-            number, rank, member = where(rank > starts[number], number, rank, member)
+            starts[number[here]], within[number[here]] = rank[here], worlds[here]
+            behind = (rank > starts[number]) & (worlds & within[number] > 0)
+            number, rank, member, worlds = where(behind, number, rank, member, worlds & within[number])
         binding = is_in(pack(member, keys[number]), self.binds)
-        first = np.full(len(classes), 1 << 30)
-        np.minimum.at(first, number[binding], rank[binding])
-        reached = rank <= first[number]
-        return number[reached], member[reached], first < 1 << 30
+        found, reached = np.zeros(len(classes), bool), np.zeros(len(number), bool)
+        for world in range(int(worlds.max(initial=1)).bit_length()):
+            inside = (worlds >> world) & 1 > 0
+            first = np.full(len(classes), 1 << 30)
+            np.minimum.at(first, number[inside & binding], rank[inside & binding])
+            found |= first < 1 << 30
+            reached |= inside & (rank <= first[number])
+        return number[reached], member[reached], found
 
     def fields_of(self, classes: Ints) -> tuple[Ints, Ints]:
         """The attributes that dataclasses set, as rows: the position in ``classes``, and the key."""

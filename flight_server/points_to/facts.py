@@ -240,7 +240,7 @@ def _definitions(tables: Tables, ids: Interned, keys: FieldKeys, ends: Sequence[
         container=_with_null(ids.find(ordered["container_def_id"])),
         name=_with_null(keys.find(ordered["name"])),
         is_function=_with_null(is_one_of(kind, "function", "async_function", "lambda")),
-        is_class=_with_null(is_one_of(kind, "class")),
+        is_class=_with_null(is_one_of(kind, "class", "made_class")),
         is_module=_with_null(is_one_of(kind, "module")),
         is_generator=_with_null(flags(ordered["is_generator"])),
         static=static | _with_null(is_one_of(ordered["name"], "__new__")),

@@ -28,9 +28,18 @@ def load_items(state: State, objects: Ints, keys: Ints, targets: Ints) -> None:
     load_yields(state, objects, targets)
     fields = _attributes(state, objects, keys)
     state.copy(targets[fields > 0], fields[fields > 0])
+    typed = heap.is_of(objects, Kind.INSTANCE) & is_in(heap.first[objects], state.classes.dicts)
+    _load_typed(state, *where(typed, heap.first[objects], state.keys.name_of[keys], targets))
     member = _load_members(state, objects, targets)
     alias = heap.is_of(objects, Kind.CLASS) & ~member
     state.put(targets[alias], objects[alias])
+
+
+def _load_typed(state: State, classes: Ints, names: Ints, targets: Ints) -> None:
+    """Load what the annotations of a typed dictionary's keys say: those of the variables of its class."""
+    number, member, _ = state.classes.bearers(classes, names)
+    number, member = where(names[number] > 0, number, member)
+    state.copy(targets[number], state.heap.field(member, names[number]))
 
 
 def store_items(state: State, objects: Ints, keys: Ints, sources: Ints) -> None:

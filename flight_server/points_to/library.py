@@ -16,6 +16,7 @@ from flight_server.points_to.model_compiler import CompiledModels, compile_model
 
 SHAPES = {shape.name.lower(): shape for shape in Shape if shape <= Shape.ELLIPSIS}
 _TUPLE_TYPE = "typing.NamedTuple"
+_DICT_TYPES = ("typing.TypedDict", "typing_extensions.TypedDict")
 _NAMESPACE = "argparse.ArgumentParser.parse_args"
 _ENTERS = "contextlib.AbstractContextManager.__enter__"
 _VOCABULARY = ("typing", "typing_extensions", "collections", "types", "abc")
@@ -34,7 +35,7 @@ _TYPES = {
 
 def fixed_names() -> tuple[str, ...]:
     """Names that need keys even if no source spells them."""
-    dotted = (*_TYPES.values(), *_BARE_TYPES, _TUPLE_TYPE, _ENTERS, _NAMESPACE)
+    dotted = (*_TYPES.values(), *_BARE_TYPES, *_DICT_TYPES, _TUPLE_TYPE, _ENTERS, _NAMESPACE)
     steps = (step for name in dotted for step in name.split("."))
     return tuple(sorted({*model_names(), *BUILTIN_NAMES, *steps, "enum", *_VOCABULARY, *_OBJECT_METHODS}))
 
@@ -56,6 +57,7 @@ class Library:
     enters: Ints
     annotation_roots: Ints
     tuple_types: Ints
+    dict_types: Ints
     bare_types: Ints
     protocol_types: Ints
     operators: Ints
@@ -80,6 +82,7 @@ class Library:
                 "builtins": ["builtins"],
                 "annotation_roots": _VOCABULARY,
                 "tuple_types": [_TUPLE_TYPE],
+                "dict_types": _DICT_TYPES,
                 "enum_module": ["enum"],
                 "namespace": [_NAMESPACE],
                 "enters": [_ENTERS],

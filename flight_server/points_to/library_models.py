@@ -38,6 +38,13 @@ typing
     final override no_type_check runtime_checkable: result = 0
     cast: result = instance 0; result = 1
     NewType: a = text; result = 1
+typing.NamedTuple
+    _replace: result = self; self attributes
+    _make: a = first 0; b = second 0; result = call self a b
+typing.TypedDict typing_extensions.TypedDict
+    get pop: result = item self 0; result = 1
+    values: result = new list values self
+    copy: result = self
 typing_extensions
     TypeVar ParamSpec:
 dataclasses

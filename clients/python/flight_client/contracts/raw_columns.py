@@ -42,7 +42,7 @@ raw_line: Line of the error, from 1.
 raw_column: Column of the error, in characters from 0.
 
 container_def_id: Id of the definition around it; null for a module.
-cst_defs.kind: module, class, function, async_function, lambda or comprehension.
+cst_defs.kind: module, class, made_class (by a call), function, async_function, lambda or comprehension.
 qname: Qualified name as in call_graph; a comprehension has that of the definition around it.
 def_bstart: Offset of the definition's first byte, without decorators, in bytes.
 def_bend: Offset just after the definition's last byte.

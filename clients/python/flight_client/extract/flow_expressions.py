@@ -4,6 +4,7 @@ import ast
 from collections.abc import Iterable, Mapping
 
 from flight_client.extract.flow_context import FlowContext, FlowVisitor, begins_name, signed
+from flight_client.extract.flow_made_classes import made_class
 from flight_client.extract.flow_rows import executing
 from flight_client.extract.flow_variables import class_around
 from flight_client.extract.places import Place
@@ -66,10 +67,12 @@ def _call(flow: FlowContext, node: ast.Call) -> Place:
     start, end = flow.span(node)
     call_id = f"call:{flow.walk.file_id}:{start}-{end}"
     flow.rows.calls.append((start, end, site, call_id, "call", callee, result, executor.def_id))
+    places: list[Place | None] = []
     for position, argument in enumerate(node.args):
         star = 1 if argument.__class__ is ast.Starred else 0
         place = dispatch[argument.__class__](flow, argument)
         args.append((*flow.span(argument), site, position, None, star, place))
+        places.append(place)
     for position, keyword in enumerate(node.keywords, len(node.args)):
         value, star = keyword.value, 2 if keyword.arg is None else 0
         place = dispatch[value.__class__](flow, value)
@@ -79,7 +82,7 @@ def _call(flow: FlowContext, node: ast.Call) -> Place:
     match function:
         case ast.Attribute(value=ast.Constant(value=str() as text), attr="format"):
             _begin(flow, result, text.partition("{")[0])
-    return result
+    return made_class(flow, node, callee, places) if node in flow.walk.made else result
 
 
 def _super(flow: FlowContext, node: ast.Call, site: str) -> None:

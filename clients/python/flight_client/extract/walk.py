@@ -26,7 +26,8 @@ class Walk:
     A row starts with its span, and has the columns of ``raw_rows.ROWS``. Names in code that is never evaluated are in
     ``unevaluated`` instead of ``refs``. ``noted`` has annotated names and names bound by a walrus in a comprehension.
     By node, ``numbers`` has the ``ast_idx``, ``opened`` the scope that a definition opens (for a type alias: that of
-    its type parameters), ``bound_at`` the span of a name that the node binds without an ``ast.Name``.
+    its type parameters), ``bound_at`` the span of a name that the node binds without an ``ast.Name``, ``made`` the
+    class that a call makes (``made_classes``). ``spelled_keys`` has the keys of dictionaries, if that class needs them.
     """
 
     def __init__(
@@ -54,6 +55,9 @@ class Walk:
         self.type_exprs: list[Row] = []
         self.decorators: list[Row] = []
         self.bases: list[Row] = []
+        self.may_make_class: list[tuple[ast.Call, LexicalScope, str, int]] = []
+        self.made: dict[ast.Call, tuple[LexicalScope, str]] = {}
+        self.spelled_keys: tuple[str, ...] = ()
 
     def name_refs(self) -> list[NameRef]:
         """All rows of ``cst_name_refs``, in source order."""

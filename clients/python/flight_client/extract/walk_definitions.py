@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
 from flight_client.extract.lexical_scopes import LexicalScope, ScopeKind, literal_method, module_itself, settle
+from flight_client.extract.made_classes import find_made_classes, may_make_class
 from flight_client.extract.module_names import Module
 from flight_client.extract.source_text import DEFINITION, IDENTIFIER, SourceText, printable
 from flight_client.extract.syntax_tree import (
@@ -43,6 +44,7 @@ def walk_file(tree: ast.Module, source: SourceText, module: Module, file_id: str
     walk.opened[tree], walk.numbers[tree] = scope, 0
     children(walk, tree, scope)
     settle(walk.scopes, file_id)
+    find_made_classes(walk, tree)
     for rows in (
         walk.imports,
         walk.calls,
@@ -70,6 +72,8 @@ def _call(walk: Walk, node: ast.Call, scope: LexicalScope) -> None:
     count = len(node.args) + len(node.keywords)
     row = (start, end, shape, text, count, dotted if is_pure else None, names, scope, scope, index)
     walk.calls.append((*walk.span(node), *row))
+    if dotted and may_make_class(node):
+        walk.may_make_class.append((node, scope, dotted, index))
     walk.visit(callee, scope)
     walk.visit_all(node.args, scope)
     walk.visit_all(node.keywords, scope)
