@@ -25,7 +25,7 @@ EDGES = edges(
     method="points_to",
     values="confidence,score=confidence,rule_name,ambiguity_group_id",
 )
-VERSION = 4
+VERSION = 5
 ROW_BYTES = 1400  # of peak memory: SymPy's 3.5 M rows took 4.7 GB, those of 4.5 M lines (12 M rows) 14.9 GB
 _SURE = "confidence rule_name ambiguity_group_id"
 _SUREST = tuple((name, how, name) for name, how in zip(_SURE.split(), ("max", "min", "min"), strict=True))
@@ -51,7 +51,8 @@ def points_to(resolution: Plan) -> Plan:
 def call_graph(resolution: Plan, flow_calls: Plan, repo_files: Plan, line_starts: Plan) -> Plan:
     """A row for each call site and each function or external that it may call.
 
-    A call of a class has a row for each method that the call runs, and none for the class itself.
+    A call of a class has a row for each method that the call runs, and one for the class itself if it has no
+    ``__init__`` of its own.
     """
     calls = resolution.where(col("relation").eq("call") & col("kind").ne("class")).select(
         *("file_id", *_SURE.split()),
@@ -69,6 +70,20 @@ def call_graph(resolution: Plan, flow_calls: Plan, repo_files: Plan, line_starts
     named = join(placed, repo_files, "file_id", keep=f"{columns} {located}", take="path")
     lined = with_lines(named, line_starts, f"{columns} {located} path".split())
     return lined.order_by("path", "bstart", "bend", "site_id", "callee_qname", "callee_def_id")
+
+
+@output("resolve")
+def unresolved_calls(resolution: Plan, flow_calls: Plan, cst_callsites: Plan) -> Plan:
+    """The calls that have no row in ``call_graph``, each with the reason."""
+    rows = resolution.where(col("relation").eq("unresolved")).select(
+        site_id=col("src"), reason=col("kind"), caller_def_id=col("owner"), caller_qname=col("owner_name")
+    )
+    columns = "site_id reason caller_def_id caller_qname call_id"
+    spelled = join(rows, flow_calls, "site_id", keep=columns.removesuffix(" call_id"), take="call_id")
+    located = "callee_text path call_bstart call_bend line end_line"
+    placed = join(spelled, cst_callsites, "call_id", keep=columns, take=located)
+    kept = f"{columns} callee_text path line end_line".split()
+    return placed.select(*kept, bstart=col("call_bstart"), bend=col("call_bend")).order_by("path", "bstart", "bend")
 
 
 @relation("resolve")

@@ -9,13 +9,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from flight_server.points_to.call_confidence import CONFIDENCE, CallRule, JudgedEdges, judged_edges
+from flight_server.points_to.call_confidence import CONFIDENCE, CallRule, JudgedEdges
 from flight_server.points_to.class_creation import SITE_KIND
 from flight_server.points_to.facts import Facts, where_equal
 from flight_server.points_to.heap import Kind
 from flight_server.points_to.integer_columns import HALF, LOWER, Ints, distinct, is_in, pack
 from flight_server.points_to.interned_strings import Interned, coded
-from flight_server.points_to.object_ids import ACCESSES, OBJECT_KINDS
+from flight_server.points_to.object_ids import ACCESSES
 from flight_server.points_to.relation_rows import NamedSolution, choice, relation_table
 from flight_server.points_to.sorted_runs import PairSet
 
@@ -23,10 +23,9 @@ _RULES = tuple(rule.name.lower() for rule in CallRule)
 _CONFIDENCE = np.array([CONFIDENCE[rule] for rule in CallRule], np.float32)
 
 
-def calls(named: NamedSolution) -> pa.Table:
+def calls(named: NamedSolution, judged: JudgedEdges) -> pa.Table:
     """Rows of ``call``."""
     state, facts, ids = named.state, named.facts, named.facts.definitions.ids
-    judged = judged_edges(named.solution)
     codes = judged.edges
     sites, callees = codes >> HALF, codes & LOWER
     accesses, files = _accesses(named)
@@ -34,7 +33,9 @@ def calls(named: NamedSolution) -> pa.Table:
     caller = np.concatenate([facts.sites.caller, _definitions_of(facts, accesses)])[sites]
     external = state.heap.is_of(callees, Kind.EXTERNAL)
     definition = np.where(external, 0, state.heap.first[callees])
-    which = np.where(external, 2, state.heap.is_of(callees, Kind.CLASS).astype(np.int64))
+    is_class = state.heap.is_of(callees, Kind.CLASS)
+    initialises = is_in(pack(callees, state.keys["__init__"]), state.classes.binds)
+    which = np.select([external, is_class & initialises, is_class], [2, 1, 3], 0)
     labels = pc.coalesce(
         pa.concat_arrays([pa.nulls(1, pa.string()), facts.sites.kind, pa.nulls(len(accesses), pa.string())]),
         pc.if_else(pc.starts_with(texts, "class:"), "class", "property"),
@@ -43,7 +44,7 @@ def calls(named: NamedSolution) -> pa.Table:
     columns = {
         "src": coded(texts, sites),
         "dst": ids.coded(definition),
-        "kind": choice(tuple(OBJECT_KINDS[kind] for kind in (Kind.FUNCTION, Kind.CLASS, Kind.EXTERNAL)), which),
+        "kind": choice(("function", "class", "external", "plain_class"), which),
         "label": coded(labels, sites),
         "name": coded(names, np.where(definition > 0, definition, len(named.qualified) + callees)),
         "owner": ids.coded(caller),
@@ -79,7 +80,7 @@ def _definitions_of(facts: Facts, accesses: pa.Array) -> Ints:
     return np.where(of_class > 0, defs.executing(defs.container[of_class]), defs.ids.find(inside))
 
 
-def arguments(named: NamedSolution) -> pa.Table:
+def arguments(named: NamedSolution, judged: JudgedEdges) -> pa.Table:
     """Rows of ``argument``, for calls that the source spells or implies."""
     state, facts = named.state, named.facts
     codes = state.bound_calls.all()
@@ -105,7 +106,7 @@ def arguments(named: NamedSolution) -> pa.Table:
         "dst": Interned(facts.tables["cst_params"]["param_id"].combine_chunks()).coded(parameter),
         "name": state.keys.all.coded(spelled),
         "position": pa.array(np.concatenate([position, np.zeros_like(by_name)])[has_parameter], mask=spelled > 0),
-        **_sureness(judged_edges(named.solution).of(pack(at_site, functions)), texts),
+        **_sureness(judged.of(pack(at_site, functions)), texts),
     }
     return relation_table("argument", facts.files.ids.coded(facts.sites.ids.files[at_site]), columns)
 

@@ -6,9 +6,11 @@ does not use is null.
 
     definition   src: definition · name: its qualified name
     points_to    src: place · dst, kind: object · saturated
-    call         src: site · dst: callee's definition · kind: function, class, external · label: site kind
+    call         src: site · dst: callee's definition · kind: function, class, external, or plain_class for a class
+                 without an ``__init__`` of its own · label: site kind
                  (``property``: an attribute access that runs code, ``class``: a class
                  statement) · name: callee · owner, owner_name: caller
+    unresolved   src: site without a row of ``call`` · kind: the reason · owner, owner_name: caller
     argument     src: site · position, name: argument by position or keyword · dst: parameter (param_id)
     flow         src, dst: places of the source; a call copies objects from src to dst; the row belongs to the call's
                  file

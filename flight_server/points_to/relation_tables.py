@@ -6,6 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from flight_server.points_to.call_confidence import judged_edges
 from flight_server.points_to.call_relations import arguments, calls, flows
 from flight_server.points_to.class_hierarchy import overridden
 from flight_server.points_to.fixpoint import Solution
@@ -15,6 +16,7 @@ from flight_server.points_to.interned_strings import coded
 from flight_server.points_to.object_ids import OBJECT_KINDS, object_ids
 from flight_server.points_to.qualified_names import external_names, qualified_names
 from flight_server.points_to.relation_rows import NamedSolution, choice, relation_table
+from flight_server.points_to.unresolved_calls import unresolved
 
 Relation = Callable[[NamedSolution], pa.Table]
 
@@ -25,7 +27,9 @@ def relations(solution: Solution) -> pa.Table:
     externals = pc.replace_substring(steps, ".()", "")
     facts = solution.state.facts
     named = NamedSolution(solution, qualified_names(facts), object_ids(solution.state, steps), externals)
-    return pa.concat_tables([make(named) for make in _RELATIONS])
+    judged = judged_edges(solution)
+    about_calls = [make(named, judged) for make in (calls, arguments, unresolved)]
+    return pa.concat_tables([*(make(named) for make in _RELATIONS), *about_calls])
 
 
 def _definitions(named: NamedSolution) -> pa.Table:
@@ -127,6 +131,4 @@ def _binding_ids(variables: pa.Array) -> pa.Array:
     return pc.replace_substring(pc.utf8_slice_codeunits(variables, len("var:")), "/scope:", "/scope/bind:")
 
 
-_RELATIONS: tuple[Relation, ...] = (
-    *(_definitions, _points_to, calls, arguments, flows, _bases, _orders, _overrides, _types, _bindings),
-)
+_RELATIONS: tuple[Relation, ...] = (*(_definitions, _points_to, flows, _bases, _orders, _overrides, _types, _bindings),)

@@ -110,7 +110,7 @@ def facts_of(folder: Path, repo: str = "calls") -> dict[str, pa.Table]:
 def _edges_of(relations: pa.Table) -> dict[Edge, float]:
     edges: dict[Edge, float] = {}
     for row in relations.filter(pc.equal(relations["relation"], "call")).to_pylist():
-        if row["kind"] != "class":
+        if row["kind"] not in {"class", "plain_class"}:
             edge = (row["owner_name"], row["name"])
             edges[edge] = max(edges.get(edge, 0.0), row["confidence"])
     return edges

@@ -225,3 +225,35 @@ def _by_files(tables: Mapping[str, pa.Table], seed: int) -> dict[str, pa.Table]:
 def _rows(relations: pa.Table) -> list[dict[str, object]]:
     keys = [(name, "ascending") for name in ("relation", "file_id", "src", "dst", "name", "position", "label", "kind")]
     return relations.cast(plain(relations.schema)).sort_by(keys).to_pylist()
+
+
+def test_every_call_has_callees_or_a_reason(tmp_path: Path) -> None:
+    source = """
+class Plain: pass
+class Own:
+    def __init__(self): pass
+def known(): pass
+def use(given, name, items):
+    given.run()
+    Own().missing()
+    getattr(Own(), name)()
+    items[0]()
+    nothing = None
+    nothing()
+    known()
+    Plain()
+    Own()
+"""
+    _write(tmp_path, main=source)
+    tables = facts_of(tmp_path)
+    rows = _rows(solution(tables))
+    reasons = {row["src"]: row["kind"] for row in rows if row["relation"] == "unresolved"}
+    called = {row["src"] for row in rows if row["relation"] == "call"}
+    sites = tables["flow_calls"].filter(pc.equal(tables["flow_calls"]["site_kind"], "call"))["site_id"].to_pylist()
+    assert not reasons.keys() & called
+    assert reasons.keys() | called >= set(sites)
+    expected = ["computed_name", "not_callable", "unknown_attribute", "unknown_callee", "unknown_receiver"]
+    assert sorted(map(str, reasons.values())) == expected
+    kinds = {row["name"]: row["kind"] for row in rows if row["relation"] == "call"}
+    assert kinds["main.Plain"] == "plain_class"
+    assert kinds["main.Own"] == "class"

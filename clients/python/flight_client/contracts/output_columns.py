@@ -50,6 +50,9 @@ callee_def_id: Id of the definition that is called; null outside the repo.
 callee_qname: Qualified name of what is called.
 is_external: Whether the callee is outside the repo.
 call_graph.site_kind: call, decorator, property, class, iter, next, enter, exit, raise, getitem, setitem or binop.
+unresolved_calls.site_id: Id of the site that calls.
+unresolved_calls.call_id: Id of the call.
+unresolved_calls.reason: Why no callee is known.
 
 node_id: Id of the node.
 node_kind: Kind of the node.

@@ -127,6 +127,13 @@ _OUTPUTS = (
         order="caller_qname bstart callee_qname",
     ),
     contract(
+        "unresolved_calls_v1",
+        "resolve",
+        f"site_id! call_id! caller_def_id caller_qname! callee_text reason! path {SPAN} {LINES}",
+        key="site_id",
+        order="path bstart bend site_id",
+    ),
+    contract(
         "cpg_nodes_v2",
         "cpg",
         f"file_id path {SPAN} {LINES} node_id! node_kind:dict! name qname",
