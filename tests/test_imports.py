@@ -64,6 +64,7 @@ DOORWAYS = {
     "pyarrow.flight": ("flight_server.rpc", "flight_client"),
     "hamilton": ("flight_server.pipeline",),
     "click": ("flight_server.cli",),
+    "platformdirs": ("flight_server.cli",),
     "importlib": (
         "flight_server.cli.main",
         "flight_server.cli.session",
@@ -94,7 +95,7 @@ WRITERS = {
 }
 # Each distribution's packages, and the libraries that it requires.
 CLIENT, CLIENT_REQUIRES = {"arrowdsl", "flight_client"}, {"pyarrow"}
-SERVER, SERVER_REQUIRES = {"flight_server"}, {"pyarrow", "numpy", "click", "hamilton"}
+SERVER, SERVER_REQUIRES = {"flight_server"}, {"pyarrow", "numpy", "click", "hamilton", "platformdirs"}
 # Imported by modules of the client that are loaded when their extra is asked for; the server requires numpy.
 EXTRAS = {"google", "tree_sitter", "tree_sitter_python"}
 SERVER_EXTRAS = {"duckdb"}

@@ -1,6 +1,7 @@
 """The commands that read one dataset: ``info``, ``get``, ``explain``."""
 
 import json
+import sys
 from typing import Unpack
 
 import click
@@ -10,6 +11,7 @@ from flight_client.contracts.notation import meaning
 from flight_client.tickets import Cql2, Narrowing
 from flight_server.cli.session import options, with_client
 from flight_server.cli.table_files import write_rows
+from flight_server.cli.waiting import interruptible_rows
 
 
 def _cql2(_: click.Context, __: click.Parameter, text: str | None) -> Cql2 | str | None:
@@ -59,14 +61,20 @@ def info(client: Client, repo: str, dataset: str) -> None:
 @with_client()
 @_DATASET
 @_NARROWING
+@click.option("--vertical", is_flag=True, help="Each column on a line of its own.")
 @click.option("-o", "--output", metavar="FILE", help="FILE.parquet, .arrow or .csv; - writes Arrow IPC to stdout.")
-def get(client: Client, repo: str, dataset: str, output: str | None, **narrowing: Unpack[Narrowing]) -> None:
+def get(
+    client: Client, repo: str, dataset: str, output: str | None, *, vertical: bool, **narrowing: Unpack[Narrowing]
+) -> None:
     """Read a dataset: as a table on the terminal, or into a file.
 
-    Example: flight-server get django dim_qualified_names --limit 10
+    A table shows the columns that fit, those for people first; --vertical or --columns shows others.
+
+    Example: flight-server get django definitions --where "kind = 'class'" --limit 10
     """
+    shown = "vertical" if vertical else "fitting" if narrowing["columns"] is None and sys.stdout.isatty() else None
     with client.read(repo, dataset, **narrowing) as reader:
-        write_rows(reader, output)
+        write_rows(interruptible_rows(reader, f"computing {dataset}"), output, shown)
 
 
 @click.command()

@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 
 import click
+import platformdirs
 
 from flight_server.cli.exits import EXPECTED, report
 from flight_server.cli.session import DEFAULT_PORT, grouped
@@ -20,17 +21,16 @@ from flight_server.serving.service import CAPACITY, Capacity, Service
 from flight_server.storage.artifacts import DEFAULT_BYTES
 from flight_server.storage.store import Store
 
-OpenServer = Callable[[], FlightServer]
+OpenServer = Callable[..., FlightServer]  # ``warms`` as in ``open_server``
 _UNITS = {"": 1, "K": 1024, "M": 1024**2, "G": 1024**3, "T": 1024**4}
 _SIZE = re.compile(r"(\d+) *([KMGT]?)(?:I?B)?", re.IGNORECASE)
 _DEFAULTS = Limits()
+STORE_VARIABLE = "FLIGHT_SERVER_STORE"
 
 
 def default_store() -> Path:
-    """The folder for a user's data by the platform's convention (on Linux the XDG base directory specification)."""
-    if sys.platform == "darwin":
-        return Path.home() / "Library" / "Application Support" / "flight-server"
-    return Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share") / "flight-server"
+    """The folder for a user's data by the platform's convention."""
+    return platformdirs.user_data_path("flight-server", appauthor=False)
 
 
 def open_server(
@@ -39,9 +39,11 @@ def open_server(
     port: int = 0,
     advertised: Sequence[str] = (),
     capacity: Capacity = CAPACITY,
+    *,
+    warms: bool = False,
 ) -> FlightServer:
     """A running server over a store folder, by default that of the user."""
-    service = Service(Store(store or default_store()), load_pipeline(), capacity, installed_build())
+    service = Service(Store(store or default_store()), load_pipeline(), capacity, installed_build(), warms=warms)
     return FlightServer(service, host, port, advertised)
 
 
@@ -107,7 +109,8 @@ with_server = grouped(
     click.option(
         "--store",
         type=click.Path(path_type=Path, file_okay=False),
-        help="The store's folder.  [default: the user's data folder]",
+        envvar=STORE_VARIABLE,
+        help=f"The store's folder, also by {STORE_VARIABLE}.  [default: {default_store()}]",
     ),
     click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on."),
     click.option(

@@ -27,7 +27,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = MappingProxyType(
         "sql": ("flight_server.cli.sql", "Ask a question in SQL, or open a prompt for questions."),
         "explain": ("flight_server.cli.datasets", "Show how a read would run, without running it."),
         "put": ("flight_server.cli.write", "Put a Parquet, Arrow IPC or CSV file into a raw table."),
-        "drop": ("flight_server.cli.write", "Remove a repo with all its snapshots."),
+        "drop": ("flight_server.cli.write", "Remove a repo with all its snapshots and cached results."),
         "snapshots": (_MAINTENANCE, "List the snapshots of a repo, the oldest first."),
         "rollback": (_MAINTENANCE, "Go back to an older snapshot: its rows become the newest snapshot."),
         "pin": (_MAINTENANCE, "Keep a snapshot, however many newer ones there are."),

@@ -1,6 +1,8 @@
 """Printing a stream as a table on a terminal: the first rows, in columns that fit the width."""
 
+import re
 import shutil
+import textwrap
 from collections.abc import Sequence
 
 import click
@@ -10,15 +12,46 @@ from flight_client import FlightReader
 
 SHOWN_ROWS = 40
 _LEAST_WIDTH = 6
+_ENOUGH_WIDTH = 24
+_FOR_MACHINES = re.compile(r"(^|_)(id|idx|bstart|bend|qnames|sha256)$|^(abs_path|text)$")
 
 
 def print_table(reader: FlightReader) -> None:
     """Print the first SHOWN_ROWS rows, and whether there are more."""
-    names = reader.schema.names
     table = _first_rows(reader)
-    cells = [[one_line(value) for value in row.values()] for row in table.slice(0, SHOWN_ROWS).to_pylist()]
-    print_rows(names, cells)
+    _print_columns(table, reader.schema.names)
     _print_count(table)
+
+
+def print_fitting_table(reader: FlightReader) -> None:
+    """Print the first SHOWN_ROWS rows, without the columns for which the terminal is too narrow."""
+    table = _first_rows(reader)
+    names = _fitting(table, shutil.get_terminal_size().columns)
+    _print_columns(table, names)
+    hidden = [name for name in table.schema.names if name not in names]
+    if hidden:
+        note = f"not shown: {', '.join(hidden)}; --vertical or --columns shows them"
+        click.echo(textwrap.fill(note, shutil.get_terminal_size().columns))
+    _print_count(table)
+
+
+def _fitting(table: pa.Table, available: int) -> list[str]:
+    """The columns that fit if none is cut below ENOUGH_WIDTH. Empty ones give way first, then ids and offsets."""
+    first = table.slice(0, SHOWN_ROWS)
+    widths = {
+        name: min(max(map(len, (name, *map(one_line, first.column(name).to_pylist())))), _ENOUGH_WIDTH)
+        for name in table.schema.names
+    }
+    empty = {name for name in widths if first.column(name).null_count == first.num_rows}
+    order = sorted(widths, key=lambda name: (name in empty, bool(_FOR_MACHINES.search(name)), list(widths).index(name)))
+    while len(order) > 1 and sum(widths[name] + 2 for name in order) > available:
+        order.pop()
+    return [name for name in widths if name in order]
+
+
+def _print_columns(table: pa.Table, names: Sequence[str]) -> None:
+    shown = table.select(names).slice(0, SHOWN_ROWS)
+    print_rows(names, [[one_line(value) for value in row.values()] for row in shown.to_pylist()])
 
 
 def print_vertical(reader: FlightReader) -> None:

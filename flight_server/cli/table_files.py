@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 from pyarrow import csv, ipc
 
 from flight_client import FlightReader
-from flight_server.cli.table import print_table, print_vertical
+from flight_server.cli.table import print_fitting_table, print_table, print_vertical
 from flight_server.storage.ipc import write_table_ipc_file
 from flight_server.storage.parquet_file import ParquetFileWriter
 
@@ -38,12 +38,12 @@ def read_file(path: Path, schema: pa.Schema) -> Iterator[pa.RecordBatchReader]:
 def write_rows(reader: FlightReader, output: str | None, shown: str | None = None) -> None:
     """Write the rows to the file ``output``, or for ``-`` to stdout as Arrow IPC.
 
-    Without ``output``, they are written to stdout as ``shown``, one of SHOWN; by default a terminal gets a table and a
-    pipe gets CSV.
+    Without ``output``, they are written to stdout as ``shown``, one of SHOWN or ``fitting``; by default a terminal
+    gets a table and a pipe gets CSV.
     """
     match output:
         case None:
-            SHOWN[shown or ("table" if sys.stdout.isatty() else "csv")](reader)
+            _PRINTERS[shown or ("table" if sys.stdout.isatty() else "csv")](reader)
         case "-":
             _show_arrow(reader)
         case _:
@@ -185,3 +185,4 @@ SHOWN: Mapping[str, Callable[[FlightReader], object]] = MappingProxyType(
         "arrow": _show_arrow,
     }
 )
+_PRINTERS = {**SHOWN, "fitting": print_fitting_table}

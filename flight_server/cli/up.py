@@ -1,9 +1,10 @@
 """The commands that serve: ``up`` a folder, ``demo`` the packaged example, ``serve`` a store."""
 
-import json
+import importlib.util
 import logging
 import shlex
 from contextlib import suppress
+from dataclasses import dataclass
 from importlib import resources
 
 import click
@@ -12,55 +13,82 @@ import flight_server
 from flight_client import connect
 from flight_client.ingest import SourceFolder
 from flight_server.cli.hosting import OpenServer, serving, with_server
-from flight_server.cli.session import interruptible
+from flight_server.cli.session import DEFAULT_URI, grouped, interruptible
 from flight_server.cli.sources import ingest_with_progress, with_source
 from flight_server.cli.watch import WATCH_OPTION, watch_and_ingest
-from flight_server.rpc.server import FlightServer
+from flight_server.serving.warming import FIRST
 
-SHOWN_DATASET = "dim_qualified_names"
+SHOWN_DATASET, SHOWN_COLUMNS = "definitions", "select qname, path, line"
+
+
+@dataclass(frozen=True)
+class Manner:
+    """How a server runs on a terminal: what it logs, and whether it computes only what is read."""
+
+    verbose: bool
+    quiet: bool
+    no_warm: bool
+
+    @property
+    def level(self) -> int:
+        """The least level that is logged."""
+        return logging.INFO if self.verbose else logging.ERROR if self.quiet else logging.WARNING
+
+
+_WITH_MANNER = grouped(
+    "manner",
+    Manner,
+    click.option("-v", "--verbose", is_flag=True, help="Log each call to stderr."),
+    click.option("--quiet", is_flag=True, help="Log errors only, no warnings."),
+    click.option("--no-warm", is_flag=True, help="Compute nothing in the background, only what is read."),
+)
 
 
 @click.command()
 @with_source
 @with_server
 @WATCH_OPTION
-def up(source: SourceFolder, server: OpenServer, *, watch: bool) -> None:
+@_WITH_MANNER
+def up(source: SourceFolder, server: OpenServer, *, watch: bool, manner: Manner) -> None:
     """Extract a folder of Python source, and serve it.
 
-    Files that have not changed since the last time are not extracted again.
+    Files that have not changed since the last time are not extracted again. Paths in the tables are relative to PATH.
 
     Example: flight-server up ~/src/django
     """
-    _serve(server(), source, watch=watch)
+    _serve(server, manner, source, watch=watch)
 
 
 @click.command()
 @with_server
-def demo(server: OpenServer) -> None:
+@_WITH_MANNER
+def demo(server: OpenServer, manner: Manner) -> None:
     """Extract and serve the small example repo that comes with the package.
 
     Example: flight-server demo --port 0
     """
     with resources.as_file(resources.files(flight_server) / "demo_repo") as path:
-        _serve(server(), SourceFolder(path, "demo", jobs=1))
+        _serve(server, manner, SourceFolder(path, "demo", jobs=1))
 
 
 @click.command()
 @with_server
-def serve(server: OpenServer) -> None:
+@_WITH_MANNER
+def serve(server: OpenServer, manner: Manner) -> None:
     """Serve a store as it is.
 
     Example: flight-server serve --store ./data
     """
-    _serve(server())
+    _serve(server, manner)
 
 
-def _serve(server: FlightServer, source: SourceFolder | None = None, *, watch: bool = False) -> None:
+def _serve(opens: OpenServer, manner: Manner, source: SourceFolder | None = None, *, watch: bool = False) -> None:
     """Ingest the source if there is one, and serve until Ctrl-C or SIGTERM.
 
     After "listening on …" is printed, both signals end the command with exit code 0.
     """
-    _log_to_stderr()
+    _log_to_stderr(manner.level)
+    server = opens(warms=not manner.no_warm)
     with interruptible() as signals, serving(server):
         if source is not None:
             with connect(server.uri) as client:
@@ -69,6 +97,7 @@ def _serve(server: FlightServer, source: SourceFolder | None = None, *, watch: b
             click.echo(f"listening on {server.uri}")
             if source is not None:
                 click.echo(_how_to_read(server.uri, source.repo))
+                server.service.warming.request(source.repo, FIRST)
             if source is not None and watch:
                 with connect(server.uri) as client:
                     watch_and_ingest(client, source, signals)
@@ -76,24 +105,25 @@ def _serve(server: FlightServer, source: SourceFolder | None = None, *, watch: b
                 signals.wait()
 
 
-def _log_to_stderr() -> None:
-    """Write the log of this server, a line for each call, to stderr, without the logs of libraries."""
+def _log_to_stderr(level: int) -> None:
+    """Write the log of this server from ``level`` on to stderr, without the logs of libraries."""
     handler = logging.StreamHandler()
     handler.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
     log = logging.getLogger("flight_server")
     log.addHandler(handler)
-    log.setLevel(logging.INFO)
+    log.setLevel(level)
 
 
 def _how_to_read(uri: str, repo: str) -> str:
-    """Three shell commands that read with pyarrow, DuckDB and Polars."""
-    ticket = json.dumps(json.dumps({"repo": repo, "dataset": SHOWN_DATASET}))
+    """Shell commands that read with what is installed: SQL, pyarrow, DuckDB, Polars."""
     dataset = f'from flight_client import connect; d = connect("{uri}").dataset("{repo}", "{SHOWN_DATASET}")'
-    return "\n".join(
-        f"  python -c {shlex.quote(code)}"
-        for code in (
-            f'import pyarrow.flight as f; print(f.connect("{uri}").do_get(f.Ticket({ticket})).read_all())',
-            f'import duckdb; {dataset}; print(duckdb.sql("from d limit 10"))',
-            f"import polars; {dataset}; print(polars.scan_pyarrow_dataset(d).head(10).collect())",
-        )
-    )
+    codes = {
+        "pyarrow": f"{dataset}; print(d.head(10).to_pylist())",
+        "duckdb": f'import duckdb; {dataset}; print(duckdb.sql("from d {SHOWN_COLUMNS} limit 10"))',
+        "polars": f'import polars as p; {dataset}; print(p.scan_pyarrow_dataset(d).select("qname").head(10).collect())',
+    }
+    installed = {library: code for library, code in codes.items() if importlib.util.find_spec(library)}
+    server = "" if uri == DEFAULT_URI else f" --server {uri}"
+    sql = f'flight-server sql {repo} "from {SHOWN_DATASET} {SHOWN_COLUMNS} limit 10"{server}'
+    lines = [*([sql] if "duckdb" in installed else []), *(f"python -c {shlex.quote(c)}" for c in installed.values())]
+    return "\n".join(f"  {line}" for line in lines)

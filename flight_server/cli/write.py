@@ -1,5 +1,6 @@
 """The commands that write: ``ingest`` a folder, ``put`` a file, ``drop`` a repo."""
 
+import sys
 from contextlib import suppress
 from pathlib import Path
 
@@ -59,10 +60,15 @@ def put(client: Client, repo: str, table: str, file: Path, mode: str) -> None:
 @click.command()
 @with_client()
 @click.argument("repo")
-def drop(client: Client, repo: str) -> None:
-    """Remove a repo with all its snapshots.
+@click.option("--yes", is_flag=True, help="Don't ask.")
+def drop(client: Client, repo: str, *, yes: bool) -> None:
+    """Remove a repo with all its snapshots and cached results.
+
+    On a terminal it asks first.
 
     Example: flight-server drop django
     """
+    if sys.stdin.isatty() and not yes:
+        click.confirm(f"Remove {repo} with all its snapshots?", abort=True)
     client.drop(repo)
     click.echo(f"{repo}: dropped")

@@ -47,6 +47,7 @@ def _commit(caller: Caller, body: bytes) -> bytes:
         if removed := given.get("removed"):
             transaction.remove(removed)
         snapshot = transaction.commit(given.get("rows"), given.get("note", {}))
+        caller.service.warming.request(snapshot.repo)
     return json_bytes({"repo": snapshot.repo, "snapshot": snapshot.number})
 
 

@@ -55,32 +55,32 @@ class FlightServer(flight.FlightServerBase):
             super().__init__(f"grpc://{shown}:{port}")
         except (pa.ArrowException, OSError, OverflowError) as error:
             raise BindError(f"can't listen on {shown}:{port}; is the port in use? Port 0 takes any free one") from error
-        self._service = service
+        self.service = service
         self.calls = RunningCalls()
         self.uri = f"grpc://{shown}:{self.port}"
 
     def list_flights(self, _context: flight.ServerCallContext, criteria: bytes) -> Iterator[flight.FlightInfo]:
         """The datasets of all repos that match JSON criteria: repo, layer, kind."""
-        return guarded_iterator(info.flights(self._service, criteria, self._advertised))
+        return guarded_iterator(info.flights(self.service, criteria, self._advertised))
 
     @guarded
     def get_flight_info(
         self, _context: flight.ServerCallContext, descriptor: flight.FlightDescriptor
     ) -> flight.FlightInfo:
         """Schema and endpoints of a path [repo, dataset] or a command."""
-        return info.answer_info(self._service, asked_in_descriptor(descriptor), self._advertised)
+        return info.answer_info(self.service, asked_in_descriptor(descriptor), self._advertised)
 
     @guarded
     def get_schema(
         self, _context: flight.ServerCallContext, descriptor: flight.FlightDescriptor
     ) -> flight.SchemaResult:
         """Schema of a path [repo, dataset] or a command."""
-        return flight.SchemaResult(self._service.answer(asked_in_descriptor(descriptor)).schema)
+        return flight.SchemaResult(self.service.answer(asked_in_descriptor(descriptor)).schema)
 
     @guarded
     def do_get(self, context: flight.ServerCallContext, ticket: flight.Ticket) -> flight.GeneratorStream:
         """The rows of a ticket."""
-        answer = self._service.answer(asked_in_ticket(ticket))
+        answer = self.service.answer(asked_in_ticket(ticket))
         options = pa.ipc.IpcWriteOptions(compression=answer.compression)
         readers = guarded_reader(answer.schema, self._batches(answer, context))
         return flight.GeneratorStream(answer.schema, readers, options=options)
@@ -89,7 +89,7 @@ class FlightServer(flight.FlightServerBase):
         started, rows, ended = time.monotonic(), 0, "broken off"
         with self.calls.enter(context.peer(), answer.asked) as call:
             try:
-                check = throttled_check(stop_check(context, call, self._service.budget.limits.query_seconds))
+                check = throttled_check(stop_check(context, call, self.service.budget.limits.query_seconds))
                 with closing(answer.rows(check)) as batches:
                     for batch in batches:
                         yield batch
@@ -109,7 +109,7 @@ class FlightServer(flight.FlightServerBase):
     ) -> None:
         """Store rows in a raw table. There is one reply, at the end: more would block a client that reads none."""
         with self.calls.enter(context.peer()) as call:
-            reply = do_put.put(self._service, put_of_descriptor(descriptor), reader, stop_check(context, call))
+            reply = do_put.put(self.service, put_of_descriptor(descriptor), reader, stop_check(context, call))
         writer.write(pa.py_buffer(json_bytes(reply)))
 
     @guarded
@@ -122,8 +122,8 @@ class FlightServer(flight.FlightServerBase):
     ) -> None:
         """A lookup: receive keys, and send the rows of a dataset with these keys."""
         request, key = lookup_of_descriptor(descriptor)
-        read = self._service.read(request)
-        budget = self._service.budget
+        read = self.service.read(request)
+        budget = self.service.budget
         with self.calls.enter(context.peer(), read.request) as call:
             check = stop_check(context, call, budget.limits.query_seconds)
             with budget.stream(stream_bytes(read), check):
@@ -135,7 +135,7 @@ class FlightServer(flight.FlightServerBase):
 
     def _result(self, action: flight.Action, peer: str) -> Iterator[flight.Result]:
         with self.calls.enter(peer):
-            yield flight.Result(run_action(Caller(self._service, self.calls, peer), action))
+            yield flight.Result(run_action(Caller(self.service, self.calls, peer), action))
 
     def list_actions(self, _context: flight.ServerCallContext) -> list[flight.ActionType]:
         """The names and descriptions of the actions."""
@@ -147,6 +147,7 @@ class FlightServer(flight.FlightServerBase):
         Returns whether all calls have ended. A call whose client neither reads nor disconnects waits inside gRPC, where
         it can't be cancelled, and keeps the process from ending.
         """
+        self.service.warming.stop()
         if not self.calls.drain(DRAIN_SECONDS):
             cut = self.calls.cancel(lambda _: True)
             LOG.warning("cancelled %d calls that were still running", cut)

@@ -20,6 +20,7 @@ from flight_server.serving.request import Compression, Request
 from flight_server.serving.snapshot_results import ResultStore, SnapshotResults
 from flight_server.serving.sql_request import MissingSqlError, SqlRequest
 from flight_server.serving.stream import open_read, stream_bytes
+from flight_server.serving.warming import Warming
 from flight_server.storage.artifacts import DEFAULT_BYTES, ArtifactStore
 from flight_server.storage.check import RepoCheck
 from flight_server.storage.snapshots import Snapshot
@@ -56,9 +57,18 @@ class Service:
     """Answers requests over one store; results are cached in its folder."""
 
     def __init__(
-        self, store: Store, pipeline: Pipeline, capacity: Capacity = CAPACITY, build: str | None = None
+        self,
+        store: Store,
+        pipeline: Pipeline,
+        capacity: Capacity = CAPACITY,
+        build: str | None = None,
+        *,
+        warms: bool = False,
     ) -> None:
-        """``build`` identifies the installed code; if given, fingerprints of results are stored on disk under it."""
+        """``build`` identifies the installed code; if given, fingerprints of results are stored on disk under it.
+
+        If it ``warms``, outputs that were read are computed in the background after a commit.
+        """
         self.store = store
         self.pipeline = pipeline
         folder = store.root / "artifacts"
@@ -66,6 +76,7 @@ class Service:
         self.budget = MemoryBudget(capacity.limits, lambda: artifacts.held_bytes)
         self._plans = OutputPlans(pipeline)
         self._results = ResultStore(artifacts, self.budget, KnownFingerprints(folder, build))
+        self.warming = Warming(self._whole, enabled=warms)
 
     def read(self, request: Request) -> Read:
         """Check and resolve a request, before any row is read (by ``open_read``); raises DataError."""
@@ -76,6 +87,8 @@ class Service:
         if isinstance(asked, SqlRequest):
             return Answer(asked, self.sql.schema(asked), partial(self.sql.batches, asked))
         read = self.read(asked)
+        if not read.is_raw:
+            self.warming.note(read.request.repo, read.output.name)
         return Answer(read.request, read.schema, partial(self._rows, read), read.request.compression)
 
     @cached_property
@@ -113,6 +126,9 @@ class Service:
     def _rows(self, read: Read, check: Check) -> Batches:
         with self.budget.stream(stream_bytes(read), check), closing(open_read(read, check).batches) as batches:
             yield from batches
+
+    def _whole(self, repo: str, dataset: str, check: Check) -> Batches:
+        return self._rows(self.read(Request(repo, dataset)), check)
 
     def drop(self, repo: str) -> None:
         """Delete a repo and its cached results. Raises InvalidNameError, UnknownRepoError, StorageError."""

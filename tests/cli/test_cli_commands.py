@@ -10,6 +10,7 @@ import pytest
 from cli_process import COMMAND, environment, in_terminal, run, serving, succeed
 from pyarrow import csv, ipc
 
+from flight_client import connect
 from flight_client.contracts.raw import RAW_TABLES
 from flight_client.contracts.tables import TABLES
 from flight_server.cli.main import COMMANDS, commands
@@ -76,11 +77,22 @@ def test_ls_of_a_server_loads_no_pipeline(demo):
 
 def test_ls(where):
     assert "demo" in succeed("ls", *where).split()
-    listed = {line.split()[0]: line.split()[1:] for line in succeed("ls", "demo", *where).splitlines()}
+    header, *lines = succeed("ls", "demo", "--all", *where).splitlines()
+    assert header.split() == ["dataset", "rows", "bytes", "kind", "layer", "cached"]
+    listed = {line.split()[0]: line.split()[1:] for line in lines}
     assert set(listed) == set(TABLES)
-    assert int(listed["cst_callsites"][0]) > 0
-    assert listed["cst_callsites"][1:] == ["raw", "cst"]
-    assert listed[DATASET][1:] == ["output", "qnames"]
+    assert all(int(text) > 0 for text in listed["cst_callsites"][:2])
+    assert listed["cst_callsites"][2:] == ["raw", "cst"]
+    assert listed[DATASET][2:4] == ["output", "qnames"]
+    shown = {line.split()[0] for line in succeed("ls", "demo", *where).splitlines()[1:]}
+    assert shown == {name for name, (rows, *_) in listed.items() if rows != "0"} < set(TABLES)
+
+
+def test_ls_says_what_is_cached(demo):
+    succeed("get", "demo", "dim_qualified_names", "--server", demo.uri)
+    [line] = [line for line in succeed("ls", "demo", "--server", demo.uri).splitlines() if "dim_qualified" in line]
+    assert line.split()[-1] == "yes"
+    assert int(line.split()[1]) > 0
 
 
 def test_info(where):
@@ -173,10 +185,11 @@ def test_get_to_a_terminal_is_a_table(demo):
     code, shown = in_terminal(words, environment("/nonexistent"))
     lines = shown.splitlines()
     assert code == 0
-    assert lines[0].split()[:2] == ["call_id", "qname"]
+    assert lines[0].split() == ["call_id", "qname", "path", "call_bstart", "qname_source"]
     assert set(lines[1]) == {"-", " "}
     assert lines[-1].startswith("the first 40 rows; ")
-    assert len(lines) == 43
+    assert lines[-2].startswith("not shown: call_bend; ")
+    assert len(lines) == 44
     assert all(len(line) <= 100 for line in lines[:-1])
 
 
@@ -263,3 +276,21 @@ def test_parse_errors_are_reported_and_another_interpreter_reads_newer_syntax(de
     assert "nothing changed" in third.stdout
     wrong = subprocess.run([*command, "--python", "nowhere"], capture_output=True, text=True, check=False)
     assert (wrong.returncode, wrong.stderr.splitlines()[-1][:44]) == (2, "error: nowhere does not run as a Python inte")
+
+
+def test_get_shows_what_people_read_in_eighty_columns(demo):
+    words = [*COMMAND, "get", "demo", "calls", "--server", demo.uri]
+    _, shown = in_terminal(["env", "COLUMNS=80", *words, "--limit", "3"], os.environ)
+    assert {"path", "line", "caller", "callee"} <= set(shown.splitlines()[0].split())
+    assert all(len(line) <= 80 for line in shown.splitlines())
+    _, vertical = in_terminal([*words, "--limit", "1", "--vertical"], os.environ)
+    assert "source_line" in vertical
+
+
+def test_drop_asks_on_a_terminal(demo):
+    words = [*COMMAND, "drop", "demo", "--server", demo.uri]
+    code, shown = in_terminal(words, os.environ)
+    assert code != 0
+    assert "Remove demo with all its snapshots? [y/N]" in shown
+    with connect(demo.uri) as client:
+        assert "demo" in client.repos()

@@ -33,10 +33,11 @@ def write_files(folder, count):
 
 
 def test_the_lines_that_up_prints_work_when_a_shell_runs_them(demo):
-    lines = demo.read_lines(3)
-    for line, word in zip(lines, ("pyarrow", "duckdb", "polars"), strict=True):
+    lines = demo.read_lines(4)
+    for line, word in zip(lines, ("flight-server sql", "to_pylist", "duckdb", "polars"), strict=True):
         assert word in line
         command = line.replace("python ", f"{sys.executable} ", 1)
+        command = command.replace("flight-server ", f"{sys.executable} -m flight_server ", 1)
         done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=False)
         assert (done.returncode, done.stderr) == (0, "")
         assert "qname" in done.stdout
@@ -146,3 +147,28 @@ def test_demo_serves_the_packaged_repo(demo):
     assert demo.lines[0].startswith("demo: 14 files, 14 extracted, ")
     with connect(demo.uri) as client:
         assert client.read("demo", "dim_qualified_names").read_all().num_rows > 100
+
+
+def test_up_computes_the_call_graph_in_the_background_and_after_commits(code, tmp_path):
+    with serving("up", code, "--store", tmp_path / "store") as server, connect(server.uri) as client:
+        _wait_until_cached(client, "call_graph")
+        client.read("code", "dim_qualified_names").read_all()
+        (code / "report.py").write_text("def changed(): return len('')\n")
+        succeed("ingest", code, "--to", server.uri)
+        _wait_until_cached(client, "call_graph", "dim_qualified_names")
+        assert server.log_so_far() == ()
+
+
+def test_with_no_warm_only_reads_compute(code, tmp_path):
+    with serving("up", code, "--store", tmp_path / "store", "--no-warm", "-v") as server:
+        with connect(server.uri) as client:
+            client.read("code", "cst_defs").read_all()
+            assert client.info("code", "call_graph").rows is None
+        assert any("do_get" in line for line in server.log_so_far())
+
+
+def _wait_until_cached(client, *datasets):
+    end = time.monotonic() + 60
+    while any(client.info("code", dataset).rows is None for dataset in datasets):
+        assert time.monotonic() < end
+        time.sleep(0.1)

@@ -75,7 +75,7 @@ def test_commands_are_understood(block: Block) -> None:
     lines = [shlex.split(line.removeprefix("$ ")) for line in block.code.splitlines() if line.startswith("$ ")]
     assert lines
     for program, *arguments in lines:
-        assert program in {"pip", "pytest", "flight-server"}
+        assert program in {"pip", "python", "pytest", "flight-server"}
         if program == "flight-server":
             name, *rest = arguments
             commands.get_command(commands.make_context("", arguments), name).make_context(name, rest)
