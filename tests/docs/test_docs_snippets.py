@@ -18,8 +18,7 @@ from flight_client.ingest import ingest
 from flight_server.cli.hosting import open_server, serving
 from flight_server.cli.main import commands
 from flight_server.cli.session import DEFAULT_URI
-from flight_server.rpc.codec import lookup_of_descriptor
-from flight_server.serving.request import request_from_json
+from flight_server.rpc.codec import asked_in_ticket, lookup_of_descriptor
 from flight_server.serving.sql.macro_texts import MACROS, macros_used
 
 
@@ -67,7 +66,7 @@ def test_tickets_are_understood(block: Block) -> None:
     if "key" in document:  # the command of a lookup
         lookup_of_descriptor(flight.FlightDescriptor.for_command(block.code))
     else:
-        request_from_json(document)
+        asked_in_ticket(flight.Ticket(block.code))
 
 
 @pytest.mark.parametrize("block", blocks("console"), ids=lambda block: block.where)
