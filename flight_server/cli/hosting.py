@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
+from typing import TypedDict, Unpack
 
 import click
 import platformdirs
@@ -86,20 +87,26 @@ def size_text(size: int) -> str:
     return f"{size // factor}{unit}"
 
 
+class LimitOptions(TypedDict):
+    """The options that are limits, as in Limits."""
+
+    streams: int
+    waiting: int
+    wait_seconds: float
+    memory: int
+    query_seconds: float | None
+    idle_seconds: float
+
+
 def _opener(
     store: Path | None,
     host: str,
     port: int,
     advertise: tuple[str, ...],
     cache_size: int,
-    memory: int,
-    streams: int,
-    waiting: int,
-    wait_seconds: float,
-    query_seconds: float | None,
+    **limits: Unpack[LimitOptions],
 ) -> OpenServer:
-    capacity = Capacity(Limits(streams, waiting, wait_seconds, memory, query_seconds), cache_size)
-    return partial(open_server, store, host, port, advertise, capacity)
+    return partial(open_server, store, host, port, advertise, Capacity(Limits(**limits), cache_size))
 
 
 # Adds the options to a command, which gets a function that opens the server in its argument ``server``.
@@ -167,5 +174,13 @@ with_server = grouped(
         "query_seconds",
         type=click.FloatRange(0, min_open=True),
         help="Seconds that a stream may run.  [default: no limit]",
+    ),
+    click.option(
+        "--idle-timeout",
+        "idle_seconds",
+        type=click.FloatRange(0, min_open=True),
+        default=_DEFAULTS.idle_seconds,
+        show_default=True,
+        help="Seconds after which a client that neither reads nor writes is disconnected.",
     ),
 )

@@ -70,7 +70,7 @@ class LineIndex:
 
     def lines(self, files: Ints, lines: Ints) -> pa.Array:
         """The text of each line, from 1, without its newline; null if the file has no such line."""
-        known = (files >= 0) & (lines > 0) & (lines <= np.diff(self.first_lines)[files])
+        known = (files >= 0) & (lines > 0) & (lines <= np.append(np.diff(self.first_lines), 0)[files])
         line = (self.first_lines[files] + lines - 1)[known]
         starts, sizes = np.zeros((2, len(files)), np.int64)
         starts[known], sizes[known] = self.line_starts[line], (self.line_ends - self.line_starts)[line]

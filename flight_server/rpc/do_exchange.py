@@ -15,6 +15,7 @@ from arrowdsl.compute.expr import Column, Keys
 from arrowdsl.plan.stopping import Check
 from flight_server.rpc.codec import shortened
 from flight_server.rpc.do_put import ReceivedBatches
+from flight_server.rpc.running_calls import RunningCall
 from flight_server.serving.lookup import distinct_keys, key_type
 from flight_server.serving.read import Read
 from flight_server.serving.request_errors import BadRequestError
@@ -28,24 +29,26 @@ def lookup(
     key: str,
     reader: flight.MetadataRecordBatchReader,
     writer: flight.MetadataRecordBatchWriter,
+    call: RunningCall,
     check: Check,
 ) -> None:
     """Read the keys, and send the rows with these keys; ``check`` raises to stop the call."""
     started, rows = time.monotonic(), 0
-    keys = distinct_keys(_columns(reader, check), key_type(key, read.spec))
+    keys = distinct_keys(_columns(reader, call, check), key_type(key, read.spec))
     found = read.among(Column(key).is_in(Keys(keys)))
     writer.begin(read.schema, options=pa.ipc.IpcWriteOptions(compression=read.request.compression))
     with closing(open_read(found, check).batches) as batches:
         for batch in batches:
-            writer.write_batch(batch)
+            with call.waiting():
+                writer.write_batch(batch)
             rows += batch.num_rows
     asked, seconds = shortened(read.request), time.monotonic() - started
     LOG.info("lookup %s by %s: %d keys, %d rows in %.3f s", asked, key, len(keys), rows, seconds)
 
 
-def _columns(reader: flight.MetadataRecordBatchReader, check: Check) -> Iterator[pa.Array]:
+def _columns(reader: flight.MetadataRecordBatchReader, call: RunningCall, check: Check) -> Iterator[pa.Array]:
     """The keys as they arrive: the only column of the batches, of any name."""
-    received = ReceivedBatches(reader, None)
+    received = ReceivedBatches(reader, call)
     if len(received.schema) != 1:
         raise BadRequestError(f"a lookup takes one column of keys, given: {len(received.schema)}")
     for batch in received:

@@ -11,6 +11,7 @@ from arrowdsl.errors import one_of
 from flight_client.contracts.raw import RAW_TABLES
 from flight_client.contracts.tables import BY_CONTRACT
 from flight_server.rpc.codec import Put
+from flight_server.rpc.running_calls import RunningCall
 from flight_server.serving.request_errors import BadRequestError, BadStreamError, UnknownDatasetError
 from flight_server.serving.service import Service
 from flight_server.storage.store_errors import RowCountError
@@ -19,12 +20,15 @@ LOG = logging.getLogger("flight_server")
 
 
 class ReceivedBatches:
-    """The batches of a put as they arrive; ``expected`` is the total number of rows, if known."""
+    """The batches of a call as they arrive; ``expected`` is the total number of rows, if known."""
 
-    def __init__(self, reader: flight.MetadataRecordBatchReader, expected: int | None) -> None:
+    def __init__(
+        self, reader: flight.MetadataRecordBatchReader, call: RunningCall, expected: int | None = None
+    ) -> None:
         self._reader = reader
+        self._call = call
         self._expected = expected
-        with _receiving():
+        with call.waiting(), _receiving():
             self.schema: pa.Schema = reader.schema
 
     def __iter__(self) -> Iterator[pa.RecordBatch]:
@@ -32,7 +36,7 @@ class ReceivedBatches:
         rows = 0
         while True:
             try:
-                with _receiving():
+                with self._call.waiting(), _receiving():
                     chunk = self._reader.read_chunk()
             except StopIteration:
                 if self._expected not in (None, rows):
@@ -57,7 +61,11 @@ def _receiving() -> Iterator[None]:
 
 
 def put(
-    service: Service, target: Put, reader: flight.MetadataRecordBatchReader, check: Callable[[], None]
+    service: Service,
+    target: Put,
+    reader: flight.MetadataRecordBatchReader,
+    call: RunningCall,
+    check: Callable[[], None],
 ) -> dict[str, object]:
     """Store the batches; the reply has the number of rows and, after a commit, the snapshot.
 
@@ -66,12 +74,14 @@ def put(
     name = BY_CONTRACT.get(target.table, target.table)
     if name not in RAW_TABLES:
         raise UnknownDatasetError(f"unknown raw table {target.table!r}; raw tables: {one_of(RAW_TABLES)}")
-    store, batches = service.store, ReceivedBatches(reader, target.rows)
+    store = service.store
     transaction = store.begin(target.repo) if target.txn is None else store.transaction(target.txn)
     if transaction.repo != target.repo:
         raise BadRequestError(f"transaction {target.txn} is one of repo {transaction.repo}, not of {target.repo}")
     try:
-        rows = transaction.put(RAW_TABLES[name], batches, mode=target.mode, check=check, removed=target.removed)
+        with service.budget.put(transaction.id, check):
+            batches = ReceivedBatches(reader, call, target.rows)
+            rows = transaction.put(RAW_TABLES[name], batches, mode=target.mode, check=check, removed=target.removed)
         check()
         if target.txn is not None:
             return {"table": name, "rows": rows, "txn": target.txn}

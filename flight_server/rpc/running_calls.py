@@ -18,11 +18,24 @@ from flight_server.serving.single_flight import POLL_SECONDS
 
 @dataclass(eq=False)
 class RunningCall:
-    """A running call from the connection ``peer``; set ``cancelled`` to stop the call."""
+    """A running call from the connection ``peer``; set ``cancelled`` to stop the call.
+
+    ``waiting_since`` is the time since when the call has waited for its client to read or write; None while it works.
+    """
 
     peer: str = ""
     asked: Asked | None = None
+    waiting_since: float | None = None
     cancelled: threading.Event = field(default_factory=threading.Event)
+
+    @contextmanager
+    def waiting(self) -> Iterator[None]:
+        """A block in which the call waits for its client."""
+        self.waiting_since = time.monotonic()
+        try:
+            yield
+        finally:
+            self.waiting_since = None
 
 
 class RunningCalls:
@@ -55,6 +68,13 @@ class RunningCalls:
         for call in found:
             call.cancelled.set()
         return len(found)
+
+    def idle_peers(self, seconds: float) -> set[str]:
+        """The connections all of whose calls have waited for their client for at least this time."""
+        latest = time.monotonic() - seconds
+        with self._changed:
+            busy = {call.peer for call in self._calls if call.waiting_since is None or call.waiting_since > latest}
+            return {call.peer for call in self._calls} - busy
 
     def drain(self, seconds: float) -> bool:
         """Refuse new calls and wait for the running ones; returns whether they ended in time."""

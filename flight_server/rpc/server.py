@@ -21,6 +21,7 @@ from flight_server.rpc.codec import (
     put_of_descriptor,
     shortened,
 )
+from flight_server.rpc.connections import disconnect
 from flight_server.rpc.do_exchange import lookup
 from flight_server.rpc.guard import guarded, guarded_iterator, guarded_reader
 from flight_server.rpc.locations import checked_location
@@ -31,6 +32,7 @@ from flight_server.serving.stream import stream_bytes
 LOG = logging.getLogger("flight_server")
 DRAIN_SECONDS = 5.0
 CUT_SECONDS = 1.0
+IDLE_CHECK_SECONDS = 5.0
 
 
 class BindError(DataError):
@@ -57,7 +59,19 @@ class FlightServer(flight.FlightServerBase):
             raise BindError(f"can't listen on {shown}:{port}; is the port in use? Port 0 takes any free one") from error
         self.service = service
         self.calls = RunningCalls()
+        self._stopping = threading.Event()
+        threading.Thread(target=self._watch_idle, name="idle", daemon=True).start()
         self.uri = f"grpc://{shown}:{self.port}"
+
+    def _watch_idle(self) -> None:
+        seconds = self.service.budget.limits.idle_seconds
+        while not self._stopping.wait(min(seconds / 4, IDLE_CHECK_SECONDS)):
+            self._disconnect_idle(seconds)
+
+    def _disconnect_idle(self, seconds: float) -> None:
+        for peer in self.calls.idle_peers(seconds):
+            if disconnect(peer):
+                LOG.warning("closed the connection of %s: its calls waited for it for more than %g s", peer, seconds)
 
     def list_flights(self, _context: flight.ServerCallContext, criteria: bytes) -> Iterator[flight.FlightInfo]:
         """The datasets of all repos that match JSON criteria: repo, layer, kind."""
@@ -92,7 +106,8 @@ class FlightServer(flight.FlightServerBase):
                 check = throttled_check(stop_check(context, call, self.service.budget.limits.query_seconds))
                 with closing(answer.rows(check)) as batches:
                     for batch in batches:
-                        yield batch
+                        with call.waiting():
+                            yield batch
                         rows += batch.num_rows
                 ended = "complete"
             finally:
@@ -109,7 +124,8 @@ class FlightServer(flight.FlightServerBase):
     ) -> None:
         """Store rows in a raw table. There is one reply, at the end: more would block a client that reads none."""
         with self.calls.enter(context.peer()) as call:
-            reply = do_put.put(self.service, put_of_descriptor(descriptor), reader, stop_check(context, call))
+            check = stop_check(context, call)
+            reply = do_put.put(self.service, put_of_descriptor(descriptor), reader, call, check)
         writer.write(pa.py_buffer(json_bytes(reply)))
 
     @guarded
@@ -127,7 +143,7 @@ class FlightServer(flight.FlightServerBase):
         with self.calls.enter(context.peer(), read.request) as call:
             check = stop_check(context, call, budget.limits.query_seconds)
             with budget.stream(stream_bytes(read), check):
-                lookup(read, key, reader, writer, check)
+                lookup(read, key, reader, writer, call, check)
 
     def do_action(self, context: flight.ServerCallContext, action: flight.Action) -> Iterator[flight.Result]:
         """The one result of an action."""
@@ -144,13 +160,15 @@ class FlightServer(flight.FlightServerBase):
     def stop(self) -> bool:
         """Refuse new calls, wait for the running ones, cancel them after DRAIN_SECONDS, and stop listening.
 
-        Returns whether all calls have ended. A call whose client neither reads nor disconnects waits inside gRPC, where
-        it can't be cancelled, and keeps the process from ending.
+        Returns whether all calls have ended. The connections of calls that wait for their client are closed.
         """
         self.service.warming.stop()
+        self._stopping.set()
         if not self.calls.drain(DRAIN_SECONDS):
             cut = self.calls.cancel(lambda _: True)
             LOG.warning("cancelled %d calls that were still running", cut)
+            if not self.calls.drain(CUT_SECONDS):
+                self._disconnect_idle(0)
         closing = threading.Thread(target=self.shutdown, daemon=True)
         closing.start()
         closing.join(CUT_SECONDS)

@@ -4,7 +4,7 @@ Streams and computations wait in queues, first come, first served, so small ones
 for a limited time, and computations for as long as a stream waits for them.
 """
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -25,7 +25,8 @@ STREAMS_SHARE = 4  # a quarter of the budget is reserved for streams
 class Limits:
     """Running streams, waiting streams (1 or more), how long a stream waits, all memory, and how long a call may run.
 
-    Times are in seconds, memory in bytes; no ``query_seconds`` means no limit.
+    Times are in seconds, memory in bytes; no ``query_seconds`` means no limit. ``puts`` is the number of transactions
+    that may put at a time. A connection is closed after its calls have waited for it for ``idle_seconds``.
     """
 
     streams: int = 64
@@ -33,6 +34,8 @@ class Limits:
     wait_seconds: float = 30.0
     memory: int = 4 * GIB
     query_seconds: float | None = None
+    idle_seconds: float = 600.0
+    puts: int = 32
 
 
 class BusyError(DataError):
@@ -74,6 +77,7 @@ class MemoryBudget:
         self._changed = Condition()
         self._streams = _Admissions()
         self._computations = _Admissions()
+        self._putting = Counter[str]()  # the running puts by transaction
         self._taken = ContextVar[int | None]("taken", default=None)  # by the computation of this thread
 
     @contextmanager
@@ -93,6 +97,28 @@ class MemoryBudget:
             yield
         finally:
             self._release(self._streams, memory)
+
+    @contextmanager
+    def put(self, transaction: str, check: Check) -> Iterator[None]:
+        """Run the block when there is room for a put. A transaction's puts never wait for one another.
+
+        Raises BusyError and the exception of ``check`` as ``stream``.
+        """
+        limits, deadline = self.limits, monotonic() + self.limits.wait_seconds
+        with self._changed:
+            while transaction not in self._putting and len(self._putting) >= limits.puts:
+                check()
+                if monotonic() > deadline:
+                    raise BusyError(f"{limits.puts} transactions put already", limits.wait_seconds)
+                self._changed.wait(POLL_SECONDS)
+            self._putting[transaction] += 1
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._putting[transaction] -= 1
+                self._putting += Counter()  # forgets transactions without a running put
+                self._changed.notify_all()
 
     @contextmanager
     def computation(self, memory: int, check: Check) -> Iterator[None]:

@@ -7,8 +7,9 @@ from contextlib import contextmanager
 
 import pytest
 from pyarrow import flight
-from rpc_server import PIPELINE, Peer, code_of, name_refs, running, ticket
+from rpc_server import PIPELINE, Peer, code_of, command, name_refs, running, sample, ticket
 
+from flight_client.contracts.raw import RAW_TABLES
 from flight_server.rpc.server import FlightServer
 from flight_server.serving.limits import Limits
 from flight_server.serving.service import Capacity, Service
@@ -126,3 +127,55 @@ def test_a_stream_that_runs_too_long_is_ended(folder):
         with pytest.raises(flight.FlightTimedOutError) as caught:
             read_slowly(first)
         assert code_of(caught.value) == "timed_out"
+
+
+def test_a_client_that_reads_nothing_is_disconnected_and_its_place_is_free(folder):
+    with limited(folder, streams=1, wait_seconds=60, idle_seconds=0.5) as (first, second, *_):
+        held = opened(first)
+        assert second.get("r", DATASET).num_rows == ROWS
+        with pytest.raises(flight.FlightUnavailableError):
+            held.read_all()
+        assert first.get("r", DATASET).num_rows == ROWS  # it may come again
+
+
+def open_put(peer, data, **keys):
+    writer, _ = peer.flight.do_put(command(repo="puts", table=DATASET, **keys), data.schema)
+    writer.write_table(data)
+    return writer
+
+
+def test_a_client_that_writes_nothing_is_disconnected_and_its_put_counts_for_nothing(folder):
+    data = name_refs([("a.py", 1)])
+    with limited(folder, idle_seconds=0.5) as (first, second, *_):
+        writer = open_put(first, data)
+        wait_until_idle(second)
+        with pytest.raises(flight.FlightError):
+            writer.close()
+        assert "puts" not in second.act("stats")["repos"]
+
+
+def test_puts_of_too_many_transactions_are_refused_but_one_never_waits_for_itself(folder):
+    data = name_refs([("a.py", 1)])
+    with limited(folder, puts=1, wait_seconds=0.2) as (first, second, *_):
+        txn = first.act("begin", {"repo": "puts"})["txn"]
+        held = open_put(first, data, txn=txn)
+        deadline = time.monotonic() + 30
+        while not second.act("stats")["running_calls"] and time.monotonic() < deadline:
+            time.sleep(0.01)
+        first.put_table("puts", "cst_defs", sample(RAW_TABLES["cst_defs"].schema), txn=txn)
+        with pytest.raises(flight.FlightUnavailableError) as caught:
+            second.put_table("other", DATASET, data)
+        assert code_of(caught.value) == "busy"
+        held.close()
+        assert first.act("commit", {"txn": txn, "rows": {DATASET: 1, "cst_defs": 1}})["snapshot"] == 1
+        assert second.put_table("other", DATASET, data)["snapshot"] == 1
+
+
+def test_a_server_stops_though_a_client_neither_reads_nor_goes_away(folder):
+    server = FlightServer(Service(Store(folder), PIPELINE))
+    peer = Peer(server.uri)
+    held = opened(peer)
+    assert server.stop()
+    with pytest.raises(flight.FlightError):
+        held.read_all()
+    peer.close()
