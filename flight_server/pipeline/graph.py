@@ -26,12 +26,13 @@ from flight_server.pipeline import (
     symbols,
     syntax,
     types,
+    value_uses,
 )
 from flight_server.pipeline.families import EdgeFamily, Family, NodeFamily, PropFamily
 from flight_server.pipeline.family_plans import LINE_STARTS, edge_union, node_union, prop_union
 
 CONCEPTS = (
-    *(files, definitions, syntax, scopes, control_flow, data_flow, names),
+    *(files, definitions, syntax, scopes, control_flow, data_flow, value_uses, names),
     *(calls, annotations, types, symbols, bytecode, runtime, diagnostics),
     *(source_views, call_views),
 )

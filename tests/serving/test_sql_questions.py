@@ -37,6 +37,16 @@ class Basket(Cart):
 def report(): return Basket().total()
 def heavy(): return weight(2)
 """,
+    "shop/web.py": """import sqlite3
+def view(request):
+    name = request.GET["name"].strip()
+    query = "select " + name
+    other = len("")
+    return run(query, other)
+def run(text, count):
+    cursor = sqlite3.connect("x").cursor()
+    cursor.execute(f"{text};", [count])
+""",
     "tests/test_use.py": "from shop.use import report\ndef test_report(): assert report()\n",
 }
 
@@ -97,6 +107,15 @@ def test_impact_of_a_function_and_of_a_file(client: Client) -> None:
     assert "shop.use.heavy" not in found
     of_file = {row[0] for row in rows(client, "select qname from impact('shop/work.py')")}
     assert {"shop.use.heavy", "shop.use.Cart.total", "shop.use"} <= of_file
+
+
+def test_a_value_is_followed_from_a_parameter_into_an_argument(client: Client) -> None:
+    found = rows(client, "select number, step, kind, name, line from paths('request', 'cursor.execute')")
+    assert [row[:2] for row in found] == [(1, step) for step in range(1, len(found) + 1)]
+    names = [row[3] for row in found if row[2] in ("PY_BINDING", "CST_ARG")]
+    assert names == ["request", "name", "query", "text", None]
+    assert found[-1][2:] == ("CST_ARG", None, 9)
+    assert rows(client, "from paths('cursor', 'len')") == []
 
 
 def test_a_question_about_nothing_has_no_rows(client: Client) -> None:
