@@ -22,7 +22,7 @@ from arrowdsl.compute.merging import merge_sorted
 from arrowdsl.schema.schema import EncodingPolicy, EncodingSpec, SchemaTransform, TableSpec, plain
 from flight_server.storage.manifests import Extractor, FileEntry, Manifest, TableEntry, verify
 from flight_server.storage.parquet import PartFile, write_parts
-from flight_server.storage.parquet_file import ParquetFileWriter, distinct_values, read_batches
+from flight_server.storage.parquet_file import ParquetFileWriter, checksums, distinct_values, read_batches
 from flight_server.storage.partitioning import Layout, Partitioning, keys_of, partitioning_of
 from flight_server.storage.paths import Part
 from flight_server.storage.store_errors import ConflictError, reading
@@ -53,7 +53,8 @@ class StagedTable:
 
     ``all_parts`` is true if all parts change, because the table was replaced or cut into more parts. ``rows`` is the
     number of rows put since the last ``replace``. A commit reduces ``parts`` to the parts that change, each with one
-    stored file, or with none if it has no rows; ``applied_to`` and ``conflicts`` are about such a table.
+    stored file, or with none if it has no rows; ``applied_to`` and ``conflicts`` are about such a table. ``appended``
+    are the files of its puts if all of them only appended rows, which fits any other commit; else None.
     """
 
     layout: Layout
@@ -61,6 +62,7 @@ class StagedTable:
     all_parts: bool
     rows: int = 0
     parts: Mapping[Part, tuple[PartFile, ...]] = field(default_factory=lambda: MappingProxyType({}))
+    appended: tuple[PartFile, ...] | None = ()
 
     def without(self, keys: Iterable[str]) -> "StagedTable":
         """The table without the rows that have one of these values in the partition column."""
@@ -70,7 +72,12 @@ class StagedTable:
         parts = dict(self.parts)
         for part in parts.keys() & dropped.keys():
             parts[part] = tuple(replace(file, dropped=file.dropped | dropped[part]) for file in parts[part])
-        return replace(self, parts=parts)
+        return replace(self, parts=parts, appended=None)
+
+    def with_appended(self, written: Collection[PartFile]) -> "StagedTable":
+        """The table after a put that only appended rows."""
+        appended = None if self.appended is None else (*self.appended, *written)
+        return replace(self.with_files(written), appended=appended)
 
     def with_files(self, written: Collection[PartFile]) -> "StagedTable":
         """The table with these files appended."""
@@ -78,6 +85,15 @@ class StagedTable:
         for file in written:
             parts[file.part] = (*parts.get(file.part, ()), file)
         return replace(self, parts=parts, rows=self.rows + sum(file.rows for file in written))
+
+    def touched(self) -> "StagedTable":
+        """The table with the parts alone whose files are not those of the snapshot."""
+        parts = {
+            part: files
+            for part, files in self.parts.items()
+            if len(files) != 1 or files[0].stored is None or files[0].dropped
+        }
+        return replace(self, parts=parts)
 
     def applied_to(self, old: TableEntry | None) -> TableEntry:
         """The table's manifest entry after the change."""
@@ -93,6 +109,41 @@ class StagedTable:
         if self.all_parts:
             return before != now or (base is None) != (head is None)
         return any(before.get(part) != now.get(part) for part in self.parts)
+
+
+def changed_parts(
+    name: str,
+    table: StagedTable,
+    base: TableEntry | None,
+    staging: Path,
+    staged: dict[str, Path],
+    check: Callable[[], None],
+) -> StagedTable:
+    """The table with its changed parts only; adds its new files to ``staged``, by their paths in the repo."""
+    parts: dict[Part, tuple[PartFile, ...]] = {}
+    for part, files in table.parts.items():
+        file = one_file(files, table.layout, staging, check)
+        if file.stored is not None:
+            continue  # the part has not changed
+        if not file.rows:
+            parts[part] = ()
+            continue
+        sums = checksums(file.path)
+        entry = _files(base).get(part)
+        if entry is None or entry.content_hash != sums.content_hash:
+            path = f"raw/{name}/{part}/{uuid4().hex}.parquet"
+            entry = FileEntry(path, file.rows, sums.bytes, sums.crc32, sums.content_hash)
+            staged[path] = file.path
+        parts[part] = (replace(file, stored=entry),)  # the same rows as before keep their stored file
+    return replace(table, parts=parts)
+
+
+def conflicting_appends(
+    tables: Mapping[str, StagedTable], base: Mapping[str, TableEntry], head: Mapping[str, TableEntry]
+) -> set[str] | None:
+    """The tables that conflict with ``head``, if all their puts only appended rows; else None."""
+    conflicting = {name for name, table in tables.items() if table.touched().conflicts(base.get(name), head.get(name))}
+    return None if any(tables[name].appended is None for name in conflicting) else conflicting
 
 
 def rebased(

@@ -8,7 +8,6 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
-from itertools import repeat
 from pathlib import Path
 from threading import Lock
 from types import MappingProxyType
@@ -21,17 +20,17 @@ from arrowdsl.errors import one_of
 from arrowdsl.schema.schema import TableSpec
 from flight_server.storage.commit import Commit, link_files, publish
 from flight_server.storage.history import newest
-from flight_server.storage.manifests import Extractor, FileEntry, Manifest, TableEntry
-from flight_server.storage.parquet import PartFile, write_parts
-from flight_server.storage.parquet_file import checksums
+from flight_server.storage.manifests import Extractor, Manifest, TableEntry
+from flight_server.storage.parquet import write_parts
 from flight_server.storage.partitioning import Layout
-from flight_server.storage.paths import Part, RepoPaths, checked_name
+from flight_server.storage.paths import RepoPaths, checked_name
 from flight_server.storage.snapshots import Snapshot
 from flight_server.storage.staging import (
     Mode,
     StagedTable,
+    changed_parts,
+    conflicting_appends,
     layout_of,
-    one_file,
     partition_keys,
     rebased,
     snapshot_table,
@@ -122,12 +121,14 @@ class Transaction:
             written = write_parts(data, self._folder, layout, check=self._watched(check))
             check()  # the stream of a client that died may look complete
             if mode == "replace":
-                table = StagedTable(layout, extractor, all_parts=True)
+                table = StagedTable(layout, extractor, all_parts=True, appended=None).with_files(written)
             else:
                 table = replace(self._table_before_put(spec.name, layout), layout=layout, extractor=extractor)
                 put = partition_keys(written, layout.partitioning.column) if mode == "files" else set()
-                table = table.without(put | {layout.partitioning.key(path) for path in removed})
-            self._set_table(spec.name, table.with_files(written))
+                gone = put | {layout.partitioning.key(path) for path in removed}
+                is_append = mode == "append" and not gone
+                table = table.with_appended(written) if is_append else table.without(gone).with_files(written)
+            self._set_table(spec.name, table)
         return sum(file.rows for file in written)
 
     def remove(self, paths: Sequence[str]) -> None:
@@ -173,27 +174,49 @@ class Transaction:
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
             os.utime(self._folder)
-            tables = self._tables | self._repartitioned()
-            staged: dict[str, Path] = {}
-            with ThreadPoolExecutor(COMMIT_THREADS) as threads:
-                changed = threads.map(self._changed_parts, tables, tables.values(), repeat(staged))
-                changes = dict(zip(tables, changed, strict=True))
-
-            tables_on = partial(rebased, self._base, parts=self.parts, changes=changes)
-            commit = Commit(self.parts, self.id, note, tables_on)
-            head = newest(self._paths)
-            if (
-                head is not None
-                and (head.parts, head.tables) == (self.parts, commit.on(head))
-                and note in ({}, head.note)
-            ):
-                return head
-            link_files(self._paths, staged)
-            return publish(self._paths, self._folder, commit)
+            while True:
+                try:
+                    return self._published_once(note)
+                except ConflictError:
+                    if not self._append_to_newest():
+                        raise
         except FileNotFoundError as error:
             raise UnknownTransactionError("the transaction expired, or its repo was dropped") from error
         except SnapshotGoneError as error:
             raise ConflictError("the snapshot that the transaction began on is retired; begin again") from error
+
+    def _published_once(self, note: Mapping[str, str]) -> Manifest:
+        tables = self._tables | self._repartitioned()
+        staged: dict[str, Path] = {}
+        with ThreadPoolExecutor(COMMIT_THREADS) as threads:
+            check = self._watched(unchecked)
+            merging = (
+                threads.submit(changed_parts, name, table, self._base_tables.get(name), self._folder, staged, check)
+                for name, table in tables.items()
+            )
+            changes = dict(zip(tables, [each.result() for each in [*merging]], strict=True))
+        tables_on = partial(rebased, self._base, parts=self.parts, changes=changes)
+        commit = Commit(self.parts, self.id, note, tables_on)
+        head = newest(self._paths)
+        if head is not None and note in ({}, head.note) and head.parts == self.parts and head.tables == commit.on(head):
+            return head
+        link_files(self._paths, staged)
+        return publish(self._paths, self._folder, commit)
+
+    def _append_to_newest(self) -> bool:
+        """Base the transaction on the newest snapshot, if all puts that conflict with it only appended rows."""
+        head, base_tables = newest(self._paths), self._base_tables
+        if head is None or head.parts != self.parts or (self._base is not None and self._base.parts != self.parts):
+            return False
+        conflicting = conflicting_appends(self._tables, base_tables, head.tables)
+        if conflicting is None:
+            return False
+        self._base, self._base_tables = head, head.tables
+        for name in conflicting:
+            table = self._tables.pop(name)
+            newer = replace(self._table_before_put(name, table.layout), layout=table.layout, extractor=table.extractor)
+            self._tables[name] = newer.with_appended(table.appended or ())
+        return True
 
     def _repartitioned(self) -> dict[str, StagedTable]:
         """If the number of parts has grown: all tables that were not put, because their rows change parts too."""
@@ -204,26 +227,6 @@ class Transaction:
             for name, entry in self._base_tables.items()
             if name not in self._tables and entry.column is not None and entry.files
         }
-
-    def _changed_parts(self, name: str, table: StagedTable, staged: dict[str, Path]) -> StagedTable:
-        """The table with its changed parts only; adds its new files to ``staged``, by their paths in the repo."""
-        base = self._base_tables.get(name)
-        parts: dict[Part, tuple[PartFile, ...]] = {}
-        for part, files in table.parts.items():
-            file = one_file(files, table.layout, self._folder, self._watched(unchecked))
-            if file.stored is not None:
-                continue  # the part has not changed
-            if not file.rows:
-                parts[part] = ()
-                continue
-            sums = checksums(file.path)
-            entry = None if base is None else base.files.get(part)
-            if entry is None or entry.content_hash != sums.content_hash:
-                path = f"raw/{name}/{part}/{uuid4().hex}.parquet"
-                entry = FileEntry(path, file.rows, sums.bytes, sums.crc32, sums.content_hash)
-                staged[path] = file.path
-            parts[part] = (replace(file, stored=entry),)  # the same rows as before keep their stored file
-        return replace(table, parts=parts)
 
     def _table_before_put(self, name: str, layout: Layout) -> StagedTable:
         entry, column = self._base_tables.get(name), layout.partitioning.column

@@ -1,5 +1,6 @@
 """Commits that meet: in one process, in several, and with processes that die."""
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from flight_server.storage.store_errors import (
     StoreVersionError,
     UnknownTransactionError,
 )
+from flight_server.storage.transactions import Transaction
 
 
 @pytest.fixture
@@ -49,7 +51,7 @@ def test_the_loser_is_rebased_when_it_touched_another_part(store: Store):
     assert (there, 5) in pairs_of(store.snapshot("r").read(ROWS))
 
 
-@pytest.mark.parametrize("mode", ["replace", "append", "files"])
+@pytest.mark.parametrize("mode", ["replace", "files"])
 def test_the_same_part_of_the_same_table_is_a_conflict_and_the_winner_stays(store: Store, mode):
     put(store, ROWS, [("a", 0)]).commit()
     first, second = put(store, ROWS, [("a", 1)], mode="files"), put(store, ROWS, [("a", 2)], mode=mode)
@@ -278,3 +280,35 @@ def test_a_drop_is_on_the_disk_before_its_files_go(store: Store, monkeypatch):
 def test_a_path_that_is_not_utf_8_is_refused(tmp_path: Path):
     with pytest.raises(NotAllowedError, match="not UTF-8"):
         Store(tmp_path / "caf\udce9")
+
+
+def test_appends_at_the_same_time_are_all_there(store: Store):
+    put(store, OTHER, [("z", 0)]).commit()
+    transactions = [put(store, ROWS, [(path, number) for path in "ab"], mode="append") for number in range(24)]
+    for transaction in transactions:
+        transaction.put(OTHER, rows([("y", 1)]), mode="append")
+    with ThreadPoolExecutor(8) as threads:
+        numbers = [snapshot.number for snapshot in threads.map(Transaction.commit, transactions)]
+    assert sorted(numbers) == [*range(2, 26)]
+    found = pairs_of(store.snapshot("r").read(ROWS))
+    assert sorted(found) == [(path, number) for path in "ab" for number in range(24)]
+    assert pairs_of(store.snapshot("r").read(OTHER)) == [("y", 1)] * 24 + [("z", 0)]
+
+
+def test_an_append_beside_a_replacement_of_another_table_still_conflicts_there(store: Store):
+    put(store, OTHER, [("z", 0)]).commit()
+    late = put(store, ROWS, [("a", 1)], mode="append")
+    late.put(OTHER, rows([("z", 1)]))
+    put(store, ROWS, [("a", 0)], mode="append").commit()
+    put(store, OTHER, [("z", 2)]).commit()
+    with pytest.raises(ConflictError, match="begin again"):
+        late.commit()
+
+
+def test_appends_follow_what_was_removed_before(store: Store):
+    put(store, ROWS, [("a", 0), ("b", 0)]).commit()
+    late = put(store, ROWS, [("a", 1)], mode="append")
+    gone = store.begin("r")
+    gone.remove(["a"])
+    gone.commit()
+    assert pairs_of(late.commit().read(ROWS)) == [("a", 1), ("b", 0)]
