@@ -2,6 +2,7 @@
 
 import json
 import sys
+from collections import Counter
 from typing import Unpack
 
 import click
@@ -29,7 +30,8 @@ def _names(_: click.Context, __: click.Parameter, text: str | None) -> list[str]
     return None if text is None else [name.strip() for name in text.split(",")]
 
 
-_DATASET = options(click.argument("repo"), click.argument("dataset"))
+_REPO = click.argument("repo")
+_DATASET = options(_REPO, click.argument("dataset"))
 _NARROWING = options(
     click.option("--columns", callback=_names, metavar="A,B", help="Only these columns, in this order."),
     click.option("--where", callback=_cql2, metavar="FILTER", help="A filter: CQL2 as text or JSON."),
@@ -41,12 +43,18 @@ _NARROWING = options(
 
 @click.command()
 @with_client()
-@_DATASET
-def info(client: Client, repo: str, dataset: str) -> None:
-    """Show a dataset's columns, contract, lineage and snapshot.
+@_REPO
+@click.argument("dataset", required=False)
+def info(client: Client, repo: str, dataset: str | None) -> None:
+    """Show a dataset's columns, contract, lineage and snapshot, or a repo's source roots.
+
+    Without DATASET: the folders that modules are imported from, how many modules each has, and why it is one.
 
     Example: flight-server info django callsite_qname_candidates
     """
+    if dataset is None:
+        _print_source_roots(client, repo)
+        return
     found = client.info(repo, dataset)
     for key, value in found.metadata.items():
         click.echo(f"{key:<10} {value if isinstance(value, str | int) else json.dumps(value)}")
@@ -55,6 +63,14 @@ def info(client: Client, repo: str, dataset: str) -> None:
     for column in found.schema:
         click.echo(f"  {column.name:<20} {column.type}{'' if column.nullable else ', never null'}")
         click.echo(f"  {'':<20} {meaning(column)}")
+
+
+def _print_source_roots(client: Client, repo: str) -> None:
+    with client.read(repo, "modules", columns=["source_root", "reason"]) as reader:
+        roots = Counter((row["source_root"], row["reason"]) for row in reader.read_all().to_pylist())
+    click.echo(f"{'source root':<34} {'modules':>8}  reason")
+    for (root, reason), count in sorted(roots.items()):
+        click.echo(f"{root:<34} {count:>8}  {reason}")
 
 
 @click.command()

@@ -32,8 +32,9 @@ def _source(
     exclude: tuple[str, ...],
     parser: str | None,
     label: str | None,
+    source_root: tuple[Path, ...],
 ) -> SourceFolder:
-    return SourceFolder(path, repo or repo_name(path), layers, include, exclude, jobs, parser, label)
+    return SourceFolder(path, repo or repo_name(path), layers, include, exclude, jobs, parser, label, source_root)
 
 
 def _python(_: click.Context, __: click.Parameter, python: str | None) -> str | None:
@@ -75,6 +76,13 @@ with_source = grouped(
         help="Another Python interpreter, which parses the files that this one can't; it needs no packages.",
     ),
     click.option("--label", help="A name for the snapshot, such as a version."),
+    click.option(
+        "--source-root",
+        multiple=True,
+        type=click.Path(path_type=Path),
+        metavar="DIR",
+        help="A folder in PATH that modules are imported from; repeatable.  [default: found from build files, imports]",
+    ),
 )
 
 

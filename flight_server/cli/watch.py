@@ -14,6 +14,7 @@ from flight_client import Client
 from flight_client.extract import MissingExtraError
 from flight_client.extract.gitignore import GIT_FOLDER, IGNORE_FILE
 from flight_client.extract.source_files import SKIPPED_FOLDERS, SUFFIXES
+from flight_client.extract.source_roots import BUILD_FILES
 from flight_client.ingest import SourceFolder
 from flight_server.cli.exits import report
 from flight_server.cli.session import Signals
@@ -92,8 +93,8 @@ def _changes_of(root: Path, end: Signals, known: tuple[int, int]) -> Iterator[No
 
 
 def may_matter(root: Path, path: Path) -> bool:
-    """Whether the path may be a source file, a file of ignore rules, or a folder with such files."""
+    """Whether the path may be a source file, a build file, a file of ignore rules, or a folder with such files."""
     *folders, name = path.relative_to(root.absolute()).parts or ("",)
     if {GIT_FOLDER, *SKIPPED_FOLDERS}.intersection(folders):
         return False
-    return name.endswith(SUFFIXES) or name == IGNORE_FILE or "." not in name
+    return name.endswith(SUFFIXES) or name in {IGNORE_FILE, *BUILD_FILES} or "." not in name

@@ -99,9 +99,9 @@ def type_exprs_norm(
         (cst_type_exprs, "file_id path expr_text expr_role owner_def_id"),
         (cst_defs, "def_id container_def_id kind name"),
         (imported_names, "def_id name qname"),
-        (repo_files, "file_id module"),
+        (repo_files, "file_id path module"),
         (aliases, "alias qname"),
-        version=2,
+        version=3,
         passes="file_id path type_expr_id",
         adds_columns=True,
     )

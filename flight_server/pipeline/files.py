@@ -1,17 +1,20 @@
 """Files, modules and packages, and the modules that imports name.
 
 A package is a folder with an ``__init__``. ``from a import b`` names the module ``a.b`` if the repo has this module,
-and otherwise the name ``b`` in ``a``. If two modules of the repo have the same name, an import has a row for each.
+and otherwise the name ``b`` in ``a``. ``ModuleSearch`` says which modules a name means in a file.
 """
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from arrowdsl.compute.expr import Parameter, col
-from arrowdsl.plan.nodes import Plan, Scope, Union
+from arrowdsl.plan.nodes import Plan, Scope
+from flight_server.kernels.arrays import rows_of
 from flight_server.pipeline.families import edges, nodes, props
-from flight_server.pipeline.relational import join, kernel, relation
+from flight_server.pipeline.relational import kernel, output, relation
 from flight_server.pipeline.spans import starts_of_lines
+from flight_server.points_to.module_search import ModuleSearch
 
 NODES = nodes("""
     PY_FILE     repo_files                {file_id}  span=none name=path
@@ -54,6 +57,7 @@ PROPS = (
 )
 _IMPORTS = "file_id path alias_bstart alias_bend import_id kind module relative_level name"
 _IMPORT = "file_id path alias_bstart alias_bend import_id"
+_MODULE = "file_id path module source_root root_reason"
 _LAST_NAME = r"\.?[^.]*$"
 
 
@@ -115,22 +119,29 @@ def named_modules(cst_imports: Plan, repo_files: Plan) -> Plan:
     return kernel("named_modules", _named_modules, (cst_imports, _IMPORTS), files, passes="file_id path import_id")
 
 
+@output("repo")
+def modules(repo_files: Plan) -> Plan:
+    """The modules, each with its dotted name, the source root that it starts from, and the reason for the root."""
+    found = repo_files.where(col("module").is_not_null())
+    return found.select("file_id", "path", "module", "is_package", "source_root", reason=col("root_reason"))
+
+
 @relation("resolve")
 def part_modules(repo_files: Plan) -> Plan:
-    """The modules of one part.
+    """The files of one part with their names as modules; null for a file that is no module.
 
-    module, module_file_id.
+    file_id, path, module, source_root, root_reason.
     """
-    return repo_files.where(col("module").is_not_null()).select("module", module_file_id=col("file_id"))
+    return repo_files.select(*_MODULE.split())
 
 
 @relation("resolve", Scope.REPO)
 def repo_modules(part_modules: Plan) -> Plan:
-    """The modules of the repo.
+    """The files of the repo with their names as modules.
 
-    module, module_file_id.
+    file_id, path, module, source_root, root_reason.
     """
-    return part_modules.select("module", "module_file_id")
+    return part_modules.select(*_MODULE.split())
 
 
 @relation("resolve")
@@ -140,11 +151,13 @@ def imported_modules(named_modules: Plan, repo_modules: Plan) -> Plan:
     file_id, path, alias_bstart, alias_bend, import_id, module_file_id (null outside the repo), name.
     """
     given = named_modules.where(col("origin").is_not_null())
-    by_target = _with_module(given, repo_modules, "target", f"{_IMPORT} origin target")
-    is_outside = col("module_file_id").is_null()
-    modules = by_target.where(~is_outside).select(*_IMPORT.split(), "module_file_id", name=col("target"))
-    by_origin = _with_module(by_target.where(is_outside), repo_modules, "origin", f"{_IMPORT} origin")
-    return Union((modules, by_origin.select(*_IMPORT.split(), "module_file_id", name=col("origin"))))
+    return kernel(
+        "imported_modules",
+        _imported_modules,
+        (given, f"{_IMPORT} origin target"),
+        (repo_modules, _MODULE),
+        passes=_IMPORT,
+    )
 
 
 @relation("resolve")
@@ -154,10 +167,6 @@ def external_imports(imported_modules: Plan) -> Plan:
     The columns of ``imported_modules``.
     """
     return imported_modules.where(col("module_file_id").is_null())
-
-
-def _with_module(imports: Plan, repo_modules: Plan, name: str, keep: str) -> Plan:
-    return join(imports, repo_modules, f"{name}=module", keep=keep, take="module_file_id", kind="left outer")
 
 
 def _package_modules(files: pa.Table) -> pa.Table:
@@ -191,3 +200,30 @@ def _parent(modules: pa.ChunkedArray) -> pa.ChunkedArray:
 def _dotted(first: pa.ChunkedArray, second: pa.ChunkedArray) -> pa.ChunkedArray:
     """The two names with a dot between them; the first alone where there is no second."""
     return pc.if_else(pc.is_null(second), first, pc.binary_join_element_wise(first, second, "."))
+
+
+def _imported_modules(imports: pa.Table, files: pa.Table) -> pa.Table:
+    """The modules of each import: those that the target means, else those that the origin means, else null.
+
+    A namespace package has no file, so an import that means one has no row.
+    """
+    search = ModuleSearch.of(files)
+    importer = rows_of(imports.column("file_id"), files.column("file_id"))
+    is_outside = np.ones(imports.num_rows, bool)
+    rows, found, names = [], [], []
+    for column in ("target", "origin"):
+        asked = np.flatnonzero(is_outside)
+        name = imports.column(column).take(pa.array(asked))
+        which, thing = search.find(importer[asked], name)
+        is_outside[asked[which]] = False
+        which, thing = which[thing < len(search.modules)], thing[thing < len(search.modules)]
+        rows.append(asked[which])
+        found.append(search.modules[thing])
+        names += name.take(pa.array(which)).chunks
+    rows.append(np.flatnonzero(is_outside))
+    found.append(np.full(len(rows[-1]), -1))
+    names += imports.column("origin").take(pa.array(rows[-1])).chunks
+    row, module = np.concatenate(rows), np.concatenate(found)
+    table = imports.select(_IMPORT.split()).take(pa.array(row))
+    file = files.column("file_id").take(pa.array(module, mask=module < 0))
+    return table.append_column("module_file_id", file).append_column("name", pa.chunked_array(names, pa.string()))

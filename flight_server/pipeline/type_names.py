@@ -11,7 +11,7 @@ _NOT_PATH = r"^def:[^:]+:|#\d+$"
 
 
 def definition_names(ids: pa.ChunkedArray, files: pa.Table) -> pa.ChunkedArray:
-    """The qualified names of definitions, by their ids; ``files`` has file_id and module.
+    """The qualified names of definitions, by their ids; ``files`` has file_id, path and module.
 
     Two definitions of one name in a module, such as those in two branches of an ``if``, have the same qualified name.
     """
@@ -20,6 +20,6 @@ def definition_names(ids: pa.ChunkedArray, files: pa.Table) -> pa.ChunkedArray:
 
 
 def module_of(file_ids: pa.ChunkedArray, files: pa.Table) -> pa.ChunkedArray:
-    """The names of the files' modules; a file that is not a module is named by its id."""
+    """The names of the files' modules; a file that is not a module is named by its path."""
     at = pc.index_in(file_ids, files.column("file_id").combine_chunks())
-    return pc.coalesce(files.column("module").take(at), file_ids)
+    return pc.coalesce(files.column("module"), files.column("path")).take(at)

@@ -94,12 +94,12 @@ def resolved_overrides(resolution: Plan, repo_files: Plan) -> Plan:
 
 def _with_type_ids(found: Plan, repo_modules: Plan) -> Plan:
     """The rows with type_id, from the qualified name of the repo's class ``dst`` or else from the external ``name``."""
-    modules = (repo_modules, "module_file_id module")
-    return kernel("type_ids", _identified, (found, "dst name"), modules, adds_columns=True)
+    files = (repo_modules, "file_id path module")
+    return kernel("type_ids", _identified, (found, "dst name"), files, version=2, adds_columns=True)
 
 
-def _identified(found: pa.Table, modules: pa.Table) -> pa.Table:
-    qname = definition_names(found.column("dst"), modules.rename_columns(["file_id", "module"]))
+def _identified(found: pa.Table, files: pa.Table) -> pa.Table:
+    qname = definition_names(found.column("dst"), files)
     ids = pc.binary_join_element_wise("type:", pc.coalesce(qname, found.column("name")), "")
     return found.append_column("type_id", ids)
 

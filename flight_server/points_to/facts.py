@@ -177,11 +177,6 @@ def where_equal(table: pa.Table, column: str, *values: str) -> Mask:
     return is_one_of(table[column], *values)
 
 
-def dotted_paths(files: pa.Table, suffix: str = r"\.py$") -> Strings:
-    """The paths of files as dotted names, without a suffix."""
-    return pc.replace_substring(pc.replace_substring_regex(files["path"], suffix, ""), "/", ".")
-
-
 def _variables(places: Interned) -> tuple[Ints, pa.Array, pa.Array]:
     """The places that are variables of a definition's scope, the definition's id and the name."""
     split = pc.split_pattern(places.values, "/scope:", max_splits=1)
@@ -200,8 +195,9 @@ def _names(tables: Tables, variables: Strings) -> Iterator[Strings]:
     yield from (tables["flow_args"]["keyword"], tables["cst_bases"]["keyword"])
     yield from (tables[name]["name"] for name in ("cst_params", "cst_defs", "cst_exports"))
     is_import = pc.is_in(allocs["object_kind"], pa.array(["import", "import_from", "import_star"]))
-    yield from (files["module"], dotted_paths(files))
-    for dotted in (pc.unique(allocs["object_id"].filter(is_import)), files["module"], dotted_paths(files)):
+    yield files["module"]
+    steps = pc.replace_substring(pc.replace_substring_regex(files["path"], r"\.pyi?$", ""), "/", ".")
+    for dotted in (pc.unique(allocs["object_id"].filter(is_import)), files["module"], steps):
         yield pc.unique(pc.list_flatten(pc.split_pattern(dotted, ".")))
 
 

@@ -1,42 +1,54 @@
-"""An index of modules by name; a name may mean several modules."""
+"""The objects of the repo's modules, by the names that they have in files."""
 
 from dataclasses import dataclass
 
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from flight_server.points_to.integer_columns import Ints, ranges, spread
-from flight_server.points_to.interned_strings import Interned, Strings
+from flight_server.points_to.facts import Facts
+from flight_server.points_to.integer_columns import Ints, Mask, spread, where
+from flight_server.points_to.interned_strings import Strings, positions
+from flight_server.points_to.module_search import ModuleSearch
 
 
 @dataclass(frozen=True)
 class ModuleIndex:
-    """The modules that names mean: name n means ``objects[low[n]:high[n]]``.
+    """The modules by the numbers of ``search``: ``objects`` has the object of each, 0 for a file without a syntax tree.
 
-    ``spelled`` has the sorted item keys of texts that name modules, and the modules; ``named`` has the same for the
-    keys of names. ``folders`` has the dotted paths of folders, by the number of the folder.
+    ``row`` is the row of each file in ``repo_files``, by the file's number. ``named`` has the sorted keys of the dotted
+    names of modules, and their objects.
     """
 
-    names: Interned
-    low: Ints
-    high: Ints
+    search: ModuleSearch
     objects: Ints
-    folders: pa.Array
-    spelled: tuple[Ints, Ints]
+    row: Ints
     named: tuple[Ints, Ints]
 
-    def meant(self, dotted: Strings) -> tuple[Ints, Ints]:
-        """The modules of each name, as rows: the position in ``dotted``, and the module."""
-        return self.of(self.names.find(dotted))
+    @classmethod
+    def of(cls, facts: Facts, search: ModuleSearch, objects: Ints) -> "ModuleIndex":
+        """The index of a repo's modules."""
+        files = facts.tables["repo_files"]
+        row = positions(pc.index_in(facts.files.ids.values, value_set=files["file_id"].combine_chunks()))
+        names = files["module"].take(pa.array(search.modules))
+        keys = facts.keys.find(names)
+        keys, found = where(keys > 0, keys, objects[: len(keys)])
+        order = np.argsort(keys, kind="stable")
+        return cls(search, objects, np.concatenate([[-1], row]), (keys[order], found[order]))
 
-    def of(self, names: Ints) -> tuple[Ints, Ints]:
-        """The modules of each name's number, as rows: the position in ``names``, and the module."""
-        which, position = spread(self.low[names], self.high[names])
-        return which, self.objects[position]
+    @property
+    def is_shadowed(self) -> Mask:
+        """Which modules are stubs beside a module that has source."""
+        search = self.search
+        places = search.things[search.kind == 0]
+        mask: Mask = (search.kind == 1) & np.isin(search.things, places)
+        return mask
 
-    def spelled_by(self, keys: Ints) -> tuple[Ints, Ints]:
-        """The modules that each text names, by the text's key, as rows: the position in ``keys``, and the module."""
-        which, position = ranges(self.spelled[0], keys)
-        return which, self.spelled[1][position]
+    def meant(self, files: Ints, dotted: Strings) -> tuple[Ints, Ints]:
+        """The modules that names mean in files, as rows: the position in ``dotted``, and the module."""
+        which, found = self.search.find(self.row[files], dotted)
+        has_object = self.objects[found] > 0
+        return which[has_object], self.objects[found[has_object]]
 
     def between(self, first: Ints, behind: Ints) -> tuple[Ints, Ints]:
         """The modules with names in each range of keys, as rows: the position in ``first``, and the module."""

@@ -1,7 +1,7 @@
 """Names across files: imported modules, the names of star imports, and builtins.
 
-A module is found by its dotted name or, if no module has that name, by its path. A folder without ``__init__`` is a
-module without code. A name that several modules have means all of them.
+``ModuleIndex`` says which modules a name means in a file. A folder without ``__init__`` is a module without code. If a
+name has several meanings, all count.
 """
 
 from dataclasses import dataclass
@@ -11,16 +11,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from flight_client.contracts.builtin_names import BUILTIN_NAMES
-from flight_server.points_to.facts import dotted_paths, where_equal
+from flight_server.points_to.facts import where_equal
 from flight_server.points_to.heap import Kind
 from flight_server.points_to.integer_columns import Ints, Mask, constant, is_in, pack, ranges, where
-from flight_server.points_to.interned_strings import Strings, flags, interned, positions
+from flight_server.points_to.interned_strings import Strings, flags, positions
 from flight_server.points_to.library import external_of
 from flight_server.points_to.module_index import ModuleIndex
+from flight_server.points_to.module_search import ModuleSearch
 from flight_server.points_to.sorted_runs import PairSet
 from flight_server.points_to.state import State
-
-_SUFFIX = r"(/__init__)?\.py$"
 
 
 @dataclass(frozen=True)
@@ -56,56 +55,22 @@ def _modules(state: State) -> ModuleIndex:
     files, definitions = facts.tables["repo_files"], facts.tables["cst_defs"]
     of_file = definitions.filter(pc.equal(definitions["kind"], "module"))
     row = positions(pc.index_in(of_file["file_id"], value_set=files["file_id"]))
-    objects, row = where(row >= 0, state.definition(facts.definitions.ids.find(of_file["def_id"])), row)
-    table = files.take(pa.array(row)).combine_chunks()
-    official, by_path = (column.combine_chunks() for column in (table["module"], dotted_paths(table, _SUFFIX)))
-    folders = _folders(by_path, official)
-    pseudo = state.heap.object(Kind.MODULE, np.zeros(len(folders), np.int64), np.arange(1, len(folders) + 1))
-    named = flags(official.is_valid())
-    alias = flags(pc.and_(pc.invert(pc.is_in(by_path, value_set=official.drop_null())), pc.not_equal(by_path, "")))
-    every = pa.concat_arrays([official.filter(pa.array(named)), by_path.filter(pa.array(alias)), folders])
-    meant = np.concatenate([objects[named], objects[alias], pseudo])
-    names = interned([every])
-    numbers = names.find(every)
-    order = np.lexsort((meant, numbers))
-    counts = np.bincount(numbers, minlength=len(names.values) + 1)
-    meant, texts, high = meant[order], names.of(numbers[order]), np.cumsum(counts)
-    spelled = _by_key(state, pc.binary_join_element_wise("['", texts, "'", ""), meant)
-    return ModuleIndex(names, high - counts, high, meant, folders, spelled, _by_key(state, texts, meant))
-
-
-def _by_key(state: State, texts: pa.Array, modules: Ints) -> tuple[Ints, Ints]:
-    """The keys of texts, sorted, and the modules; texts without a key are left out, since no source spells them."""
-    keys = state.keys.find(texts)
-    order = np.argsort(keys, kind="stable")
-    order = order[keys[order] > 0]
-    return keys[order], modules[order]
-
-
-def _folders(by_path: pa.Array, official: pa.Array) -> pa.Array:
-    """The dotted paths of folders that are not packages: every proper prefix of a path that is not a module's name."""
-    found = [by_path[:0]]
-    level = pc.unique(by_path)
-    while len(level):
-        level = pc.unique(_parent(level)).drop_null()
-        level = level.filter(pc.not_equal(level, ""))
-        found.append(level)
-    every = interned(found).values
-    return every.filter(pc.invert(pc.is_in(every, value_set=pa.concat_arrays([by_path, official.drop_null()]))))
-
-
-def _parent(dotted: pa.Array) -> pa.Array:
-    return pc.replace_substring_regex(dotted, r"(^|\.)[^.]*$", "")
+    objects = np.zeros(files.num_rows + 1, np.int64)
+    objects[row] = state.definition(facts.definitions.ids.find(of_file["def_id"]))
+    search = ModuleSearch.of(files)
+    packages = np.arange(1, len(search.packages) + 1)
+    pseudo = state.heap.object(Kind.MODULE, np.zeros_like(packages), packages)
+    return ModuleIndex.of(facts, search, np.concatenate([objects[search.modules], pseudo]))
 
 
 def _hold_submodules(state: State, modules: ModuleIndex, bound: PairSet) -> None:
     """A module is an attribute of its package unless the package binds the name."""
-    dotted = modules.names.values
-    which, parents = modules.meant(_parent(dotted))
-    keys = state.keys.find(pc.replace_substring_regex(dotted, r"^.*\.", ""))[which]
-    which, parents, keys = where(~bound.contains(pack(parents, keys)), which, parents, keys)
-    child, objects = modules.of(which + 1)
-    state.put(state.heap.field(parents[child], keys[child]), objects)
+    search, objects = modules.search, modules.objects
+    held = (search.holder >= 0) & ~modules.is_shadowed
+    parents, keys, objects = where(held, objects[search.holder], state.keys.find(search.step), objects)
+    free = (parents > 0) & ~bound.contains(pack(parents, keys))
+    parents, keys, objects = where(free, parents, keys, objects)
+    state.put(state.heap.field(parents, keys), objects)
 
 
 def _star_imports(state: State, modules: ModuleIndex, bound: PairSet) -> tuple[tuple[Ints, Ints], tuple[Ints, Ints]]:
@@ -116,7 +81,7 @@ def _star_imports(state: State, modules: ModuleIndex, bound: PairSet) -> tuple[t
     facts, heap = state.facts, state.heap
     rows, importing, dotted = _imports(state, "import_star")
     importer = state.definition(facts.by_place(facts.variables, facts.scope_of_variable)[importing])
-    which, exporter = modules.meant(dotted)
+    which, exporter = modules.meant(facts.places.files[importing], dotted)
     target = importer[which]
     listed, lists = _exports(state)
     of_itself = bound.all()
@@ -159,7 +124,7 @@ def _exports(state: State) -> tuple[Ints, Ints]:
 
 def _import_modules(state: State, modules: ModuleIndex) -> None:
     rows, places, dotted = _imports(state, "import")
-    which, objects = modules.meant(dotted)
+    which, objects = modules.meant(state.facts.places.files[places], dotted)
     state.put(places[which], objects)
     outside = np.setdiff1d(np.arange(len(rows)), which)
     state.put(places[outside], external_of(state.keys, state.heap, dotted.take(pa.array(outside))))
@@ -170,12 +135,13 @@ def _import_names(state: State, modules: ModuleIndex, bound: PairSet) -> None:
     rows, places, module = _imports(state, "import_from")
     name = state.facts.tables["flow_allocs"]["const_repr"].take(pa.array(rows)).combine_chunks()
     keys = state.keys.find(name)
-    which, holders = modules.meant(module)
+    files = state.facts.places.files[places]
+    which, holders = modules.meant(files, module)
     fields = state.heap.field(holders, keys[which])
     has = bound.contains(pack(holders, keys[which])) & (fields != places[which])
     state.copy(places[which[has]], fields[has])
     dotted: Strings = pc.binary_join_element_wise(module, name, ".")
-    submodule, objects = modules.meant(dotted)
+    submodule, objects = modules.meant(files, dotted)
     free = ~np.isin(submodule, which[has])
     state.put(places[submodule[free]], objects[free])
     outside = np.setdiff1d(np.arange(len(rows)), np.concatenate([which[has], submodule]))

@@ -34,7 +34,7 @@ def object_ids(state: State, external: pa.Array) -> pa.Array:
     at = np.flatnonzero((kind == Kind.FUNCTION) | (kind == Kind.CLASS))
     ids = put_strings(ids, at, facts.definitions.ids.of(first[at]))
     at = np.flatnonzero(kind == Kind.MODULE)
-    folders = state.modules.folders.take(pa.array(second[at] - 1, mask=second[at] == 0))
+    folders = state.modules.search.packages.take(pa.array(second[at] - 1, mask=second[at] == 0))
     files = facts.files.ids.of(facts.definitions.ids.files[first[at]])
     ids = put_strings(ids, at, pc.coalesce(files, _join("folder:", folders, "")))
     at = np.flatnonzero(kind == Kind.CONSTANT)

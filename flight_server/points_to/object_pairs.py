@@ -1,6 +1,7 @@
 """Rules that derive objects from one object (wrappers, instances, types, modules), or from a pair at two places."""
 
 import numpy as np
+import pyarrow.compute as pc
 
 from flight_server.points_to.attributes import lookup, store_attributes
 from flight_server.points_to.fact_families import Family, Include, Operation
@@ -30,7 +31,10 @@ def imported(state: State, objects: Ints, targets: Ints) -> None:
     """Put the modules that texts name at the targets; of a text with a known prefix, all modules with that prefix."""
     heap = state.heap
     texts = np.where(heap.is_of(objects, Kind.CONSTANT), heap.second[objects], 0)
-    which, modules = state.modules.spelled_by(texts)
+    dotted = pc.utf8_slice_codeunits(state.keys.all.of(texts), len("['"), -1)
+    facts = state.facts
+    files = facts.places.files[np.where(targets <= facts.last_place, targets, 0)]
+    which, modules = state.modules.meant(files, dotted)
     state.put(targets[which], modules)
     prefixes, targets = where(heap.is_of(objects, Kind.PREFIX), objects, targets)
     which, modules = state.modules.between(heap.first[prefixes], heap.second[prefixes])

@@ -4,7 +4,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from flight_server.points_to.facts import DEEPEST, Facts, dotted_paths
+from flight_server.points_to.facts import DEEPEST, Facts
 from flight_server.points_to.heap import Kind
 from flight_server.points_to.integer_columns import Ints
 from flight_server.points_to.interned_strings import flags, positions, put_strings
@@ -43,7 +43,7 @@ def _depths(container: Ints) -> Ints:
 def _own_names(facts: Facts) -> pa.Array:
     """Each definition's own name, without those around it; a module's full name, or its path if it has no name."""
     defs, files = facts.definitions, facts.tables["repo_files"]
-    module = pc.coalesce(files["module"], dotted_paths(files, r"(/__init__)?\.py$"))
+    module = pc.coalesce(files["module"], files["path"])
     row = positions(pc.index_in(facts.files.ids.values, value_set=files["file_id"]))
     at = np.concatenate([[-1], row])[defs.ids.files[1:]]
     of_module = module.take(pa.array(at, mask=at < 0))

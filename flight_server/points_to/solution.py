@@ -19,7 +19,7 @@ INPUTS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
         name: tuple(columns.split())
         for name, columns in {
-            "repo_files": "file_id path module",
+            "repo_files": "file_id path module source_root root_reason",
             "cst_defs": "file_id def_id container_def_id kind name is_generator",
             "cst_params": "param_id def_id pos name kind place default_place",
             "cst_bases": "def_id pos keyword place",

@@ -42,7 +42,9 @@ def test_code_cells_are_the_files_text_and_the_map_says_where_each_is(tmp_path):
     cells = {cell["cell"]: text[cell["bstart"] : cell["bend"]].decode() for cell in file["cell_map"]}
     assert cells == {number: "".join(source) for number, (kind, source) in enumerate(CELLS) if kind == "code"}
     assert (file["bytes"], file["file_sha256"]) == (data, hashlib.sha256(data).hexdigest())
-    assert file["module"] == "n"
+    assert file["module"] is None
+    (module,) = [row for row in rows["cst_defs"] if row["kind"] == "module"]
+    assert module["qname"] == "n.ipynb"
 
 
 def test_spans_are_bytes_of_the_text(tmp_path):

@@ -18,7 +18,8 @@ from flight_client.puts import PutStream, put_batches
 from flight_client.tickets import whole_number
 
 INCOMPLETE = "incomplete"  # the extractor version of a table that lacks files
-STATE_COLUMNS = ("path", "file_sha256", "size_bytes", "module", "is_package")  # a file's rows depend on these
+# The columns of repo_files that a file's rows depend on.
+STATE_COLUMNS = ("path", "file_sha256", "size_bytes", "module", "is_package", "source_root", "root_reason")
 ATTEMPTS = 3
 
 Progress = Callable[[int, int], None]
@@ -46,7 +47,8 @@ class Ingested:
 class SourceFolder:
     """A folder to be ingested, with the layers to extract and the files to include.
 
-    ``include`` and ``exclude`` are as in ``scan``; ``jobs`` is the number of processes, by default one for each core.
+    ``include``, ``exclude`` and ``source_roots`` are as in ``scan``; ``jobs`` is the number of processes, by default
+    one for each core.
     The interpreter ``python`` parses the files that the running one can't.
     ``label`` names the snapshot, as in v5.2.
     """
@@ -59,6 +61,11 @@ class SourceFolder:
     jobs: int | None = None
     python: str | None = None
     label: str | None = None
+    source_roots: Sequence[Path] = ()
+
+    def files(self) -> tuple[SourceFile, ...]:
+        """Its source files; raises the errors of ``scan``."""
+        return scan(self.root, include=self.include, exclude=self.exclude, source_roots=self.source_roots)
 
 
 @dataclass(frozen=True)
@@ -68,7 +75,7 @@ class _Served:
     ``files`` maps a path to its values of the other columns of STATE_COLUMNS. ``snapshot`` is None for a new repo.
     """
 
-    files: Mapping[str, tuple[str, int, str, bool]]
+    files: Mapping[str, tuple[object, ...]]
     versions: Mapping[str, str]
     snapshot: int | None
 
@@ -106,10 +113,12 @@ def ingest(
     include: Sequence[str] = (),
     exclude: Sequence[str] = (),
     python: str | None = None,
+    source_roots: Sequence[Path] = (),
     progress: Progress | None = None,
 ) -> Ingested:
     """Bring ``repo`` up to date with the folder ``root``: ``ingest_source`` with its arguments one by one."""
-    return ingest_source(client, SourceFolder(root, repo, layers, include, exclude, jobs, python), progress)
+    source = SourceFolder(root, repo, layers, include, exclude, jobs, python, source_roots=source_roots)
+    return ingest_source(client, source, progress)
 
 
 def ingest_source(client: Client, source: SourceFolder, progress: Progress | None = None) -> Ingested:
@@ -134,7 +143,7 @@ def ingest_source(client: Client, source: SourceFolder, progress: Progress | Non
 
 
 def _ingest(client: Client, source: SourceFolder, progress: Progress | None) -> Ingested:
-    repo, files = source.repo, scan(source.root, include=source.include, exclude=source.exclude)
+    repo, files = source.repo, source.files()
     repaired = _repaired(client, repo)
     served = _served(client, repo)
     if source.python is not None and served.snapshot is not None:
@@ -186,11 +195,13 @@ def _served(client: Client, repo: str) -> _Served:
     infos = {info.dataset: info for info in client.infos(repo, kind="raw")}
     snapshot = whole_number(infos["repo_files"].metadata, "snapshot")
     made_by = {table: (infos[table].schema.metadata or {}).get(b"extractor_version") for table in EXTRACTED}
-    with client.read(repo, "repo_files", columns=STATE_COLUMNS, snapshot=snapshot) as reader:
-        files = reader.read_all()
-    paths, *known = (files.column(name).to_pylist() for name in STATE_COLUMNS)
     versions = {table: version.decode() for table, version in made_by.items() if version is not None}
-    return _Served(dict(zip(paths, zip(*known, strict=True), strict=True)), versions, snapshot)
+    is_current = versions.get("repo_files") == EXTRACTOR_VERSION  # another version may have other columns
+    with client.read(
+        repo, "repo_files", columns=STATE_COLUMNS[: None if is_current else 1], snapshot=snapshot
+    ) as reader:
+        files = reader.read_all().to_pylist()
+    return _Served({file.pop("path"): tuple(file.values()) for file in files}, versions, snapshot)
 
 
 def _without_readable(
@@ -225,8 +236,10 @@ def _work(files: tuple[SourceFile, ...], served: _Served, layers: Sequence[str])
 
 def _is_changed(file: SourceFile, served: _Served) -> bool:
     """Whether the file is new or differs from the server's; it is hashed only if its size and module are equal."""
-    sha256, *rest = served.files.get(file.path, ("",))
-    return rest != [file.size, file.module.name, file.module.is_package] or sha256 != file.sha256
+    sha256, *rest = served.files.get(file.path) or ("",)
+    module = file.module
+    named = [module.dotted, module.is_package, module.root, module.reason]
+    return rest != [file.size, *named] or sha256 != file.sha256
 
 
 def _streams(

@@ -1,7 +1,7 @@
 """The names of the ``builtins`` module, as a constant, so that rows don't depend on the interpreter that extracts.
 
 They are all names that CPython 3.11 to 3.14 have there on any platform, including those that ``site`` adds. Also the
-attributes of values of built-in types.
+attributes of values of built-in types, and the top-level modules of the standard library of any of these versions.
 """
 
 from collections.abc import Mapping
@@ -77,3 +77,22 @@ __subclasshook__
 BUILTIN_ATTRIBUTES: Mapping[str, frozenset[str]] = MappingProxyType(
     {name: frozenset(f"{text} {_OF_ANY}".split()) for name, text in _ATTRIBUTES.items()}
 )
+
+_MODULES = """
+__future__ abc aifc annotationlib antigravity argparse array ast asynchat asyncio asyncore atexit audioop base64 bdb
+binascii bisect builtins bz2 cProfile calendar cgi cgitb chunk cmath cmd code codecs codeop collections colorsys
+compileall compression concurrent configparser contextlib contextvars copy copyreg crypt csv ctypes curses
+dataclasses datetime dbm decimal difflib dis distutils doctest email encodings ensurepip enum errno faulthandler
+fcntl filecmp fileinput fnmatch fractions ftplib functools gc genericpath getopt getpass gettext glob graphlib grp
+gzip hashlib heapq hmac html http idlelib imaplib imghdr imp importlib inspect io ipaddress itertools json keyword
+lib2to3 linecache locale logging lzma mailbox mailcap marshal math mimetypes mmap modulefinder msilib msvcrt
+multiprocessing netrc nis nntplib nt ntpath nturl2path numbers opcode operator optparse os ossaudiodev pathlib pdb
+pickle pickletools pipes pkgutil platform plistlib poplib posix posixpath pprint profile pstats pty pwd py_compile
+pyclbr pydoc pydoc_data pyexpat queue quopri random re readline reprlib resource rlcompleter runpy sched secrets
+select selectors shelve shlex shutil signal site smtpd smtplib sndhdr socket socketserver spwd sqlite3 sre_compile
+sre_constants sre_parse ssl stat statistics string stringprep struct subprocess sunau symtable sys sysconfig syslog
+tabnanny tarfile telnetlib tempfile termios textwrap this threading time timeit tkinter token tokenize tomllib trace
+traceback tracemalloc tty turtle turtledemo types typing unicodedata unittest urllib uu uuid venv warnings wave
+weakref webbrowser winreg winsound wsgiref xdrlib xml xmlrpc zipapp zipfile zipimport zlib zoneinfo
+"""
+STANDARD_MODULES = frozenset(_MODULES.split())

@@ -58,13 +58,14 @@ RULE_NAMES = _words(
     """
 )
 ENTITY_KINDS = ("node",)
+SCRIPT = "the file's own folder"  # the reason for the source root of a file that is in no package
 PROP_KEYS = _words(  # the keys by default, then the other columns of the raw tables whose rows are nodes
     """
     path size_bytes encoding sha256 name is_package kind docstring is_generator loc complexity param_count
     call_count signature position known module asname relative_level is_star callee shape arg_count field value
     binding qname type role message severity code source form origin qualname
 
-    abs_path text bytes cell_map file_sha256
+    abs_path text bytes cell_map file_sha256 source_root root_reason
     def_id container_def_id def_bstart def_bend name_bstart name_bend qnames scope_id ast_idx param_id place
     default_place type_expr_id bstart bend site_id import_id stmt_bstart stmt_bend alias_bstart alias_bend call_id
     call_bstart call_bend callee_bstart callee_bend callee_dotted callee_qnames owner_def_id name_ref_id expr_ctx

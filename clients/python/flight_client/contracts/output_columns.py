@@ -15,6 +15,7 @@ locals: Names bound in the scope.
 globals: Names that mean those of the module.
 nonlocals: Names declared nonlocal.
 frees: Names bound in an enclosing function.
+modules.reason: What makes this folder the source root.
 type_repr: The type as text, normalized.
 type_id: Id of the type.
 type_form: Outermost constructor: none, union, subscript, name or other.

@@ -17,6 +17,13 @@ from flight_client.contracts.kinds import (
 from flight_client.contracts.notation import FILE, LINES, SPAN, contract
 
 _OUTPUTS = (
+    contract(
+        "modules_v1",
+        "repo",
+        f"{FILE} module! is_package:bool source_root! reason!",
+        key="path",
+        order="path",
+    ),
     contract("dim_qualified_names_v1", "qnames", "qname_id! qname!", key="qname", order="qname"),
     contract(
         "callsite_qname_candidates_v1",

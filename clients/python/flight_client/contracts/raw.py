@@ -12,9 +12,10 @@ from flight_client.contracts.notation import FILE, LINES, SPAN, contract
 
 _REPO = (
     contract(
-        "repo_files_v2",
+        "repo_files_v3",
         "repo",
-        f"{FILE} file_sha256! abs_path size_bytes:i64 encoding text bytes:bin module is_package:bool cell_map:cells",
+        f"{FILE} file_sha256! abs_path size_bytes:i64 encoding text bytes:bin module is_package:bool source_root"
+        " root_reason cell_map:cells",
         extractor="repo",
     ),
 )

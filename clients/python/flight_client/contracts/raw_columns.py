@@ -31,6 +31,8 @@ text: The decoded text, with its own newlines; of a notebook the text of its cod
 bytes: The file's bytes, if they are not the text in UTF-8, and at most 8 MiB.
 module: Dotted name of the module.
 is_package: Whether the module is the __init__ of a package.
+source_root: Folder that the module's name starts from; . is the repo's, .. the one around the packages it is in.
+root_reason: What makes this folder the source root.
 cell_map: Code cells of a notebook: number, and offsets in the text in bytes.
 default_indent: Indentation of the first indented block.
 default_newline: The file's first newline.

@@ -99,7 +99,9 @@ class _FileRows:
         file = self.file
         encoding, text, cells = (None, None, None) if source is None else (source.encoding, source.text, source.cells)
         is_left_out = size > MAX_FILE_BYTES or (source is not None and source.utf8 == data)
-        content = (encoding, text, None if is_left_out else data, file.module.name, file.module.is_package, cells)
+        module = file.module
+        named = (module.dotted, module.is_package, module.root, module.reason)
+        content = (encoding, text, None if is_left_out else data, *named, cells)
         self.tables["repo_files"] = columns_of([(digest, path_text(file.abs_path), size, *content)])
 
     def fail(self, error: _Error, meta: Sequence[tuple[str, str]] = ()) -> None:

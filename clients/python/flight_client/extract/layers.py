@@ -122,7 +122,7 @@ def _manifest(tree: ast.Module, walk: Walk) -> Row:
     source, module = walk.source, walk.module
     ends_with_newline = source.text.endswith(("\n", "\r"))
     layout = (_indent(source, tree), source.newline, ends_with_newline)
-    return (source.encoding, *layout, list(future), module.name, module.package)
+    return (source.encoding, *layout, list(future), module.dotted, module.package)
 
 
 def _indent(source: SourceText, tree: ast.Module) -> str:

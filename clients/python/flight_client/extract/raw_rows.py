@@ -21,7 +21,7 @@ from flight_client.extract.decorators import known_as
 from flight_client.extract.lexical_scopes import LexicalScope, Qnames
 from flight_client.extract.places import argument_place
 
-EXTRACTOR_VERSION = "5"
+EXTRACTOR_VERSION = "6"
 
 Columns = Sequence[Sequence[object]]
 
@@ -29,7 +29,8 @@ ROWS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
         name: tuple(columns.split())
         for name, columns in {
-            "repo_files": "file_sha256 abs_path size_bytes encoding text bytes module is_package cell_map",
+            "repo_files": "file_sha256 abs_path size_bytes encoding text bytes module is_package source_root"
+            " root_reason cell_map",
             "cst_parse_manifest": "encoding default_indent default_newline has_trailing_newline future_imports"
             " module_name package_name",
             "cst_parse_errors": "error_type message raw_line raw_column meta",

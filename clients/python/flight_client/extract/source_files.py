@@ -9,18 +9,23 @@ not part of the repo. So there are no loops, and a link can't add outside files 
 import hashlib
 import logging
 import os
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import chain
 from pathlib import Path
 
 from arrowdsl.errors import DataError
 from flight_client.extract.gitignore import GIT_FOLDER, Ignored, Rule, Rules
-from flight_client.extract.module_names import PACKAGE_FILES, Module, ModuleNames
+from flight_client.extract.module_names import PACKAGE_FILES, Module, ModuleNames, folders_of
+from flight_client.extract.namespace_packages import needed_packages
 from flight_client.extract.notebooks import NOTEBOOK_SUFFIX
-from flight_client.extract.source_text import open_regular, path_text
+from flight_client.extract.source_roots import BUILD_FILES, SourceRoot, declared_roots
+from flight_client.extract.source_text import open_regular, path_text, read
 
-SUFFIXES = (".py", ".pyi", NOTEBOOK_SUFFIX)
+MODULE_SUFFIXES = (".py", ".pyi")
+SUFFIXES = (*MODULE_SUFFIXES, NOTEBOOK_SUFFIX)
 SKIPPED_FOLDERS = frozenset({"__pycache__", "__pypackages__", "node_modules", "site-packages", "dist-packages"})
 SKIPPED_SUFFIXES = (".egg-info", ".dist-info", ".egg")
 ENVIRONMENT_MARKS = frozenset({"pyvenv.cfg", "conda-meta"})
@@ -39,6 +44,12 @@ class NoSourceFilesError(DataError):
     """A folder without Python source."""
 
     code = "no_source_files"
+
+
+class BadSourceRootError(DataError):
+    """A source root that is no folder of the repo."""
+
+    code = "bad_source_root"
 
 
 class BadGlobError(DataError):
@@ -96,28 +107,58 @@ class Selection:
         return any(self.include.verdict(folder, is_folder=True) for folder in folders)
 
 
-def scan(root: Path, *, include: Sequence[str] = (), exclude: Sequence[str] = ()) -> tuple[SourceFile, ...]:
+def scan(
+    root: Path, *, include: Sequence[str] = (), exclude: Sequence[str] = (), source_roots: Sequence[Path] = ()
+) -> tuple[SourceFile, ...]:
     """All regular ``*.py``, ``*.pyi`` and ``*.ipynb`` files under ``root`` that are its source, sorted by path.
 
-    ``Selection`` describes ``include`` and ``exclude``. Raises NotAFolderError (``not_a_folder``), NoSourceFilesError
-    (``no_source_files``) and BadGlobError (``bad_glob``). A folder below the root that can't be listed is left out, and
-    a warning is logged.
+    ``Selection`` describes ``include`` and ``exclude``. ``source_roots`` are folders that modules are imported from,
+    relative to ``root``; ``ModuleNames`` says how others are found. Raises NotAFolderError (``not_a_folder``),
+    NoSourceFilesError (``no_source_files``), BadSourceRootError (``bad_source_root``) and BadGlobError (``bad_glob``).
+    A folder below the root that can't be listed is left out, and a warning is logged.
     """
     selection = Selection.of(include, exclude)
-    found: dict[str, os.DirEntry[str]] = {}
-    packages = set()
-    for path, entry in _walk(root, selection):
-        if entry.name in PACKAGE_FILES:
-            packages.add(path.rpartition("/")[0])
-        if entry.name.endswith(SUFFIXES) and selection.includes(path):
-            found[path] = entry
+    chosen = [_chosen_root(root, folder) for folder in source_roots]
+    entries = dict(sorted(_walk(root, selection)))
+    found = {path: entry for path, entry in entries.items() if path.endswith(SUFFIXES) and selection.includes(path)}
     if not found:
         looked_for = f"{', '.join(SUFFIXES)} files that are not ignored or excluded"
         raise NoSourceFilesError(f"no Python source under {root}: looked for {looked_for}")
-    names = ModuleNames(root, packages)
-    return tuple(
-        SourceFile(path, entry.path, _size(entry), names.module(path)) for path, entry in sorted(found.items())
-    )
+    names = _names(root, entries, chosen)
+    return tuple(SourceFile(path, entry.path, _size(entry), names.module(path)) for path, entry in found.items())
+
+
+def _chosen_root(root: Path, folder: Path) -> SourceRoot:
+    """The source root that the caller names; raises BadSourceRootError."""
+    place = (root / folder).resolve()
+    if not (place.is_dir() and place.is_relative_to(root.resolve())):
+        raise BadSourceRootError(f"the source root {folder} is no folder in {root}; name it relative to that folder")
+    relative = place.relative_to(root.resolve()).as_posix()
+    return SourceRoot("" if relative == "." else path_text(relative), "", "--source-root")
+
+
+def _names(root: Path, entries: Mapping[str, os.DirEntry[str]], chosen: Iterable[SourceRoot]) -> ModuleNames:
+    """The module names of the files in ``entries``, which has the build files too."""
+    modules = [path for path in entries if path.endswith(MODULE_SUFFIXES)]
+    packages = {path.rpartition("/")[0] for path in modules if path.rpartition("/")[2] in PACKAGE_FILES}
+    below = defaultdict(set)
+    for folder in folders_of(modules):
+        parent, _, name = folder.rpartition("/")
+        below[parent].add(name)
+    build_files: dict[str, dict[str, str]] = defaultdict(dict)
+    for path, entry in entries.items():
+        if entry.name in BUILD_FILES:
+            build_files[path.rpartition("/")[0]][entry.name] = entry.path
+    declared = (declared_roots(folder, files, below[folder]) for folder, files in build_files.items())
+    names = ModuleNames(root, packages, frozenset(), (*chosen, *chain.from_iterable(declared)))
+    return replace(names, needed=needed_packages(modules, names, lambda path: _bytes(entries[path])))
+
+
+def _bytes(entry: os.DirEntry[str]) -> bytes:
+    try:
+        return read(entry.path)
+    except (OSError, ValueError):  # the extractor reports it
+        return b""
 
 
 def _size(entry: os.DirEntry[str]) -> int:
@@ -146,7 +187,7 @@ class _Folder:
 
 
 def _walk(root: Path, selection: Selection) -> Iterator[tuple[str, os.DirEntry[str]]]:
-    """The source files under ``root`` that belong to the repo, each with its path relative to the root."""
+    """The source and build files under ``root`` that belong to the repo, each with its path relative to the root."""
     if not root.is_dir():
         raise NotAFolderError(f"{root} is not a folder")
     pending = [_Folder(str(root.absolute()), root.name, "", Ignored.above(root.resolve()), is_wanted=True)]
@@ -170,14 +211,15 @@ def _walk(root: Path, selection: Selection) -> Iterator[tuple[str, os.DirEntry[s
 def _entries_of(
     folder: _Folder, entries: Sequence[os.DirEntry[str]], selection: Selection
 ) -> Iterator[tuple[os.DirEntry[str], _Folder | None]]:
-    """The source files in a folder, and the subfolders to list, each subfolder with its rules."""
+    """The source and build files in a folder, and the subfolders to list, each subfolder with its rules."""
     names = {entry.name for entry in entries}
     if not folder.is_wanted and _is_foreign(folder.name, names):
         return
     ignored = folder.ignored.entered(folder.place, names)
     for entry in entries:
         is_folder = entry.is_dir(follow_symlinks=False)
-        if not is_folder and not (entry.name.endswith(SUFFIXES) and entry.is_file(follow_symlinks=False)):
+        is_read = entry.name.endswith(SUFFIXES) or entry.name in BUILD_FILES
+        if not is_folder and not (is_read and entry.is_file(follow_symlinks=False)):
             continue
         path = folder.path + path_text(entry.name)
         verdict = selection.exclude.verdict(path, is_folder=is_folder)

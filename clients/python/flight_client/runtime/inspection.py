@@ -154,6 +154,8 @@ def _import_folders(files: Iterable[SourceFile]) -> Mapping[str, str]:
     """The folder that each module is imported from."""
     folders = {}
     for file in files:
+        if file.module.dotted is None:
+            continue
         steps = file.module.name.count(".") + file.module.is_package
         folders[file.module.name] = str(Path(file.abs_path).parents[steps])
     return folders
