@@ -13,7 +13,7 @@ from types import MappingProxyType
 import numpy as np
 
 from flight_server.points_to.class_creation import SITE_KIND
-from flight_server.points_to.fixpoint import OVERRIDES, Solution
+from flight_server.points_to.fixpoint import NAMES, OVERRIDES, Solution
 from flight_server.points_to.heap import Kind
 from flight_server.points_to.integer_columns import HALF, LOWER, Ints, Mask, pack
 from flight_server.points_to.state import State
@@ -30,6 +30,7 @@ class CallRule(IntEnum):
     OVERRIDE = 5
     ONE_OF_MANY = 6
     SATURATED = 7
+    BY_NAMES = 8
 
 
 CONFIDENCE: Mapping[CallRule, float] = MappingProxyType(
@@ -40,8 +41,9 @@ CONFIDENCE: Mapping[CallRule, float] = MappingProxyType(
         CallRule.SPECIAL_METHOD: 0.4,
         CallRule.ONE_OF_SEVERAL: 0.25,
         CallRule.OVERRIDE: 0.23,
-        CallRule.ONE_OF_MANY: 0.12,
-        CallRule.SATURATED: 0.15,
+        CallRule.ONE_OF_MANY: 0.14,
+        CallRule.SATURATED: 0.07,
+        CallRule.BY_NAMES: 0.55,
     }
 )
 _MOST = ((1, CallRule.ONLY_CALLEE), (2, CallRule.ONE_OF_TWO), (5, CallRule.ONE_OF_FEW), (10, CallRule.ONE_OF_SEVERAL))
@@ -67,10 +69,11 @@ def judged_edges(solution: Solution) -> JudgedEdges:
     state = solution.state
     found = state.edges.all()
     groups, callees = found >> HALF, found & LOWER
-    overrides = _is_override(solution, found)
+    strata = _strata(solution, found)
     rivals = _rivals(state, groups, callees)
     rules = np.select([rivals <= most for most, _ in _MOST], [rule for _, rule in _MOST], CallRule.ONE_OF_MANY)
-    rules[overrides & (rivals > _MOST[1][0])] = CallRule.OVERRIDE
+    rules[(strata == OVERRIDES) & (rivals > _MOST[1][0])] = CallRule.OVERRIDE
+    rules[strata == NAMES] = CallRule.BY_NAMES
     roots = state.site_root[groups]
     rules[(groups != roots) & _is_special(state, callees)] = CallRule.SPECIAL_METHOD
     rules[state.is_saturated(state.site_callee[groups])] = CallRule.SATURATED
@@ -81,12 +84,12 @@ def judged_edges(solution: Solution) -> JudgedEdges:
     return JudgedEdges(edges, rules[surest], rivals[surest] > 1)
 
 
-def _is_override(solution: Solution, edges: Ints) -> Mask:
-    """Which edges only the overrides of subclasses lead to."""
-    is_override = np.zeros(len(edges), bool)
+def _strata(solution: Solution, edges: Ints) -> Ints:
+    """The stratum that found each edge."""
+    strata = np.zeros(len(edges), np.int64)
     for stratum, codes in solution.edge_strata:
-        is_override[edges.searchsorted(codes)] = stratum >= OVERRIDES
-    return is_override
+        strata[edges.searchsorted(codes)] = stratum
+    return strata
 
 
 def _is_special(state: State, callees: Ints) -> Mask:

@@ -4,7 +4,8 @@ A round first propagates new objects along the copies until nothing is new, then
 Facts that rules find take effect in the next round, so a round's result does not depend on the order of rules, facts
 or files. The strata: 0 follows only names, modules and classes, as far as base classes need; 1 follows everything; 2
 applies annotations where nothing else is known; 3 assumes that methods without a caller are called, and that an unknown
-subscript means any item; 4 adds what the subclasses of a receiver's class have in its place.
+subscript means any item; 4 finds the classes of receivers by the
+names that are read from them; 5 adds what the subclasses of a receiver's class have in its place.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -23,11 +24,13 @@ from flight_server.points_to.initial_facts import initial_state
 from flight_server.points_to.integer_columns import HALF, LOWER, NONE, GrowingColumn, Ints, Mask, distinct, where
 from flight_server.points_to.module_links import Links, link
 from flight_server.points_to.overrides import load_overrides
+from flight_server.points_to.receivers import load_by_names
 from flight_server.points_to.state import State
 
 Rule = Callable[..., None]  # arguments: the state, objects, and the other columns of the facts at the objects' place
-OVERRIDES = 4  # the stratum of the edges that ``load_overrides`` leads to
+NAMES, OVERRIDES = 4, 5  # the strata of ``load_by_names`` and ``load_overrides``
 MOST_ROUNDS = 2000
+MOST_FUNCTIONS = 64  # functions and methods at a place that is called
 MOST_DEFINED = 20  # definitions, instances and modules at a place
 MOST_OTHERS = 6  # constants, externals and containers at a place
 _AGAIN = 8
@@ -86,8 +89,7 @@ class Solution:
 class Solver:
     """Runs the rules over a state; ``between_rounds`` is called before each round and may raise to stop.
 
-    ``held`` counts the objects at each place: first definitions, instances and modules, then constants, externals and
-    containers.
+    ``held`` counts the objects at each place, a column for each limit.
     """
 
     state: State
@@ -95,7 +97,7 @@ class Solver:
     between_rounds: Callable[[], None]
     rounds: int = 0
     edge_strata: list[tuple[int, Ints]] = field(default_factory=list)
-    held: Sequence[GrowingColumn] = field(default_factory=lambda: [GrowingColumn(1024) for _ in range(2)])
+    held: Sequence[GrowingColumn] = field(default_factory=lambda: [GrowingColumn(1024) for _ in range(3)])
 
     def run(self, stratum: int, again: Mask | None = None) -> None:
         """Run rounds until nothing is new; the rules are also applied again to the objects in ``again``, a mask."""
@@ -159,8 +161,12 @@ class Solver:
 
         self.repeat(use)
         self.repeat(load)
-        load_overrides(state)
-        self.run(OVERRIDES)
+
+    def widen(self) -> None:
+        """Add what receivers of which too little is known may have; nothing is assumed because of it."""
+        for load, stratum in ((load_by_names, NAMES), (load_overrides, OVERRIDES)):
+            load(self.state)
+            self.run(stratum)
 
     def _rules(self) -> Mapping[Family, Rule]:
         return NAME_RULES if self.state.follows_names_only else RULES
@@ -215,9 +221,13 @@ class Solver:
         new = new[~(typed & state.heap.is_of(new & LOWER, *_UNTYPED))]
         if not len(new):
             return NONE
+        places = new >> HALF
+        functions = state.is_called[np.where(places < len(state.is_called), places, 0)]
+        functions &= state.heap.is_of(new & LOWER, Kind.FUNCTION, Kind.METHOD)
         others = state.heap.is_of(new & LOWER, *_OTHERS)
         stays = np.ones(len(new), bool)
-        for held, most, sort in zip(self.held, (MOST_DEFINED, MOST_OTHERS), (~others, others), strict=True):
+        limits = (MOST_FUNCTIONS, MOST_DEFINED, MOST_OTHERS)
+        for held, most, sort in zip(self.held, limits, (functions, ~functions & ~others, others), strict=True):
             held.reach(state.heap.next_place)
             chosen = np.flatnonzero(sort)
             places = new[chosen] >> HALF
@@ -261,6 +271,7 @@ def solve(facts: Facts, between_rounds: Callable[[], None]) -> Solution:
         return len(changed) > 0
 
     solver.repeat(step)
+    solver.widen()
     return Solution(state, links, solver.edge_strata)
 
 

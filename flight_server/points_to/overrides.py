@@ -27,10 +27,17 @@ from flight_server.points_to.state import State
 
 def load_overrides(state: State) -> None:
     """Load the attributes of the receivers' subclasses."""
+    load_from_classes(state, *_receivers(state, state.families.rows[Family.ATTRIBUTE_LOAD].all()[0]))
+
+
+def load_from_classes(state: State, which: Ints, classes: Ints, is_known: Mask) -> None:
+    """For attribute loads (``which``: rows of the family) load what classes and their subclasses have.
+
+    Where the class is known to be at the load's base, its own attribute has been loaded already.
+    """
     heap = state.heap
-    bases, keys, targets, _ = state.families.rows[Family.ATTRIBUTE_LOAD].all()
-    which, classes, is_known = _receivers(state, bases)
-    bound = _first_binders(state, distinct(keys))
+    _, keys, targets, _ = state.families.rows[Family.ATTRIBUTE_LOAD].all()
+    bound = _first_binders(state, distinct(keys[which]))
     asked, query = numbered(pack(classes, keys[which]))
     number, holders = _overriding(state, bound, asked)
     row, position = ranges(number, query)

@@ -30,7 +30,8 @@ class State:
     ``allocated`` is the container that is created there, ``receiver`` the place whose attribute is read into it,
     ``annotated_items`` the place of the annotation's container that it is an item of. ``displays`` are the containers
     whose positions are all known. ``assigned`` has the packed (class, key) of attributes that methods set, ``stored``
-    the keys of all attributes that are set. ``typed`` marks places whose annotations mean only classes of the repo.
+    the keys of all attributes that are set. ``typed`` marks places whose annotations mean only classes of the repo,
+    ``is_called`` the places of callees.
     """
 
     parameters: ParameterPlaces
@@ -59,6 +60,7 @@ class State:
         self.accesses, self.inclusions = PairNumbers(), PairNumbers()
         self._inclusion_codes, self._inclusion_count = GrowingColumn(1), 1
         self.typed = np.zeros(1, bool)
+        self.is_called = facts.by_place(facts.sites.callee, 1) > 0
         self.follows_names_only = True
         self.is_unfinished = False
         self._saturated = GrowingColumn(1024)

@@ -16,7 +16,7 @@ from arrowdsl.schema.schema import plain
 from flight_server.points_to.solution import INPUTS, solution
 
 DEMO = Path(__file__).parents[2] / "flight_server" / "demo_repo"
-CROWD = 60
+CROWD = 90
 CHAIN = 1500
 ROUNDS = 2100
 _MADE = """
