@@ -33,6 +33,14 @@ COMMANDS: Mapping[str, tuple[str, str]] = MappingProxyType(
         "pin": (_MAINTENANCE, "Keep a snapshot, however many newer ones there are."),
         "prune": (_MAINTENANCE, "Retire old snapshots, and delete the files that no other snapshot needs."),
         "du": (_MAINTENANCE, "Show the bytes of repos on disk."),
+        "backup": (
+            "flight_server.cli.backup",
+            "Write a snapshot's raw tables as Parquet files into a new folder, or into a .tar file.",
+        ),
+        "restore": (
+            "flight_server.cli.backup",
+            "Put the tables of a backup back, as the newest snapshot of the repo that they come from.",
+        ),
         "check": (_MAINTENANCE, "Read every stored file, and report damage; exits with 1 if there is any."),
     }
 )

@@ -4,6 +4,7 @@ import re
 import subprocess
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 from cli_process import run, succeed
 
@@ -64,3 +65,28 @@ def test_check_finds_damage_and_ingest_brings_the_rows_back(store: Path):
     assert "code: snapshot 4 is a copy of snapshot 2" in done
     assert "1 extracted" in done
     assert "clean" in succeed("check", "code", *at)
+
+
+@pytest.mark.parametrize("name", ["saved", "saved.tar"])
+def test_a_backup_is_plain_parquet_and_is_put_back_into_any_store(store: Path, tmp_path: Path, name: str):
+    saved, other = tmp_path / name, tmp_path / "other"
+    assert "snapshot 2" in succeed("backup", "code", saved, "--store", store, "--snapshot", "2")
+    if saved.is_dir():
+        assert pq.read_table(saved / "repo_files.parquet").column("path").to_pylist() == ["a.py", "b.py"]
+    assert "snapshot 1 has the rows" in succeed("restore", saved, "--store", other)
+    rows = [
+        succeed("get", "code", "cst_defs", "--store", each, "--snapshot", n) for each, n in ((store, 2), (other, 1))
+    ]
+    assert rows[0] == rows[1]
+    (tmp_path / "code" / "a.py").write_text("x = 1\n")  # as in the snapshot
+    assert "nothing changed" in succeed("ingest", tmp_path / "code", "--store", other, "--jobs", "1")
+    assert "v1" in succeed("snapshots", "code", "--store", other)
+    assert "exists already" in run("backup", "code", saved, "--store", store).stderr
+
+
+def test_a_damaged_backup_is_refused(store: Path, tmp_path: Path):
+    succeed("backup", "code", tmp_path / "saved", "--store", store)
+    (tmp_path / "saved" / "repo_files.parquet").write_bytes(b"PAR1")
+    for source, message in (("saved", "does not match its checksum"), ("code", "not a backup"), ("x.tar", "tar file")):
+        (tmp_path / "x.tar").write_bytes(b"no tar")
+        assert message in run("restore", tmp_path / source, "--store", tmp_path / "other").stderr
