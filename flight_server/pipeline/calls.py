@@ -25,7 +25,7 @@ EDGES = edges(
     method="points_to",
     values="confidence,score=confidence,rule_name,ambiguity_group_id",
 )
-VERSION = 6
+VERSION = 7
 ROW_BYTES = 1400  # of peak memory: SymPy's 3.5 M rows took 4.7 GB, those of 4.5 M lines (12 M rows) 14.9 GB
 _SURE = "confidence rule_name ambiguity_group_id"
 _SUREST = tuple((name, how, name) for name, how in zip(_SURE.split(), ("max", "min", "min"), strict=True))

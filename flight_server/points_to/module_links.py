@@ -13,7 +13,18 @@ import pyarrow.compute as pc
 from flight_client.contracts.builtin_names import BUILTIN_NAMES
 from flight_server.points_to.facts import where_equal
 from flight_server.points_to.heap import Kind
-from flight_server.points_to.integer_columns import Ints, Mask, constant, is_in, pack, ranges, where
+from flight_server.points_to.integer_columns import (
+    HALF,
+    LOWER,
+    Ints,
+    Mask,
+    constant,
+    distinct,
+    is_in,
+    pack,
+    ranges,
+    where,
+)
 from flight_server.points_to.interned_strings import Strings, flags, positions
 from flight_server.points_to.library import external_of
 from flight_server.points_to.module_index import ModuleIndex
@@ -83,22 +94,55 @@ def _star_imports(state: State, modules: ModuleIndex, bound: PairSet) -> tuple[t
     importer = state.definition(facts.by_place(facts.variables, facts.scope_of_variable)[importing])
     which, exporter = modules.meant(facts.places.files[importing], dotted)
     target = importer[which]
-    listed, lists = _exports(state)
+    listed, lists, unknown = _exports(state)
     of_itself = bound.all()
     while True:
         star, keys = bound.under(exporter)
         codes = pack(exporter[star], keys)
-        is_open = ~np.isin(exporter[star], lists) & ~state.keys.is_private[keys]
+        passed_on = np.isin(exporter[star], unknown) & ~is_in(codes, of_itself)
+        is_open = ~np.isin(exporter[star], lists) & (~state.keys.is_private[keys] | passed_on)
         chosen = (target[star] > 0) & (is_open | is_in(codes, listed)) & ~is_in(pack(target[star], keys), of_itself)
         star, keys = where(chosen, star, keys)
         places, exported = heap.field(target[star], keys), heap.field(exporter[star], keys)
         state.copy(places, exported)
         if not len(bound.add(pack(target[star], keys))):
             break
+    places, exported = _origins(places, exported, is_in(pack(exporter[star], keys), of_itself))
     used = (places <= facts.last_place) & (exported <= facts.last_place)
     outside = np.setdiff1d(np.arange(len(rows)), which)
     externals = external_of(state.keys, heap, dotted.take(pa.array(outside)))
-    return (importer[outside], externals), (places[used], exported[used])
+    return _passed_on(importer[outside], externals, target, exporter), (places[used], exported[used])
+
+
+def _origins(places: Ints, exported: Ints, is_own: Mask) -> tuple[Ints, Ints]:
+    """Each variable with the variables that bind its name, through star imports of star imports.
+
+    ``exported`` are the variables of the modules that are star-imported; ``is_own``: that module binds the name itself.
+    """
+    order = np.argsort(places, kind="stable")
+    codes = pack(places, exported)
+    found, pending = [codes[is_own]], distinct(codes[~is_own])
+    seen = pending
+    while len(pending):
+        which, position = ranges(places[order], pending & LOWER)
+        at = order[position]
+        further = pack(pending[which] >> HALF, exported[at])
+        found.append(further[is_own[at]])
+        pending = np.setdiff1d(further[~is_own[at]], seen)
+        seen = np.union1d(seen, pending)
+    bound = distinct(np.concatenate(found))
+    return bound >> HALF, bound & LOWER
+
+
+def _passed_on(importers: Ints, externals: Ints, targets: Ints, exporters: Ints) -> tuple[Ints, Ints]:
+    """Modules with the externals that they star-import, also through the modules that they star-import."""
+    found = distinct(pack(importers, externals))
+    while True:
+        which, position = ranges(found >> HALF, exporters)
+        more = np.union1d(found, pack(targets[which], found[position] & LOWER))
+        if len(more) == len(found):
+            return found >> HALF, found & LOWER
+        found = more
 
 
 def _imports(state: State, kind: str) -> tuple[Ints, Ints, pa.Array]:
@@ -109,8 +153,12 @@ def _imports(state: State, kind: str) -> tuple[Ints, Ints, pa.Array]:
     return rows, state.facts.place["flow_allocs", "place"][rows], modules
 
 
-def _exports(state: State) -> tuple[Ints, Ints]:
-    """The packed (module, key) that ``__all__`` lists, sorted, and the modules whose ``__all__`` is fully known."""
+def _exports(state: State) -> tuple[Ints, Ints, Ints]:
+    """The packed (module, key) that ``__all__`` lists, sorted, and the modules whose ``__all__`` is known, or in part.
+
+    A list that the source does not spell out, as ``__all__ += other.__all__``, may have names of modules that are
+    star-imported, private ones too.
+    """
     facts = state.facts
     exports, table = facts.tables["cst_exports"], facts.tables["cst_defs"]
     of_file = table.filter(pc.equal(table["kind"], "module"))
@@ -119,7 +167,8 @@ def _exports(state: State) -> tuple[Ints, Ints]:
     objects = modules[at]
     listed = pack(objects, state.keys.find(exports["name"]))
     unknown = where_equal(exports, "op", "unknown")
-    return np.unique(listed[~unknown]), np.setdiff1d(objects[~unknown], objects[unknown])
+    in_part = np.unique(objects[unknown])
+    return np.unique(listed[~unknown]), np.setdiff1d(objects[~unknown], in_part), in_part
 
 
 def _import_modules(state: State, modules: ModuleIndex) -> None:

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 
 from flight_client.extract.control_graph import ControlGraph
 from flight_client.extract.flow_annotations import annotate, mention
+from flight_client.extract.flow_branches import lower_if
 from flight_client.extract.flow_containers import CONTAINERS, get_item
 from flight_client.extract.flow_context import FlowContext, FlowVisitor
 from flight_client.extract.flow_definitions import DEFINITIONS
@@ -222,6 +223,7 @@ _VISITORS: Mapping[str, FlowVisitor] = {
     "Raise": _raise,
     "Try TryStar": _try,
     "Match": _match,
+    "If": lower_if,
     "Delete": _delete,
 }
 _DISPATCH = dispatch_table(_VISITORS, FlowContext.parts)

@@ -21,7 +21,7 @@ from flight_client.extract.decorators import known_as
 from flight_client.extract.lexical_scopes import LexicalScope, Qnames
 from flight_client.extract.places import argument_place
 
-EXTRACTOR_VERSION = "6"
+EXTRACTOR_VERSION = "7"
 
 Columns = Sequence[Sequence[object]]
 
