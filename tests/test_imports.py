@@ -36,14 +36,15 @@ LAYERS = {
     "flight_client.parse_errors": {*EXTRACTION, "flight_client.extract"},
     "flight_client.ingest": {*EXTRACTION, "flight_client.extract", "flight_client.parse_errors"},
     "flight_client.runtime": {*EXTRACTION, "flight_client.extract"},
-    "flight_client.scip": EXTRACTION,
+    "flight_client.protobuf_classes": set(),
+    "flight_client.scip": {*EXTRACTION, "flight_client.protobuf_classes"},
     "flight_server": set(),
     "flight_server.storage": RELATIONAL,
     "flight_server.kernels": {"arrowdsl"},
     "flight_server.points_to": RELATIONAL,
     "flight_server.pipeline": PIPELINE,
     "flight_server.serving": {*SERVING, "flight_client"},
-    "flight_server.rpc": {*SERVING, "flight_server.serving"},
+    "flight_server.rpc": {*SERVING, "flight_server.serving", "flight_client.protobuf_classes"},
     "flight_server.cli": {
         *SERVING,
         "flight_server",
@@ -74,9 +75,11 @@ DOORWAYS = {
         "flight_client.extract.layers",
         "flight_client.runtime.inspector",
         "flight_server.serving.service",
+        "flight_server.rpc.sql_door",
+        "flight_server.rpc.flight_sql.sql_info",
     ),
     "duckdb": ("flight_server.serving.sql",),
-    "google.protobuf": ("flight_client.scip",),
+    "google.protobuf": ("flight_client.protobuf_classes", "flight_client.scip", "flight_server.rpc.flight_sql"),
     "tree_sitter": ("flight_client.extract.tree_sitter_nodes",),
     "tree_sitter_python": ("flight_client.extract.tree_sitter_nodes",),
 }
@@ -98,7 +101,7 @@ CLIENT, CLIENT_REQUIRES = {"arrowdsl", "flight_client"}, {"pyarrow"}
 SERVER, SERVER_REQUIRES = {"flight_server"}, {"pyarrow", "numpy", "click", "hamilton", "platformdirs"}
 # Imported by modules of the client that are loaded when their extra is asked for; the server requires numpy.
 EXTRAS = {"google", "tree_sitter", "tree_sitter_python"}
-SERVER_EXTRAS = {"duckdb"}
+SERVER_EXTRAS = {"duckdb", "google"}
 NUMPY = {"numpy"}
 
 

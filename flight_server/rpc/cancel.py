@@ -8,12 +8,15 @@ answer to the latter is a ``CancelFlightInfoResult`` (field 1: 1 = cancelled, 3 
 Flight.proto).
 """
 
+from collections.abc import Iterable
+
 import pyarrow as pa
 from pyarrow import flight
 
 from flight_server.rpc.codec import asked_in_json, asked_in_ticket, json_bytes, json_object
 from flight_server.rpc.running_calls import Caller
 from flight_server.serving.request_errors import BadRequestError
+from flight_server.serving.service import Asked
 from flight_server.serving.sql_request import SqlRequest
 
 _FIELD_1_MESSAGE = 0x0A
@@ -27,11 +30,16 @@ def cancel(caller: Caller, body: bytes) -> bytes:
     else:
         info = _flight_info(body)
         asked = [asked_in_ticket(endpoint.ticket) for endpoint in info.endpoints]
-    wanted = {each if isinstance(each, SqlRequest) else caller.service.read(each).request for each in asked}
-    stopped = caller.calls.cancel(lambda call: call.peer == caller.peer and call.asked in wanted)
+    stopped = cancelled_calls(caller, asked)
     if body[:1] == b"{":
         return json_bytes({"cancelled": stopped})
     return _CANCELLED if stopped else _NOT_CANCELLABLE
+
+
+def cancelled_calls(caller: Caller, asked: Iterable[Asked]) -> int:
+    """Stop the streams of these reads and queries on the caller's connection; returns their number."""
+    wanted = {each if isinstance(each, SqlRequest) else caller.service.read(each).request for each in asked}
+    return caller.calls.cancel(lambda call: call.peer == caller.peer and call.asked in wanted)
 
 
 def _flight_info(body: bytes) -> flight.FlightInfo:

@@ -112,9 +112,9 @@ def ticket_for(asked: Asked) -> flight.Ticket:
     return flight.Ticket(json_bytes(_json_of(asked)))
 
 
-def shortened(asked: Asked) -> str:
+def shortened(asked: Asked | None) -> str:
     """The read or query for a line of the log, in at most LOGGED_CHARACTERS."""
-    text = json_bytes(_json_of(asked)).decode()
+    text = "catalog" if asked is None else json_bytes(_json_of(asked)).decode()
     return text if len(text) <= LOGGED_CHARACTERS else f"{text[:LOGGED_CHARACTERS]}… ({len(text)} characters)"
 
 

@@ -14,7 +14,7 @@ from flight_server.rpc.locations import locations_of
 from flight_server.serving.read import Read
 from flight_server.serving.request import TEXT, Request
 from flight_server.serving.request_errors import BadRequestError
-from flight_server.serving.service import Asked, Service
+from flight_server.serving.service import Answer, Asked, Service
 from flight_server.serving.sql_request import SqlRequest
 from flight_server.serving.statistics import statistics_of
 
@@ -58,14 +58,22 @@ def flight_info(read: Read, advertised: Sequence[str] = ()) -> flight.FlightInfo
     )
 
 
-def answer_info(service: Service, asked: Asked, advertised: Sequence[str] = ()) -> flight.FlightInfo:
-    """The FlightInfo of a read, or of a query: its schema, and one endpoint, with the query as its ticket."""
-    if not isinstance(asked, SqlRequest):
-        return flight_info(service.read(asked), advertised)
-    ticket = ticket_for(asked)
+def answer_info(
+    service: Service, asked: Asked, descriptor: flight.FlightDescriptor, advertised: Sequence[str] = ()
+) -> flight.FlightInfo:
+    """The FlightInfo of a read or a query."""
+    if isinstance(asked, SqlRequest):
+        return query_info(service.answer(asked), descriptor, advertised)
+    return flight_info(service.read(asked), advertised)
+
+
+def query_info(
+    answer: Answer, descriptor: flight.FlightDescriptor, advertised: Sequence[str] = ()
+) -> flight.FlightInfo:
+    """The FlightInfo of a query: its schema, and one endpoint whose ticket is the query."""
+    ticket = flight.Ticket(descriptor.command) if answer.asked is None else ticket_for(answer.asked)
     endpoint = flight.FlightEndpoint(ticket, locations_of(0, advertised))
-    descriptor = flight.FlightDescriptor.for_command(ticket.ticket)
-    return flight.FlightInfo(service.answer(asked).schema, descriptor, [endpoint], UNKNOWN, UNKNOWN, ordered=True)
+    return flight.FlightInfo(answer.schema, descriptor, [endpoint], UNKNOWN, UNKNOWN, ordered=True)
 
 
 def flights(service: Service, criteria: bytes, advertised: Sequence[str] = ()) -> Iterator[flight.FlightInfo]:

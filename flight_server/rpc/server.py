@@ -26,6 +26,7 @@ from flight_server.rpc.do_exchange import lookup
 from flight_server.rpc.guard import guarded, guarded_iterator, guarded_reader
 from flight_server.rpc.locations import checked_location
 from flight_server.rpc.running_calls import Caller, RunningCalls, stop_check, throttled_check
+from flight_server.rpc.sql_door import FLIGHT_SQL_ACTIONS, HEADER, RepoHeader, flight_sql, is_flight_sql, repo_of
 from flight_server.serving.service import Answer, Service
 from flight_server.serving.stream import stream_bytes
 
@@ -54,7 +55,7 @@ class FlightServer(flight.FlightServerBase):
         self._advertised = tuple(map(checked_location, advertised))
         shown = f"[{host}]" if ":" in host else host
         try:
-            super().__init__(f"grpc://{shown}:{port}")
+            super().__init__(f"grpc://{shown}:{port}", middleware={HEADER: RepoHeader()})
         except (pa.ArrowException, OSError, OverflowError) as error:
             raise BindError(f"can't listen on {shown}:{port}; is the port in use? Port 0 takes any free one") from error
         self.service = service
@@ -79,25 +80,32 @@ class FlightServer(flight.FlightServerBase):
 
     @guarded
     def get_flight_info(
-        self, _context: flight.ServerCallContext, descriptor: flight.FlightDescriptor
+        self, context: flight.ServerCallContext, descriptor: flight.FlightDescriptor
     ) -> flight.FlightInfo:
         """Schema and endpoints of a path [repo, dataset] or a command."""
-        return info.answer_info(self.service, asked_in_descriptor(descriptor), self._advertised)
+        if is_flight_sql(descriptor.command):
+            return info.query_info(self._sql_answer(context, descriptor.command), descriptor, self._advertised)
+        return info.answer_info(self.service, asked_in_descriptor(descriptor), descriptor, self._advertised)
 
     @guarded
-    def get_schema(
-        self, _context: flight.ServerCallContext, descriptor: flight.FlightDescriptor
-    ) -> flight.SchemaResult:
+    def get_schema(self, context: flight.ServerCallContext, descriptor: flight.FlightDescriptor) -> flight.SchemaResult:
         """Schema of a path [repo, dataset] or a command."""
+        if is_flight_sql(descriptor.command):
+            return flight.SchemaResult(self._sql_answer(context, descriptor.command).schema)
         return flight.SchemaResult(self.service.answer(asked_in_descriptor(descriptor)).schema)
 
     @guarded
     def do_get(self, context: flight.ServerCallContext, ticket: flight.Ticket) -> flight.GeneratorStream:
         """The rows of a ticket."""
-        answer = self.service.answer(asked_in_ticket(ticket))
+        is_sql = is_flight_sql(ticket.ticket)
+        answer = self._sql_answer(context, ticket.ticket) if is_sql else self.service.answer(asked_in_ticket(ticket))
         options = pa.ipc.IpcWriteOptions(compression=answer.compression)
         readers = guarded_reader(answer.schema, self._batches(answer, context))
         return flight.GeneratorStream(answer.schema, readers, options=options)
+
+    def _sql_answer(self, context: flight.ServerCallContext, command: bytes) -> Answer:
+        answer: Answer = flight_sql("sql_commands").answer(self.service, command, repo_of(context))
+        return answer
 
     def _batches(self, answer: Answer, context: flight.ServerCallContext) -> Iterator[pa.RecordBatch]:
         started, rows, ended = time.monotonic(), 0, "broken off"
@@ -125,8 +133,12 @@ class FlightServer(flight.FlightServerBase):
         """Store rows in a raw table. There is one reply, at the end: more would block a client that reads none."""
         with self.calls.enter(context.peer()) as call:
             check = stop_check(context, call)
-            reply = do_put.put(self.service, put_of_descriptor(descriptor), reader, call, check)
-        writer.write(pa.py_buffer(json_bytes(reply)))
+            if is_flight_sql(descriptor.command):
+                put_sql = flight_sql("sql_commands").put_sql
+                reply = put_sql(self.service, descriptor.command, repo_of(context), reader, call, check)
+            else:
+                reply = json_bytes(do_put.put(self.service, put_of_descriptor(descriptor), reader, call, check))
+        writer.write(pa.py_buffer(reply))
 
     @guarded
     def do_exchange(
@@ -147,15 +159,21 @@ class FlightServer(flight.FlightServerBase):
 
     def do_action(self, context: flight.ServerCallContext, action: flight.Action) -> Iterator[flight.Result]:
         """The one result of an action."""
-        return guarded_iterator(self._result(action, context.peer()))
+        return guarded_iterator(self._result(action, context.peer(), repo_of(context)))
 
-    def _result(self, action: flight.Action, peer: str) -> Iterator[flight.Result]:
+    def _result(self, action: flight.Action, peer: str, repo: str | None) -> Iterator[flight.Result]:
+        caller = Caller(self.service, self.calls, peer)
         with self.calls.enter(peer):
-            yield flight.Result(run_action(Caller(self.service, self.calls, peer), action))
+            if action.type in FLIGHT_SQL_ACTIONS:
+                run = flight_sql("sql_commands").run_sql_action
+                yield flight.Result(run(caller, action.type, action.body.to_pybytes(), repo))
+            else:
+                yield flight.Result(run_action(caller, action))
 
     def list_actions(self, _context: flight.ServerCallContext) -> list[flight.ActionType]:
         """The names and descriptions of the actions."""
-        return [flight.ActionType(name, action.description) for name, action in ACTIONS.items()]
+        own = {name: action.description for name, action in ACTIONS.items()}
+        return [flight.ActionType(name, description) for name, description in {**own, **FLIGHT_SQL_ACTIONS}.items()]
 
     def stop(self) -> bool:
         """Refuse new calls, wait for the running ones, cancel them after DRAIN_SECONDS, and stop listening.

@@ -18,7 +18,7 @@ from flight_server.serving.plans import OutputPlans, Pipeline
 from flight_server.serving.read import Read, read_of
 from flight_server.serving.request import Compression, Request
 from flight_server.serving.snapshot_results import ResultStore, SnapshotResults
-from flight_server.serving.sql_request import MissingSqlError, SqlRequest
+from flight_server.serving.sql_request import INSTALL, MissingSqlError, SqlRequest
 from flight_server.serving.stream import open_read, stream_bytes
 from flight_server.serving.warming import Warming
 from flight_server.storage.artifacts import DEFAULT_BYTES, ArtifactStore
@@ -47,7 +47,7 @@ CAPACITY = Capacity()
 class Answer:
     """The answer to a request or a query: its columns, and its rows once the memory budget has room for them."""
 
-    asked: Asked
+    asked: Asked | None  # None for the catalog
     schema: pa.Schema
     rows: Callable[[Check], Batches]
     compression: Compression | None = None
@@ -95,7 +95,7 @@ class Service:
     def sql(self) -> "SqlEngine":
         """Runs queries; DuckDB is loaded when it is used first. Raises MissingSqlError."""
         if importlib.util.find_spec("duckdb") is None:
-            raise MissingSqlError("this server has no SQL; to add it: pip install 'flight-server[sql]'")
+            raise MissingSqlError(f"no SQL here: this server lacks duckdb; to add it: {INSTALL}")
         module = importlib.import_module("flight_server.serving.sql.sql_engine")
         engine: SqlEngine = module.SqlEngine(self.store.repos, self.results_of, self.budget)
         return engine

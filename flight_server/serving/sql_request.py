@@ -9,6 +9,7 @@ from arrowdsl.errors import DataError
 from flight_server.serving.request import TEXT, JsonKind, checked
 
 Scalar = str | int | float | bool | None
+INSTALL = "pip install 'flight-server[sql]'"
 MAX_SQL = 256 * 1024  # characters
 
 

@@ -1,21 +1,16 @@
 """The messages of a SCIP index, as classes of the protobuf library.
 
-The format is that of ``scip.proto`` in https://github.com/sourcegraph/scip. In a file, fields are identified by
-numbers, so a table of these numbers is enough to build the descriptors, without generated code. Unknown fields are
-skipped and enums are plain integers, so newer indexes can be read.
+The format is that of ``scip.proto`` in https://github.com/sourcegraph/scip.
 """
 
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 from google.protobuf.message import DecodeError, Message
 
 from arrowdsl.errors import DataError
+from flight_client.protobuf_classes import message_classes
 
-_FIELD = descriptor_pb2.FieldDescriptorProto
-_SCALARS = MappingProxyType({"str": _FIELD.TYPE_STRING, "int": _FIELD.TYPE_INT32, "bool": _FIELD.TYPE_BOOL})
-# ``name=number:type``, with ``*`` if the field repeats; any type that is not a scalar is a message.
 _MESSAGES: Mapping[str, str] = MappingProxyType(
     {
         "Metadata": "version=1:int tool_info=2:ToolInfo project_root=3:str text_document_encoding=4:int",
@@ -58,24 +53,4 @@ def parse(name: str, data: bytes, offset: int) -> Message:
         raise ScipError(f"the SCIP index has no valid {name} message at byte {offset}: {error}") from None
 
 
-def _classes() -> Mapping[str, type[Message]]:
-    file = descriptor_pb2.FileDescriptorProto(name="scip.proto", package="scip", syntax="proto3")
-    for name, fields in _MESSAGES.items():
-        message = file.message_type.add(name=name)
-        for field in fields.split():
-            label, number, kind = field.replace("=", ":").split(":")
-            repeated = label.endswith("*")
-            message.field.add(
-                name=label.rstrip("*"),
-                number=int(number),
-                label=_FIELD.LABEL_REPEATED if repeated else _FIELD.LABEL_OPTIONAL,
-                type=_SCALARS.get(kind, _FIELD.TYPE_MESSAGE),
-                type_name=None if kind in _SCALARS else f".scip.{kind}",
-            )
-    pool = descriptor_pool.DescriptorPool()
-    pool.Add(file)
-    found = {name: pool.FindMessageTypeByName(f"scip.{name}") for name in _MESSAGES}
-    return MappingProxyType({name: message_factory.GetMessageClass(kind) for name, kind in found.items()})
-
-
-_CLASSES = _classes()
+_CLASSES = message_classes("scip", _MESSAGES)

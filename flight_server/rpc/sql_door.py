@@ -1,0 +1,59 @@
+"""The door to Flight SQL: tells its messages from this project's JSON, and loads what answers them."""
+
+import importlib
+import importlib.util
+from collections.abc import Mapping
+from types import MappingProxyType, ModuleType
+
+from pyarrow import flight
+
+from flight_server.serving.sql_request import INSTALL, MissingSqlError
+
+_MARK = b"type.googleapis.com/arrow.flight.protocol.sql."
+FLIGHT_SQL_ACTIONS: Mapping[str, str] = MappingProxyType(
+    {
+        "CreatePreparedStatement": "Flight SQL: check a query, and give a handle for it.",
+        "ClosePreparedStatement": "Flight SQL: forget a handle; the server holds nothing for it.",
+        "CancelQuery": "Flight SQL: stop the streams of a query.",
+        "BeginTransaction": "Flight SQL: refused, the tables are read only.",
+        "BeginSavepoint": "Flight SQL: refused, the tables are read only.",
+        "EndTransaction": "Flight SQL: refused, the tables are read only.",
+        "EndSavepoint": "Flight SQL: refused, the tables are read only.",
+    }
+)
+HEADER = "repo"
+
+
+def is_flight_sql(data: bytes | None) -> bool:
+    """Whether a command or ticket is a message of Flight SQL: an ``Any``, whose first field is its type's URL."""
+    return data is not None and data[2 : 2 + len(_MARK)] == _MARK
+
+
+def flight_sql(module: str) -> ModuleType:
+    """A module of ``flight_server.rpc.flight_sql``. Raises MissingSqlError."""
+    for package, library in (("duckdb", "duckdb"), ("google", "google.protobuf")):
+        if importlib.util.find_spec(package) is None or importlib.util.find_spec(library) is None:
+            raise MissingSqlError(f"no SQL here: this server lacks {library}; to add it: {INSTALL}")
+    return importlib.import_module(f"flight_server.rpc.flight_sql.{module}")
+
+
+class RepoHeader(flight.ServerMiddlewareFactory):
+    """Reads the call header HEADER: the repo whose tables need no schema."""
+
+    def start_call(self, _info: flight.CallInfo, headers: Mapping[str, list[str | bytes]]) -> "RepoOfCall | None":
+        """The repo of a call, if it names one."""
+        given = headers.get(HEADER, [])
+        return RepoOfCall(given[0]) if given and isinstance(given[0], str) else None
+
+
+class RepoOfCall(flight.ServerMiddleware):
+    """The repo that a call names."""
+
+    def __init__(self, repo: str) -> None:
+        self.repo = repo
+
+
+def repo_of(context: flight.ServerCallContext) -> str | None:
+    """The repo that a call names in its header."""
+    found = context.get_middleware(HEADER)
+    return None if found is None else found.repo
