@@ -4,8 +4,14 @@ from pathlib import Path
 
 import pytest
 
+from flight_client import connect
 from flight_client.extract import scan
 from flight_client.extract.source_files import BadSourceRootError
+from flight_client.ingest import ingest
+from flight_server.pipeline.driver import load_pipeline
+from flight_server.rpc.server import FlightServer
+from flight_server.serving.service import Service
+from flight_server.storage.store import Store
 
 SETUPTOOLS = "[tool.setuptools]\npackage-dir = {'' = 'code', 'other' = 'elsewhere'}\n"
 HATCH = "[tool.hatch.build.targets.wheel]\npackages = ['python/acme']\nsources = {'impl' = 'fast'}\n"
@@ -61,3 +67,47 @@ def test_a_root_has_a_reason(tmp_path: Path) -> None:
     found = {file.path: (file.module.root, file.module.reason) for file in scan(tmp_path)}
     assert found["code/acme/a.py"] == ("code", "pyproject.toml: poetry.packages")
     assert found["tool.py"] == (".", "the file's own folder")
+
+
+SERVICES = {
+    f"{name}/app/{file}.py": text
+    for name in ("one", "two")
+    for file, text in (
+        ("__init__", ""),
+        ("main", "from app.util import help\nfrom . import util\n\ndef run():\n    help()\n    util.help()\n"),
+        ("util", "def help():\n    pass\n"),
+    )
+}
+STEPS: tuple[dict[str, str | None], ...] = (
+    {"one/pyproject.toml": "[tool.setuptools]\npackage-dir = {'app' = 'app'}\n", "code/ns/x.py": "import ns.y\n"},
+    {"pyproject.toml": POETRY.replace("acme", "ns"), "code/ns/y.py": ""},
+    {"pyproject.toml": None, "two/app/__init__.py": None},
+    {"two/app/__init__.py": "", "use.py": "from two.app.main import run\nrun()\n"},
+)
+
+
+def test_an_incremental_ingest_names_modules_as_a_full_one(tmp_path: Path) -> None:
+    root = tmp_path / "repo"
+    names_in(root, SERVICES)
+    for number, step in enumerate(({}, *STEPS)):
+        for path, text in step.items():
+            if text is None:
+                (root / path).unlink()
+            else:
+                names_in(root, {path: text})
+        assert served(tmp_path / "store", root) == served(tmp_path / f"full{number}", root)
+
+
+def served(store: Path, root: Path) -> list[list[dict[str, object]]]:
+    """The rows that depend on names of modules, after an ingest into a store."""
+    server = FlightServer(Service(Store(store), load_pipeline()))
+    try:
+        with connect(server.uri) as client:
+            ingest(client, root, repo="r", jobs=1)
+            found = []
+            for table in ("modules", "cst_defs", "callsite_qname_candidates", "call_graph"):
+                with client.read("r", table, order="canonical") as reader:
+                    found.append(reader.read_all().to_pylist())
+            return found
+    finally:
+        server.stop()
