@@ -12,6 +12,7 @@ import argparse
 import ast
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -73,9 +74,10 @@ def main() -> None:
 
 
 def _measure(client: Client, package: Mapping[str, str], work: Path, judged: Counter[str], right: Counter[str]) -> None:
-    root = Path(package["folder"]) / package["package"]
+    root = (Path(package["folder"]) / package["package"]).resolve()
     observed = _observed(_profiled(package, root, work), root)
-    ingest(client, root, repo=package["name"], jobs=2)
+    shutil.copytree(root, work / package["name"] / root.name, ignore=shutil.ignore_patterns("__pycache__", "tests"))
+    ingest(client, work / package["name"], repo=package["name"], jobs=2)
     lines = _definitions(client, package["name"])
     rows = client.read(package["name"], "call_graph").read_all().to_pylist()
     predicted: dict[tuple[Place, Definition], float] = defaultdict(float)
@@ -113,7 +115,7 @@ def _observed(rows: Mapping[str, list[list[object]]], root: Path) -> Observed:
     texts |= {path: Path(path).read_bytes() for path in {str(row[3]) for row in rows["seen"]}}
     starts = {path: _line_starts(text) for path, text in texts.items()}
     lines = {path: _lines_of_definitions(ast.parse(text)) for path, text in texts.items()}
-    short = {path: Path(path).relative_to(root).as_posix() for path in texts}
+    short = {path: Path(path).relative_to(root.parent).as_posix() for path in texts}
     ran: Counter[Place] = Counter()
     seen: dict[Place, set[Definition]] = defaultdict(set)
     for path, line, column, count in rows["ran"]:
