@@ -76,7 +76,9 @@ def _definitions_of(facts: Facts, accesses: pa.Array) -> Ints:
     defs = facts.definitions
     classes = pc.if_else(pc.starts_with(accesses, "class:"), pc.utf8_slice_codeunits(accesses, len("class:")), None)
     of_class = defs.ids.find(classes)
-    inside = pc.replace_substring_regex(accesses, r"^(get|set):(var|x|ret):(.*?)(/scope)?(:[^:]*)?$", r"\3")
+    inside = pc.replace_substring_regex(
+        accesses, r"^(?:get|set):(?:(?:var|x):(.*?)(?:/scope)?:[^:]*|(?:ret|yld):(.*))$", r"\1\2"
+    )
     return np.where(of_class > 0, defs.executing(defs.container[of_class]), defs.ids.find(inside))
 
 

@@ -45,6 +45,11 @@ CASES = {
         "f",
         [("a.f", "IMPORT"), ("b.f", "IMPORT"), ("pkg.mod.f", "LOCAL")],
     ),
+    "imported from itself": (
+        "class K: pass\nfrom pkg.mod import K\nK()",
+        "K",
+        [("pkg.mod.K", "LOCAL")],
+    ),
     "no repetition": ("if a:\n  import x\nelse:\n  import x\nx()", "x", [("x", "IMPORT")]),
     "through calls and subscripts": ("import a\na.b(1)[2].c()", "a.b(1)[2].c", [("a.b.c", "IMPORT")]),
     "result of a call": ("from a import f\nf()(1)", "f()", []),

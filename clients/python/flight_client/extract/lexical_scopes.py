@@ -94,7 +94,10 @@ class LexicalScope:
         return ((f"{home.prefix}.{self._spelled(name, home)}", "LOCAL"),)
 
     def candidates(self, dotted: str) -> Qnames:
-        """The qualified names that a dotted name may have here, sorted and distinct."""
+        """The qualified names that a dotted name may have here, sorted and distinct.
+
+        A module may import a name of its own; the name is LOCAL then.
+        """
         found = self.resolved.get(dotted)
         if found is None:
             found = self.resolved[dotted] = self._candidates(dotted)
@@ -109,8 +112,8 @@ class LexicalScope:
         dotted = mangled(root, self.private) + dotted[len(root) :]
         prefix = _longest_bound_prefix(dotted, home.bound) if home.has_dotted else dotted.partition(".")[0]
         rest = dotted[len(prefix) :]
-        names = {(local, "LOCAL") if target is None else (target + rest, "IMPORT") for target in home.bound[prefix]}
-        return tuple(sorted(names))
+        names = [(local, "LOCAL") if target is None else (target + rest, "IMPORT") for target in home.bound[prefix]]
+        return tuple(dict(sorted(names)).items())
 
     def _spelled(self, name: str, home: "LexicalScope") -> str:
         """The name that this scope's code spells, as the code of the scope that binds it spells it."""
