@@ -96,7 +96,7 @@ def _load_delegated(state: State, fields: Ints, keys: Ints, targets: Ints, posit
     """A ``__getattr__`` may read the same name from another object: load that object's attribute for each reader."""
     which, objects = state.points.under(fields)
     which, objects = where(state.heap.is_of(objects, Kind.FUNCTION), which, objects)
-    parameters = state.parameters.at(state.heap.first[objects], position)
+    parameters = state.parameters_of(objects, position)
     asked, bases, _, operation = state.families.rows[Family.PAIR_BACK].under(parameters)
     asked, bases = where(operation == Operation.ATTRIBUTE_LOAD, asked, bases)
     keys, targets = keys[which[asked]], targets[which[asked]]
@@ -229,7 +229,7 @@ def _external(state: State, objects: Ints, keys: Ints, targets: Ints) -> None:
 def _literal(state: State, objects: Ints, keys: Ints, targets: Ints) -> None:
     """Load attributes of literals: one external for each type, whichever literal it is read from."""
     heap, library = state.heap, state.library
-    shape = np.where(heap.is_of(objects, Kind.CONTAINER), heap.second[objects], heap.first[objects])
+    shape = np.where(heap.is_of(objects, Kind.CONTAINER), heap.shape(objects), heap.first[objects])
     for kind, shape_of_kind in ((Kind.GENERATOR, Shape.GENERATOR), (Kind.NAMESPACE, Shape.DICT)):
         shape[heap.is_of(objects, kind)] = shape_of_kind
     has = is_in(pack(shape, keys), library.value_attributes) | (shape >= Shape.DEQUE)

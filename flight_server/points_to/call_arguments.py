@@ -68,7 +68,8 @@ class ReturnedArguments:
     """Parameters that functions return unchanged (see ``returned_arguments``).
 
     ``others`` has, by definition, the place of all other values that the function returns. ``others_at`` has the same
-    place by the place of a parameter that is returned, 0 for other places. ``rest``, sorted, has the packed
+    place by the place of a parameter that is returned, 0 for other places. Functions in contexts have no such
+    parameters. ``rest``, sorted, has the packed
     (definition, position in its ``*args``) of arguments that are returned. ``origins`` are the packed (place in
     ``others``, place of the return value) where the two differ, sorted.
     """
@@ -80,7 +81,7 @@ class ReturnedArguments:
 
     def is_returned(self, parameters: Ints) -> Mask:
         """Which parameters, by place, are returned unchanged."""
-        mask: Mask = self.others_at[parameters] > 0
+        mask: Mask = self.others_at[np.where(parameters < len(self.others_at), parameters, 0)] > 0
         return mask
 
     def is_rest_returned(self, definitions: Ints, positions: Ints) -> Mask:

@@ -12,11 +12,10 @@ from types import MappingProxyType
 
 import numpy as np
 
-from flight_server.points_to.class_creation import SITE_KIND
 from flight_server.points_to.fixpoint import NAMES, OVERRIDES, Solution
 from flight_server.points_to.heap import Kind
 from flight_server.points_to.integer_columns import HALF, LOWER, Ints, Mask, pack
-from flight_server.points_to.state import State
+from flight_server.points_to.state import CREATION, State
 
 
 class CallRule(IntEnum):
@@ -109,5 +108,5 @@ def _rivals(state: State, groups: Ints, callees: Ints) -> Ints:
     counted = ~(np.isin(names, [state.keys[name] for name in _CONSTRUCTORS]) & constructs[groups])
     own, every = (np.bincount(groups[mask], minlength=state.sites) for mask in (counted & ~is_external, counted))
     rivals = np.where(is_external, every[groups], own[groups])
-    rivals[state.access_of(groups)[0] == SITE_KIND] = 1  # the statement of a class runs all its hooks
+    rivals[state.access_of(groups)[0] == CREATION] = 1  # the statement of a class runs all its hooks
     return rivals

@@ -10,7 +10,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from flight_server.points_to.call_confidence import CONFIDENCE, CallRule, JudgedEdges
-from flight_server.points_to.class_creation import SITE_KIND
 from flight_server.points_to.facts import Facts, where_equal
 from flight_server.points_to.heap import Kind
 from flight_server.points_to.integer_columns import HALF, LOWER, Ints, distinct, is_in, pack
@@ -18,6 +17,7 @@ from flight_server.points_to.interned_strings import Interned, coded
 from flight_server.points_to.object_ids import ACCESSES
 from flight_server.points_to.relation_rows import NamedSolution, choice, relation_table
 from flight_server.points_to.sorted_runs import PairSet
+from flight_server.points_to.state import CREATION
 
 _RULES = tuple(rule.name.lower() for rule in CallRule)
 _CONFIDENCE = np.array([CONFIDENCE[rule] for rule in CallRule], np.float32)
@@ -62,7 +62,7 @@ def _accesses(named: NamedSolution) -> tuple[pa.Array, Ints]:
     """
     state, facts = named.state, named.facts
     kinds, places = state.access_of(np.arange(len(facts.sites.caller), state.sites))
-    creates = kinds == SITE_KIND
+    creates = kinds == CREATION
     places = np.where(~creates & (places > facts.last_place), 0, places)
     held, made = np.where(creates, 0, places), np.where(creates, places, 0)
     texts = pc.coalesce(facts.places.of(held), facts.definitions.ids.of(made))
@@ -129,7 +129,9 @@ def flows(named: NamedSolution) -> pa.Table:
     A row's file is that of the call or access: the file of the target, or, if the target is a parameter, of the origin.
     """
     facts, places = named.facts, named.facts.places
-    codes = _from_returns(named.state.copies.all(), named.state.returned.origins)
+    heap, codes = named.state.heap, named.state.copies.all()
+    codes = pack(heap.spelled(codes >> HALF), heap.spelled(codes & LOWER))
+    codes = _from_returns(codes, named.state.returned.origins)
     codes = codes[(codes >> HALF <= facts.last_place) & (codes & LOWER <= facts.last_place)]
     own = PairSet()
     own.add(pack(facts.place["flow_copies", "src"], facts.place["flow_copies", "dst"]))

@@ -12,6 +12,7 @@ import numpy as np
 
 from flight_server.points_to.argument_passing import pass_arguments, pass_objects
 from flight_server.points_to.attributes import inherited_from_repo, lookup
+from flight_server.points_to.entering import enter, gives_callable
 from flight_server.points_to.fact_families import Family
 from flight_server.points_to.field_keys import CALL, EVERY, INIT, NEW, POST_INIT, REGISTERED
 from flight_server.points_to.heap import Kind
@@ -55,19 +56,28 @@ def dispatch(state: State, sites: Ints, objects: Ints, results: Ints) -> None:
             rule(state, sites[chosen], objects[chosen], results[chosen])
 
 
-def call_function(state: State, sites: Ints, functions: Ints, selves: Ints, results: Ints) -> None:
-    """Call functions at sites; ``selves`` are the objects that the functions are bound to, 0 for none."""
+def call_function(state: State, sites: Ints, functions: Ints, selves: Ints, results: Ints) -> Ints:
+    """Call functions at sites; ``selves`` are the objects that the functions are bound to, 0 for none.
+
+    Returns the functions as called, whose contexts are those of the bodies that the calls enter.
+    """
     if not len(sites):
-        return
-    heap, definitions = state.heap, state.heap.first[functions]
+        return sites
+    heap, defs = state.heap, state.facts.definitions
     state.edge(sites, functions)
+    functions = enter(state, sites, functions, selves)
+    definitions, contexts = heap.first[functions], heap.second[functions]
     bound = selves > 0
-    pass_objects(state, state.parameters.at(definitions[bound], 0), selves[bound], results[bound])
-    generates = state.facts.definitions.is_generator[definitions]
-    state.copy(results[~generates], state.returned.others[definitions[~generates]])
+    pass_objects(state, state.parameters_of(functions[bound], 0), selves[bound], results[bound])
+    generates = defs.is_generator[definitions]
+    returns = np.where(
+        contexts > 0, state.placed(defs.returns[definitions], contexts), state.returned.others[definitions]
+    )
+    state.copy(results[~generates], returns[~generates])
     used = generates & (results > 0)
     state.put(results[used], heap.object(Kind.GENERATOR, functions[used]))
-    pass_arguments(state, sites, definitions, bound.astype(np.int64), results)
+    pass_arguments(state, sites, functions, bound.astype(np.int64), results)
+    return functions
 
 
 def _call_function(state: State, sites: Ints, functions: Ints, results: Ints) -> None:
@@ -106,7 +116,7 @@ def _call_class(state: State, sites: Ints, classes: Ints, results: Ints) -> None
 def construct(state: State, sites: Ints, classes: Ints, results: Ints) -> None:
     """Create instances: ``__new__``, then ``__init__``."""
     heap, keys = state.heap, state.keys
-    instances = heap.object(Kind.INSTANCE, classes)
+    instances = heap.object(Kind.INSTANCE, classes, _creators(state, sites, classes))
     state.put(results, instances)
     state.edge(sites, classes)
     for name, held in (("__init__", INIT), ("__post_init__", POST_INIT)):
@@ -118,6 +128,16 @@ def construct(state: State, sites: Ints, classes: Ints, results: Ints) -> None:
     state.add(Family.NEW, fields, classes, sites, results)
     _fill_dataclass(state, *where(is_in(classes, state.classes.made), sites, classes, instances))
     _fill_dictionary(state, *where(is_in(classes, state.classes.dicts), sites, instances))
+
+
+def _creators(state: State, sites: Ints, classes: Ints) -> Ints:
+    """The sites by which new instances are told apart; 0 for other instances.
+
+    Instances of a class that are called or read as attributes are told apart if they are given a function or class.
+    """
+    apart = is_in(classes, state.classes.callables)
+    apart[apart] = gives_callable(state, sites[apart])
+    return np.where(apart, sites, 0)
 
 
 def make_new(state: State, objects: Ints, classes: Ints, sites: Ints, results: Ints) -> None:

@@ -10,9 +10,7 @@ from flight_server.points_to.attributes import inherited_from_repo
 from flight_server.points_to.fact_families import Family
 from flight_server.points_to.field_keys import CREATED, INITIALISED, PREPARED, SUBCLASSED
 from flight_server.points_to.integer_columns import Ints, where
-from flight_server.points_to.state import State
-
-SITE_KIND = 2  # of these calls among the sites of ``State.access_sites``
+from flight_server.points_to.state import CREATION, State
 
 
 def create_classes(state: State) -> None:
@@ -20,7 +18,7 @@ def create_classes(state: State) -> None:
     facts, heap, keys = state.facts, state.heap, state.keys
     definitions = np.flatnonzero(facts.definitions.is_class)
     classes = state.definition(definitions)
-    sites = state.access_sites(definitions, SITE_KIND)
+    sites = state.access_sites(definitions, CREATION)
     metaclasses = state.classes.metaclass_of(classes)
     types, made, at = where(metaclasses > 0, metaclasses, classes, sites)
     fields = heap.field(made, keys[PREPARED])
@@ -48,4 +46,4 @@ def pass_keywords(state: State) -> None:
     definitions, names, places = where(
         is_argument, facts.definitions.ids.find(table["def_id"]), names, facts.place["cst_bases", "place"]
     )
-    state.arguments.keyword.append(state.access_sites(definitions, SITE_KIND), names, places)
+    state.arguments.keyword.append(state.access_sites(definitions, CREATION), names, places)

@@ -58,6 +58,9 @@ def order_classes(state: State, bound: PairSet) -> Ints:
         slot_keys=slot_keys,
         made=np.unique(slots >> HALF),
         writers=classes[orders.bearers(classes, state.keys["__setattr__"])[2]],
+        callables=classes[
+            orders.bearers(classes, state.keys["__call__"])[2] | orders.bearers(classes, state.keys["__get__"])[2]
+        ],
         enums=bearing(heap.root[member] == state.library.enum_module),
         tuples=bearing(np.isin(member, state.library.tuple_types)),
         dicts=bearing(np.isin(member, state.library.dict_types)),

@@ -24,8 +24,9 @@ class ClassOrders:
     ``low``, ``high`` and ``metaclass`` (0 for ``type``) are by object number. ``binds`` has the packed (class, key) of
     all attributes that class bodies bind, sorted. ``slots`` has the packed (class, position) of the fields of
     dataclasses, sorted, ``slot_keys`` their keys, ``made`` the dataclasses. ``enums`` are enumerations, ``tuples``
-    typed named tuples, ``dicts`` typed dictionaries, and ``writers`` the classes with a ``__setattr__``. ``cut`` are
-    the classes whose orders lack a base, because they or a class in their order name more than MOST_BASES.
+    typed named tuples, ``dicts`` typed dictionaries, ``writers`` the classes with a ``__setattr__``, and ``callables``
+    those with a ``__call__`` or ``__get__`` of the repo. ``cut`` are the classes whose orders lack a base, because they
+    or a class in their order name more than MOST_BASES.
     """
 
     owners: Ints
@@ -47,6 +48,7 @@ class ClassOrders:
     enums: Ints
     tuples: Ints
     dicts: Ints
+    callables: Ints
     cut: Ints
 
     @classmethod

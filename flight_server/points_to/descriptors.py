@@ -81,8 +81,8 @@ def load_through_descriptors(state: State, objects: Ints, descriptors: Ints, sel
     """Call functions that are the ``__get__`` of a descriptor."""
     is_function = state.heap.is_of(objects, Kind.FUNCTION)
     functions, descriptors, selves, targets = where(is_function, objects, descriptors, selves, targets)
-    call_function(state, state.access_sites(targets, 0), functions, descriptors, targets)
-    pass_objects(state, _parameter(state, functions, 1), selves, targets)
+    functions = call_function(state, state.access_sites(targets, 0), functions, descriptors, targets)
+    pass_objects(state, state.parameters_of(functions, 1), selves, targets)
 
 
 def name_descriptors(state: State, objects: Ints, sites: Ints) -> None:
@@ -110,15 +110,12 @@ def set_through_descriptors(state: State, objects: Ints, descriptors: Ints, selv
     """Call functions that are the ``__set__`` of a descriptor."""
     is_function = state.heap.is_of(objects, Kind.FUNCTION)
     functions, descriptors, selves, sources = where(is_function, objects, descriptors, selves, sources)
-    _call_setter(state, functions, descriptors, sources, position=2)
-    state.put(_parameter(state, functions, 1), selves)
+    functions = _call_setter(state, functions, descriptors, sources, position=2)
+    state.put(state.parameters_of(functions, 1), selves)
 
 
-def _call_setter(state: State, functions: Ints, selves: Ints, sources: Ints, *, position: int) -> None:
+def _call_setter(state: State, functions: Ints, selves: Ints, sources: Ints, *, position: int) -> Ints:
     sites = state.access_sites(sources, 1)
-    call_function(state, sites, functions, selves, np.zeros_like(sites))
-    state.copy(_parameter(state, functions, position), sources)
-
-
-def _parameter(state: State, functions: Ints, position: int) -> Ints:
-    return state.parameters.at(state.heap.first[functions], position)
+    functions = call_function(state, sites, functions, selves, np.zeros_like(sites))
+    state.copy(state.parameters_of(functions, position), sources)
+    return functions

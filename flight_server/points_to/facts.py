@@ -72,6 +72,16 @@ class DefinitionFacts:
         """The modules that contain the definitions."""
         return self.around(definitions, self.is_module)
 
+    def depth(self) -> Ints:
+        """The number of definitions around each definition."""
+        depth, outer = np.zeros(len(self.container), np.int64), self.container
+        for _ in range(DEEPEST):
+            if not outer.any():
+                break
+            depth += outer > 0
+            outer = self.container[outer]
+        return depth
+
     def around(self, definitions: Ints, runs: Mask) -> Ints:
         """For each definition the innermost one that the mask chooses: itself, or one around it."""
         for _ in range(DEEPEST):

@@ -15,6 +15,7 @@ from types import MappingProxyType
 import numpy as np
 
 from flight_server.points_to import attributes, call_rules, descriptors, items, object_pairs, type_hints
+from flight_server.points_to.assumed_uses import assume_uses
 from flight_server.points_to.class_creation import create_classes, pass_keywords
 from flight_server.points_to.class_hierarchy import order_classes
 from flight_server.points_to.fact_families import Family
@@ -33,6 +34,7 @@ MOST_ROUNDS = 2000
 MOST_FUNCTIONS = 64  # functions and methods at a place that is called
 MOST_DEFINED = 20  # definitions, instances and modules at a place
 MOST_OTHERS = 6  # constants, externals and containers at a place
+MOST_IN_CONTEXTS = 30  # functions and instances at a place that differ by their contexts
 _AGAIN = 8
 _UNTYPED = (Kind.CONSTANT, Kind.PREFIX, Kind.EXTERNAL)
 _OTHERS = (*_UNTYPED, Kind.CONTAINER)
@@ -97,7 +99,7 @@ class Solver:
     between_rounds: Callable[[], None]
     rounds: int = 0
     edge_strata: list[tuple[int, Ints]] = field(default_factory=list)
-    held: Sequence[GrowingColumn] = field(default_factory=lambda: [GrowingColumn(1024) for _ in range(3)])
+    held: Sequence[GrowingColumn] = field(default_factory=lambda: [GrowingColumn(1024) for _ in range(4)])
 
     def run(self, stratum: int, again: Mask | None = None) -> None:
         """Run rounds until nothing is new; the rules are also applied again to the objects in ``again``, a mask."""
@@ -149,7 +151,7 @@ class Solver:
             before = state.size
             type_hints.annotate(state)
             self.run(2)
-            _assume_uses(state)
+            assume_uses(state)
             self.run(3)
             return before != state.size
 
@@ -217,17 +219,20 @@ class Solver:
         state = self.state
         new = state.points.missing(codes)
         places = new >> HALF
-        typed = state.typed[np.where(places < len(state.typed), places, 0)]
-        new = new[~(typed & state.heap.is_of(new & LOWER, *_UNTYPED))]
+        spelled = state.heap.spelled(places)
+        typed = state.typed[np.where(spelled < len(state.typed), spelled, 0)]
+        allowed = ~(typed & state.heap.is_of(new & LOWER, *_UNTYPED))
+        new, spelled = new[allowed], spelled[allowed]
         if not len(new):
             return NONE
-        places = new >> HALF
-        functions = state.is_called[np.where(places < len(state.is_called), places, 0)]
+        functions = state.is_called[np.where(spelled < len(state.is_called), spelled, 0)]
         functions &= state.heap.is_of(new & LOWER, Kind.FUNCTION, Kind.METHOD)
-        others = state.heap.is_of(new & LOWER, *_OTHERS)
+        others, in_context = state.heap.is_of(new & LOWER, *_OTHERS), state.heap.is_in_context(new & LOWER)
         stays = np.ones(len(new), bool)
-        limits = (MOST_FUNCTIONS, MOST_DEFINED, MOST_OTHERS)
-        for held, most, sort in zip(self.held, limits, (functions, ~functions & ~others, others), strict=True):
+        plain = ~others & ~in_context
+        sorts = (functions & ~in_context, ~functions & plain, others, in_context)
+        limits = (MOST_FUNCTIONS, MOST_DEFINED, MOST_OTHERS, MOST_IN_CONTEXTS)
+        for held, most, sort in zip(self.held, limits, sorts, strict=True):
             held.reach(state.heap.next_place)
             chosen = np.flatnonzero(sort)
             places = new[chosen] >> HALF
@@ -284,21 +289,3 @@ def _bearing(state: State, classes: Ints) -> Mask:
     bearing |= (kind == Kind.INSTANCE) & bearing[np.where(kind == Kind.INSTANCE, first, 0)]
     bearing |= (kind == Kind.SUPER) & bearing[np.where(kind == Kind.SUPER, second, 0)]
     return bearing
-
-
-def _assume_uses(state: State) -> None:
-    """Assume that methods without a caller are called on an instance of their class.
-
-    Also assume that unknown subscripts mean any item, and that an unknown decorator returns the class it decorates.
-    """
-    object_pairs.unknown_keys(state)
-    call_rules.assume_class_is_returned(state)
-    defs, new = state.facts.definitions, state.keys["__new__"]
-    is_method = defs.is_function & defs.is_class[defs.container] & ~(defs.static & (defs.name != new))
-    functions = np.flatnonzero(is_method)
-    first = state.parameters.at(functions, 0)
-    functions, first = where((first > 0) & ~state.points.has_any(first), functions, first)
-    classes = state.definition(defs.container[functions])
-    on_class = defs.class_method[functions] | (defs.name[functions] == new)
-    state.put(first[on_class], classes[on_class])
-    state.put(first[~on_class], state.heap.object(Kind.INSTANCE, classes[~on_class]))

@@ -1,9 +1,10 @@
 """Objects and places.
 
 An object is a kind and two ids: an instance of a class, a method bound to an object, the attribute of an external.
-A place is a variable or temporary of the source, a field of an object (its attribute or item), the result of reading an
-attribute of an object (its own or a class's), or a view. A view binds the objects that arrive at it, as Python binds a
-class's attribute that is read through an instance, and passes them to another place.
+A place is a variable or temporary of the source, in a context (see ``contexts``) or outside any, a field of an object
+(its attribute or item), the result of reading an attribute of an object (its own or a class's), or a view. A view binds
+the objects that arrive at it, as Python binds a class's attribute that is read through an instance, and passes them to
+another place.
 """
 
 from enum import IntEnum
@@ -18,11 +19,11 @@ class Kind(IntEnum):
     """The kinds of objects; the comments name the two ids of each."""
 
     NONE = 0
-    FUNCTION = 1  # definition
+    FUNCTION = 1  # definition, context
     CLASS = 2  # definition
     MODULE = 3  # definition, or 0 and the number of a folder
-    INSTANCE = 4  # class
-    CONTAINER = 5  # number of the container, Shape
+    INSTANCE = 4  # class, call site that created it if its class's instances are told apart, else 0
+    CONTAINER = 5  # number of the container, Shape + SHAPES * context
     CONSTANT = 6  # Shape, key of its repr or 0
     EXTERNAL = 7  # external that it is an attribute of or 0, key
     METHOD = 8  # function, object that it is bound to
@@ -64,6 +65,7 @@ class Shape(IntEnum):
     FUTURE = 16
 
 
+SHAPES = 32
 _BITS: Ints = 1 << np.arange(max(Kind) + 1)
 
 
@@ -76,10 +78,12 @@ class Heap:
         self.next_place = places + 1
         self.kind, self.first, self.second, self.depth, self.root = (GrowingColumn(1024) for _ in range(5))
         self.view_target, self.view_self = GrowingColumn(self.next_place), GrowingColumn(self.next_place)
+        self.source, self.context = GrowingColumn.of(np.arange(self.next_place)), GrowingColumn(self.next_place)
         self._by_kind = {kind: PairNumbers() for kind in Kind}
         self.fields = PairNumbers()
         self._views = PairNumbers()
         self._reads = PairNumbers()
+        self._placed = PairNumbers()
         self._new_fields: list[Ints] = []
 
     def object(self, kind: Kind, first: Ints, second: Ints | None = None) -> Ints:
@@ -99,6 +103,10 @@ class Heap:
                 self.root[made] = np.where(parents > 0, self.root[parents], np.arange(self.next_object, end))
             self.next_object = end
         return numbers
+
+    def shape(self, containers: Ints) -> Ints:
+        """The shapes of containers."""
+        return self.second[containers] % SHAPES
 
     def existing(self, kind: Kind, first: Ints) -> Ints:
         """The objects of a kind with this one id; 0 if there is none yet."""
@@ -126,6 +134,21 @@ class Heap:
             self._grow(len(new))
             self.view_target[made], self.view_self[made] = new >> HALF, new & LOWER
         return numbers
+
+    def placed(self, places: Ints, contexts: Ints) -> Ints:
+        """The places that places of the source have in contexts; in context 0 they are the same."""
+        found, inside = places.copy(), (contexts > 0) & (places > 0)
+        numbers, new = self._placed.number(pack(places[inside], contexts[inside]), self.next_place)
+        if len(new):
+            made = slice(self.next_place, self.next_place + len(new))
+            self._grow(len(new))
+            self.source[made], self.context[made] = new >> HALF, new & LOWER
+        found[inside] = numbers
+        return found
+
+    def spelled(self, places: Ints) -> Ints:
+        """The places outside contexts; any other place is itself."""
+        return np.where(self.source[places] > 0, self.source[places], places)
 
     def adopt(self, objects: Ints, keys: Ints, places: Ints) -> None:
         """Make places of the source fields, as a class's variables are its attributes; each pair may be given once."""
@@ -162,6 +185,13 @@ class Heap:
             return mask
         return _BITS[found] & sum(1 << kind for kind in kinds) > 0
 
+    def is_in_context(self, objects: Ints) -> Mask:
+        """Which objects are functions in a context, instances that are told apart, or methods of either."""
+        of_method = self.kind[objects] == Kind.METHOD
+        functions, selves = (np.where(of_method, column[objects], objects) for column in (self.first, self.second))
+        mask: Mask = self.is_of(functions, Kind.FUNCTION) & (self.second[functions] > 0)
+        return mask | (self.is_of(selves, Kind.INSTANCE) & (self.second[selves] > 0))
+
     def external(self, parents: Ints, keys: Ints) -> Ints:
         """The attributes of externals."""
         return self.object(Kind.EXTERNAL, parents, keys)
@@ -176,5 +206,5 @@ class Heap:
 
     def _grow(self, count: int) -> None:
         self.next_place += count
-        self.view_target.reach(self.next_place)
-        self.view_self.reach(self.next_place)
+        for column in (self.view_target, self.view_self, self.source, self.context):
+            column.reach(self.next_place)

@@ -4,7 +4,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from flight_server.points_to.bodies import Basic, Rows
 from flight_server.points_to.call_arguments import ParameterPlaces
+from flight_server.points_to.contexts import Contexts
 from flight_server.points_to.fact_families import Family, Operation
 from flight_server.points_to.facts import CONTAINERS, Facts, beginnings, where_equal
 from flight_server.points_to.field_keys import EVERY, SOME
@@ -12,6 +14,7 @@ from flight_server.points_to.heap import Kind, Shape
 from flight_server.points_to.integer_columns import Ints, Mask, constant, distinct, ints, pack, where
 from flight_server.points_to.interned_strings import flags, is_one_of
 from flight_server.points_to.library import SHAPES
+from flight_server.points_to.makers import Makers
 from flight_server.points_to.returned_arguments import returned_arguments
 from flight_server.points_to.sorted_runs import PairNumbers
 from flight_server.points_to.state import State
@@ -25,8 +28,8 @@ def initial_state(facts: Facts) -> State:
     state, place = State(facts), facts.place
     _adopt_variables(state)
     _allocate(state)
-    state.copy(place["flow_copies", "dst"], place["flow_copies", "src"])
-    state.copy(place["cst_params", "place"], place["cst_params", "default_place"])
+    _record(state, Basic.COPY, place["flow_copies", "dst"], place["flow_copies", "src"])
+    _record(state, Basic.COPY, place["cst_params", "place"], place["cst_params", "default_place"])
     _load(state)
     _store(state)
     _call(state)
@@ -34,9 +37,26 @@ def initial_state(facts: Facts) -> State:
     state.assigned = _assigned(state)
     state.stored = _stored(facts)
     state.returned = returned_arguments(state)
-    state.add(Family.ANNOTATION, place["flow_annotations", "annotation_place"], place["flow_annotations", "place"])
+    annotations = place["flow_annotations", "annotation_place"], place["flow_annotations", "place"]
+    _record(state, Family.ANNOTATION, *annotations)
+    state.makers = Makers.of(facts, state.bodies, state.arguments)
+    state.contexts = Contexts(facts.definitions, state.bodies.sizes())
     state.annotated_items = _annotated_items(state)
     return state
+
+
+def _record(state: State, kind: Rows, *columns: Ints) -> None:
+    """Add facts of the source, and record them, so that contexts may have copies of them."""
+    state.bodies.record(kind, *columns)
+    match kind:
+        case Basic.COPY:
+            state.copy(*columns)
+        case Basic.OBJECT:
+            state.put(*columns)
+        case Family.PAIR:
+            state.pair(*columns)
+        case Family():
+            state.add(kind, *columns)
 
 
 def _adopt_variables(state: State) -> None:
@@ -53,20 +73,21 @@ def _allocate(state: State) -> None:
     kinds = allocs["object_kind"].combine_chunks()
     defined = is_one_of(kinds, "function", "class")
     definitions = facts.definitions.ids.find(allocs["object_id"].filter(pa.array(defined)))
-    state.put(places[defined], state.definition(definitions))
+    _record(state, Basic.OBJECT, places[defined], state.definition(definitions))
     shapes = _shapes(kinds)
     contained = is_one_of(kinds, *CONTAINERS)
     numbers = facts.containers.find(allocs["object_id"].filter(pa.array(contained)))
     containers = heap.object(Kind.CONTAINER, numbers, shapes[contained])
-    state.put(places[contained], containers)
+    _record(state, Basic.OBJECT, places[contained], containers)
     state.allocated = facts.by_place(places[contained], containers)
     valued = (shapes > 0) & ~contained
     spelled = pa.array(is_one_of(kinds, "str", "int"))
     keys = state.keys.find(pc.if_else(spelled, pc.binary_join_element_wise("[", allocs["const_repr"], ""), None))
-    state.put(places[valued], heap.object(Kind.CONSTANT, shapes[valued], keys[valued]))
+    _record(state, Basic.OBJECT, places[valued], heap.object(Kind.CONSTANT, shapes[valued], keys[valued]))
     begins = is_one_of(kinds, "prefix")
     first, behind = map(state.keys.find, beginnings(allocs["const_repr"].filter(pa.array(begins))))
-    state.put(places[begins], heap.object(Kind.PREFIX, first, behind))
+    _record(state, Basic.OBJECT, places[begins], heap.object(Kind.PREFIX, first, behind))
+    _record(state, Basic.IMPORT, places[is_one_of(kinds, "import", "import_from")])
 
 
 def _shapes(kinds: pa.Array) -> Ints:
@@ -81,16 +102,16 @@ def _load(state: State) -> None:
     dst, base, key_place = (facts.place["flow_loads", column] for column in ("dst", "base", "key_place"))
     attribute, item, keys = _keys(state, loads)
     implicit = flags(loads["implicit"]).astype(np.int64)
-    state.add(Family.ATTRIBUTE_LOAD, *where(attribute, base, keys, dst, implicit))
+    _record(state, Family.ATTRIBUTE_LOAD, *where(attribute, base, keys, dst, implicit))
     spelled, computed, unknown = _subscripts(item, keys, key_place)
-    state.add(Family.ITEM_LOAD, *where(spelled, base, keys, dst))
-    state.pair(Operation.ITEM_LOAD, *where(computed, base, key_place, dst))
-    state.add(Family.ITEM_LOAD, base[unknown], constant(state.keys[EVERY], base[unknown]), dst[unknown])
+    _record(state, Family.ITEM_LOAD, *where(spelled, base, keys, dst))
+    _pair(state, Operation.ITEM_LOAD, *where(computed, base, key_place, dst))
+    _record(state, Family.ITEM_LOAD, base[unknown], constant(state.keys[EVERY], base[unknown]), dst[unknown])
     for access, family in (
         *(("iter", Family.ELEMENT_LOAD), ("yield", Family.YIELD_LOAD)),
         ("return", Family.RETURN_LOAD),
     ):
-        state.add(family, *where(where_equal(loads, "access", access), base, dst))
+        _record(state, family, *where(where_equal(loads, "access", access), base, dst))
     state.receiver = facts.by_place(dst[attribute], base[attribute])
 
 
@@ -98,12 +119,16 @@ def _store(state: State) -> None:
     facts = state.facts
     base, src, key_place = (facts.place["flow_stores", column] for column in ("base", "src", "key_place"))
     attribute, item, keys = _keys(state, facts.tables["flow_stores"])
-    state.add(Family.ATTRIBUTE_STORE, *where(attribute, base, keys, src))
+    _record(state, Family.ATTRIBUTE_STORE, *where(attribute, base, keys, src))
     spelled, computed, unknown = _subscripts(item, keys, key_place)
-    state.add(Family.ITEM_STORE, *where(spelled, base, keys, src))
-    state.pair(Operation.ITEM_STORE, *where(computed, base, key_place, src))
+    _record(state, Family.ITEM_STORE, *where(spelled, base, keys, src))
+    _pair(state, Operation.ITEM_STORE, *where(computed, base, key_place, src))
     state.displays = _count_from_end(state, *where(spelled, base, keys, src))
-    state.add(Family.ITEM_STORE, base[unknown], constant(state.keys[SOME], base[unknown]), src[unknown])
+    _record(state, Family.ITEM_STORE, base[unknown], constant(state.keys[SOME], base[unknown]), src[unknown])
+
+
+def _pair(state: State, operation: Operation, *places: Ints) -> None:
+    _record(state, Family.PAIR, *places, constant(operation, places[0]))
 
 
 def _keys(state: State, table: pa.Table) -> tuple[Mask, Mask, Ints]:
@@ -139,7 +164,7 @@ def _count_from_end(state: State, bases: Ints, keys: Ints, sources: Ints) -> Int
     heap = state.heap
     made = state.allocated[bases]
     position = state.keys.position[keys]
-    placed = np.isin(heap.second[made], (Shape.LIST, Shape.TUPLE)) & heap.is_of(made, Kind.CONTAINER)
+    placed = np.isin(heap.shape(made), (Shape.LIST, Shape.TUPLE)) & heap.is_of(made, Kind.CONTAINER)
     placed &= (position >= 0) & (position < len(state.keys.at))
     made, position, sources = where(placed, made, position, sources)
     containers, which, counts = np.unique(made, return_inverse=True, return_counts=True)
@@ -157,7 +182,7 @@ def _count_from_end(state: State, bases: Ints, keys: Ints, sources: Ints) -> Int
 def _call(state: State) -> None:
     facts, arguments = state.facts, state.arguments
     sites = np.arange(1, len(facts.sites.callee))
-    state.add(Family.CALL, facts.sites.callee[1:], sites, facts.sites.result[1:])
+    _record(state, Family.CALL, facts.sites.callee[1:], sites, facts.sites.result[1:])
     table = facts.tables["flow_args"]
     site, place, keyword = (
         facts.sites.ids.find(table["site_id"]),

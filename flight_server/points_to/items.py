@@ -51,7 +51,7 @@ def store_items(state: State, objects: Ints, keys: Ints, sources: Ints) -> None:
     exact = state.keys.is_exact[keys]
     state.copy(heap.field(objects, np.where(exact, keys, state.keys[SOME])), sources)
     state.copy(heap.field(objects, state.keys[EVERY]), sources)
-    spelled = exact & ((heap.second[objects] == Shape.DICT) | heap.is_of(objects, Kind.INSTANCE))
+    spelled = exact & ((heap.shape(objects) == Shape.DICT) | heap.is_of(objects, Kind.INSTANCE))
     shape = np.where(state.keys.is_text[keys[spelled]], Shape.STR, Shape.INT)
     state.put(heap.field(objects[spelled], state.keys[DICT_KEYS]), heap.object(Kind.CONSTANT, shape, keys[spelled]))
 
@@ -72,7 +72,7 @@ def load_elements(state: State, objects: Ints, targets: Ints) -> None:
     """Load the elements of iterables into the targets."""
     heap = state.heap
     instances, contained = heap.is_of(objects, Kind.INSTANCE), heap.is_of(objects, Kind.CONTAINER)
-    is_dict = contained & (heap.second[objects] == Shape.DICT)
+    is_dict = contained & (heap.shape(objects) == Shape.DICT)
     for mask, key in ((instances | (contained & ~is_dict), EVERY), (instances | is_dict, DICT_KEYS)):
         state.copy(targets[mask], heap.field(objects[mask], state.keys[key]))
     load_yields(state, objects, targets)
@@ -88,27 +88,28 @@ def _load_members(state: State, objects: Ints, targets: Ints) -> Mask:
 
 def load_yields(state: State, objects: Ints, targets: Ints) -> None:
     """Load the yielded objects of generators into the targets."""
-    objects, targets = _generators(state, objects, targets)
-    state.copy(targets, state.facts.definitions.yields[objects])
+    places, targets = _of_generators(state, state.facts.definitions.yields, objects, targets)
+    state.copy(targets, places)
 
 
 def load_returns(state: State, objects: Ints, targets: Ints) -> None:
     """Load the return values of generators into the targets."""
-    objects, targets = _generators(state, objects, targets)
-    state.copy(targets, state.facts.definitions.returns[objects])
+    places, targets = _of_generators(state, state.facts.definitions.returns, objects, targets)
+    state.copy(targets, places)
 
 
 def send(state: State, objects: Ints, sources: Ints) -> None:
     """Send the objects at ``sources`` to generators."""
-    objects, sources = _generators(state, objects, sources)
-    state.copy(state.facts.definitions.sent[objects], sources)
+    places, sources = _of_generators(state, state.facts.definitions.sent, objects, sources)
+    state.copy(places, sources)
 
 
-def _generators(state: State, objects: Ints, places: Ints) -> tuple[Ints, ...]:
-    """The generators among the objects, as definitions of their functions, and the places of these rows."""
+def _of_generators(state: State, places: Ints, objects: Ints, others: Ints) -> tuple[Ints, ...]:
+    """For the generators among the objects, their functions' places of a kind, with the other column's rows."""
     heap = state.heap
-    objects, places = where(heap.is_of(objects, Kind.GENERATOR), objects, places)
-    return heap.first[heap.first[objects]], places
+    objects, others = where(heap.is_of(objects, Kind.GENERATOR), objects, others)
+    functions = heap.first[objects]
+    return state.placed(places[heap.first[functions]], heap.second[functions]), others
 
 
 def containers_of(state: State, objects: Ints, targets: Ints) -> None:
@@ -121,9 +122,9 @@ def include_items(state: State, sources: Ints, targets: Ints, modes: Ints) -> No
     heap = state.heap
     holds = heap.is_of(sources, Kind.CONTAINER, Kind.INSTANCE) & (sources != targets)
     state.include(sources[holds], targets[holds], modes[holds])
-    generators, containers = _generators(state, sources, targets)
+    places, containers = _of_generators(state, state.facts.definitions.yields, sources, targets)
     for key in (SOME, EVERY):
-        state.copy(heap.field(containers, state.keys[key]), state.facts.definitions.yields[generators])
+        state.copy(heap.field(containers, state.keys[key]), places)
 
 
 def spread_inclusions(state: State) -> None:
@@ -142,7 +143,7 @@ def _copy_included(state: State, sources: Ints, keys: Ints, places: Ints, inclus
     targets, modes = state.inclusion(inclusions)
     special, heap = state.keys, state.heap
     is_key = keys == special[DICT_KEYS]
-    is_dict = heap.is_of(sources, Kind.CONTAINER) & (heap.second[sources] == Shape.DICT)
+    is_dict = heap.is_of(sources, Kind.CONTAINER) & (heap.shape(sources) == Shape.DICT)
     by_element = (modes == Include.ELEMENTS) | (modes >= Include.FROM)
     goes = special.is_item[keys] & np.where(by_element, is_key == is_dict, ~is_key | (modes == Include.SAME))
     position = special.position[keys] - (modes - Include.FROM)

@@ -1,6 +1,7 @@
 """An id for each object, derived from its definition, name or constant, or from the place where it is created.
 
-No id contains a number that the solver assigns, so a new file does not change the rows of others. The id of an object
+No id contains a number that the solver assigns, so a new file does not change the rows of others. Objects that differ
+only by their contexts have the same id. The id of an object
 that is composed of others contains their ids: ``method:<function>@<instance>``.
 """
 
@@ -8,11 +9,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from flight_server.points_to.class_creation import SITE_KIND
-from flight_server.points_to.heap import Kind, Shape
-from flight_server.points_to.integer_columns import Ints
+from flight_server.points_to.heap import SHAPES, Kind, Shape
+from flight_server.points_to.integer_columns import Ints, Mask
 from flight_server.points_to.interned_strings import put_strings
-from flight_server.points_to.state import State
+from flight_server.points_to.state import CREATION, State
 
 OBJECT_KINDS = {kind: kind.name.lower() for kind in Kind}
 _PREFIXES = pa.array([f"{name}:" for name in OBJECT_KINDS.values()])
@@ -47,7 +47,10 @@ def object_ids(state: State, external: pa.Array) -> pa.Array:
     ids = put_strings(ids, at, _join("instance:", ids.take(pa.array(first[at])), ""))
     made = _Made(state, ids)
     at = np.flatnonzero(kind == Kind.CONTAINER)
-    return _derived(state, put_strings(ids, at, _distinguished(made.containers(at))), made)
+    names = made.containers(at)
+    outside = np.flatnonzero(~made.is_inside(at))
+    names = put_strings(names, outside, _distinguished(names.take(pa.array(outside))))
+    return _derived(state, put_strings(ids, at, names), made)
 
 
 def _derived(state: State, ids: pa.Array, made: "_Made") -> pa.Array:
@@ -81,16 +84,25 @@ class _Made:
     def containers(self, objects: Ints) -> pa.Array:
         """A container of the source has an id; any other is named after the place that creates it, and its shape."""
         state, heap = self.state, self.state.heap
-        numbers, shapes = heap.first[objects], _SHAPE_NAMES.take(pa.array(heap.second[objects]))
+        numbers, shapes = heap.first[objects], _SHAPE_NAMES.take(pa.array(heap.shape(objects)))
         first_made = len(state.facts.containers.values) + 1
         made = numbers >= first_made
         ids = state.facts.containers.of(np.where(made, 0, numbers))
         names = self.places(numbers[made] - first_made)
         return put_strings(ids, np.flatnonzero(made), _join(_join("obj:", names, ""), shapes.filter(made), ":"))
 
+    def is_inside(self, containers: Ints) -> Mask:
+        """Which containers were created in a context; their ids are those of the containers outside it."""
+        heap, first_made = self.state.heap, len(self.state.facts.containers.values) + 1
+        numbers = heap.first[containers]
+        place = np.where(numbers >= first_made, numbers - first_made, 0)
+        mask: Mask = (heap.second[containers] >= SHAPES) | (heap.context[place] > 0)
+        return mask
+
     def places(self, places: Ints) -> pa.Array:
         """A place of the source is named by its text, a field by its object and key, a view by its target."""
         facts, heap = self.state.facts, self.state.heap
+        places = heap.spelled(places)
         made = np.flatnonzero(places > facts.last_place)
         names = facts.places.of(np.where(places > facts.last_place, 0, places))
         if not len(made):
@@ -103,13 +115,14 @@ class _Made:
     def sites(self, sites: Ints) -> pa.Array:
         """A site of the source is named by its text, that of an access by its place, any other by root and result."""
         state, facts = self.state, self.state.facts
-        count = len(facts.sites.caller)
+        spelled, count = state.site_source[sites], len(facts.sites.caller)
+        sites = np.where(spelled > 0, spelled, sites)
         made = np.flatnonzero(sites >= count)
         names = facts.sites.ids.of(np.where(sites >= count, 0, sites))
         if not len(made):
             return names
         kinds, places = state.access_of(sites[made])
-        creates = kinds == SITE_KIND
+        creates = kinds == CREATION
         held = self.places(np.where(creates, 0, places))
         held = pc.coalesce(held, facts.definitions.ids.of(np.where(creates, places, 0)))
         accesses = _join(pa.array(ACCESSES).take(pa.array(kinds)), held, "")

@@ -4,7 +4,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from flight_server.points_to.facts import DEEPEST, Facts
+from flight_server.points_to.facts import Facts
 from flight_server.points_to.heap import Kind
 from flight_server.points_to.integer_columns import Ints
 from flight_server.points_to.interned_strings import flags, positions, put_strings
@@ -20,24 +20,13 @@ def qualified_names(facts: Facts) -> pa.Array:
     own = _own_names(facts)
     is_comprehension = flags(pc.equal(defs.kind, "comprehension"))
     found = pa.nulls(len(defs.kind) + 1, pa.string())
-    depth = _depths(defs.container)
+    depth = defs.depth()
     for level in range(int(depth.max(initial=0)) + 1):
         at = np.flatnonzero(depth[1:] == level)
         outer, inner = found.take(pa.array(defs.container[at + 1])), own.take(pa.array(at))
         joined = pc.coalesce(pc.binary_join_element_wise(outer, inner, "."), inner)
         found = put_strings(found, at + 1, pc.if_else(pa.array(is_comprehension[at]), outer, joined))
     return found
-
-
-def _depths(container: Ints) -> Ints:
-    """The number of definitions around each definition."""
-    depth, outer = np.zeros(len(container), np.int64), container.copy()
-    for _ in range(DEEPEST):
-        if not outer.any():
-            break
-        depth += outer > 0
-        outer = container[outer]
-    return depth
 
 
 def _own_names(facts: Facts) -> pa.Array:

@@ -25,6 +25,7 @@ does not use is null.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import pyarrow as pa
@@ -34,7 +35,7 @@ from arrowdsl.schema.schema import DICTIONARY
 from flight_client.contracts.outputs import OUTPUTS
 from flight_server.points_to.facts import Facts
 from flight_server.points_to.fixpoint import Solution
-from flight_server.points_to.integer_columns import Ints, Mask
+from flight_server.points_to.integer_columns import HALF, LOWER, Ints, Mask, distinct, pack
 from flight_server.points_to.interned_strings import coded, flags
 from flight_server.points_to.state import State
 
@@ -63,6 +64,16 @@ class NamedSolution:
     def facts(self) -> Facts:
         """The repo's facts."""
         return self.solution.state.facts
+
+    @cached_property
+    def held(self) -> Ints:
+        """The packed (place, object) of the source's places: in all contexts together, and objects by their ids."""
+        heap, codes = self.state.heap, self.state.points.all()
+        places = heap.spelled(codes >> HALF)
+        here = places <= self.facts.last_place
+        encoded = self.object_ids.dictionary_encode().indices.fill_null(0).to_numpy(zero_copy_only=False)
+        representative = np.unique(encoded, return_index=True)[1][encoded]
+        return distinct(pack(places[here], representative[codes[here] & LOWER]))
 
     def is_expression(self) -> Mask:
         """Which places of the source are temporaries, which have no names."""

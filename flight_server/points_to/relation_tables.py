@@ -26,6 +26,7 @@ def relations(solution: Solution) -> pa.Table:
     steps = external_names(solution.state)
     externals = pc.replace_substring(steps, ".()", "")
     facts = solution.state.facts
+    solution.state.merge_saturated()
     named = NamedSolution(solution, qualified_names(facts), object_ids(solution.state, steps), externals)
     judged = judged_edges(solution)
     about_calls = [make(named, judged) for make in (calls, arguments, unresolved)]
@@ -41,9 +42,7 @@ def _definitions(named: NamedSolution) -> pa.Table:
 
 def _points_to(named: NamedSolution) -> pa.Table:
     state, facts = named.state, named.facts
-    codes = state.points.all()
-    codes = codes[codes >> HALF <= facts.last_place]
-    places, objects = codes >> HALF, codes & LOWER
+    places, objects = named.held >> HALF, named.held & LOWER
     number = np.zeros(max(Kind) + 1, np.int64)
     number[list(Kind)] = np.arange(len(Kind))
     columns = {
@@ -94,13 +93,12 @@ def _overrides(named: NamedSolution) -> pa.Table:
 def _types(named: NamedSolution) -> pa.Table:
     """Instances at variables, parameters and return values."""
     state, facts, heap = named.state, named.facts, named.state.heap
-    codes = state.points.all()
-    places, objects = codes >> HALF, codes & LOWER
-    chosen = (places <= facts.last_place) & heap.is_of(objects, Kind.INSTANCE, Kind.CONSTANT, Kind.CONTAINER)
+    places, objects = named.held >> HALF, named.held & LOWER
+    chosen = heap.is_of(objects, Kind.INSTANCE, Kind.CONSTANT, Kind.CONTAINER)
     chosen[chosen] = ~state.is_saturated(places[chosen]) & ~named.is_expression()[places[chosen]]
     places, objects = places[chosen], objects[chosen]
     instance = heap.is_of(objects, Kind.INSTANCE)
-    shape = np.where(heap.is_of(objects, Kind.CONTAINER), heap.second[objects], heap.first[objects])
+    shape = np.where(heap.is_of(objects, Kind.CONTAINER), heap.shape(objects), heap.first[objects])
     types = np.where(instance, heap.first[objects], state.library.shape_types[np.where(instance, 0, shape)])
     typed = distinct(pack(places, types))
     places, types = typed >> HALF, typed & LOWER

@@ -8,15 +8,31 @@ from collections import defaultdict
 
 import numpy as np
 
+from flight_server.points_to.bodies import Bodies
 from flight_server.points_to.call_arguments import ParameterPlaces, ReturnedArguments, SiteArguments
 from flight_server.points_to.class_orders import ClassOrders
+from flight_server.points_to.contexts import Contexts
 from flight_server.points_to.fact_families import FactStore, Family, Operation
 from flight_server.points_to.facts import Facts
-from flight_server.points_to.heap import Heap, Kind
-from flight_server.points_to.integer_columns import HALF, LOWER, NONE, GrowingColumn, Ints, Mask, constant, pack
+from flight_server.points_to.heap import SHAPES, Heap, Kind
+from flight_server.points_to.integer_columns import (
+    HALF,
+    LOWER,
+    NONE,
+    GrowingColumn,
+    Ints,
+    Mask,
+    column,
+    constant,
+    pack,
+    where,
+)
 from flight_server.points_to.library import Library
+from flight_server.points_to.makers import Makers
 from flight_server.points_to.module_index import ModuleIndex
 from flight_server.points_to.sorted_runs import PairNumbers, PairSet
+
+CREATION = 2  # the kind of the sites of class statements, see ``State.access_sites``
 
 
 class State:
@@ -36,6 +52,8 @@ class State:
 
     parameters: ParameterPlaces
     returned: ReturnedArguments
+    makers: Makers
+    contexts: Contexts
     modules: ModuleIndex
     allocated: Ints
     receiver: Ints
@@ -49,6 +67,7 @@ class State:
         self.facts, self.keys = facts, facts.keys
         self.heap = Heap(facts.last_place)
         self.library = Library.of(facts.keys, self.heap)
+        self.bodies = Bodies(facts)
         self.families = FactStore(self.heap.next_place)
         self.points, self.copies, self.edges, self.dispatched = (PairSet() for _ in range(4))
         self.included, self.bound_calls = PairSet(), PairSet()
@@ -56,7 +75,8 @@ class State:
         self.sites = len(facts.sites.result)
         self.site_result = GrowingColumn.of(facts.sites.result)
         self.site_callee = GrowingColumn.of(facts.sites.callee)
-        self.site_root, self.site_group = (GrowingColumn.of(np.arange(self.sites)) for _ in range(2))
+        self.site_root, self.site_group, self.site_source = (GrowingColumn.of(np.arange(self.sites)) for _ in range(3))
+        self.site_context = GrowingColumn(self.sites)
         self.accesses, self.inclusions = PairNumbers(), PairNumbers()
         self._inclusion_codes, self._inclusion_count = GrowingColumn(1), 1
         self.typed = np.zeros(1, bool)
@@ -89,9 +109,28 @@ class State:
         """The containers that the solver creates at places."""
         return self.heap.object(Kind.CONTAINER, len(self.facts.containers.values) + 1 + places, shapes)
 
+    def placed(self, places: Ints, contexts: Ints) -> Ints:
+        """The places of the source that code in contexts uses: its own, or those of the code around it."""
+        if not contexts.any():
+            return places
+        return self.heap.placed(places, self.contexts.enclosing(self.bodies.owner[places], contexts))
+
+    def made_in(self, objects: Ints, contexts: Ints) -> Ints:
+        """The functions and containers that code creates in contexts; any other object is the same in each."""
+        heap, found = self.heap, objects.copy()
+        for kind, unit in ((Kind.FUNCTION, 1), (Kind.CONTAINER, SHAPES)):
+            made = heap.is_of(objects, kind) & (contexts > 0)
+            inside = heap.second[objects[made]] + unit * contexts[made]
+            found[made] = heap.object(kind, heap.first[objects[made]], inside)
+        return found
+
+    def parameters_of(self, functions: Ints, positions: Ints | int) -> Ints:
+        """The places of the parameters of functions as called, at positions; 0 if there is none."""
+        return self.placed(self.parameters.at(self.heap.first[functions], positions), self.heap.second[functions])
+
     def receivers(self, places: Ints) -> Ints:
         """For places that an attribute is read into, the place of its receiver; 0 for other places."""
-        return self.receiver[np.where(places < len(self.receiver), places, 0)]
+        return self.placed(self.receiver[self.heap.source[places]], self.heap.context[places])
 
     def saturate(self, places: Ints) -> None:
         """Mark places that may hold more objects than recorded, because a limit was reached."""
@@ -103,6 +142,12 @@ class State:
         self._saturated.reach(int(places.max(initial=0)) + 1)
         mask: Mask = (self._saturated[places] > 0) | self.is_unfinished
         return mask
+
+    def merge_saturated(self) -> None:
+        """Mark the places of the source that are saturated in some context."""
+        self._saturated.reach(self.heap.next_place)
+        saturated = np.flatnonzero(self._saturated.values[: self.heap.next_place])
+        self.saturate(self.heap.spelled(saturated))
 
     def put(self, places: Ints, objects: Ints) -> None:
         """Put objects at places; place 0 and object 0 are ignored."""
@@ -121,36 +166,52 @@ class State:
         if len(columns[0]):
             self._rows[family].append(np.stack(columns))
 
-    def pair(self, operation: Operation, base: Ints, other: Ints, targets: Ints) -> None:
+    def pair(self, base: Ints, other: Ints, targets: Ints, operation: Ints | Operation) -> None:
         """Combine the objects at two places: adds a fact at both places."""
         used = (base > 0) & (other > 0)
-        base, other, targets = base[used], other[used], targets[used]
-        self.add(Family.PAIR, base, other, targets, constant(operation, base))
-        self.add(Family.PAIR_BACK, other, base, targets, constant(operation, base))
+        base, other, targets, operation = where(used, base, other, targets, column(operation, len(base)))
+        self.add(Family.PAIR, base, other, targets, operation)
+        self.add(Family.PAIR_BACK, other, base, targets, operation)
 
     def edge(self, sites: Ints, callees: Ints) -> None:
         """Add call edges from sites to callees."""
         if len(sites):
+            functions = self.heap.is_of(callees, Kind.FUNCTION)
+            callees = np.where(functions, self.definition(self.heap.first[np.where(functions, callees, 0)]), callees)
             self._edges.append(pack(self.site_group[sites], callees))
 
     def new_sites(self, roots: Ints, results: Ints, callees: Ints, *, beside: bool) -> Ints:
         """Create call sites inside a model; ``beside``: their callees are no rivals of those of ``roots``."""
         made = np.arange(self.sites, self.sites + len(roots))
         self.sites += len(roots)
-        for column, values in (
-            *((self.site_result, results), (self.site_callee, callees), (self.site_root, self.site_root[roots])),
+        real = self.site_root[roots]
+        for held, values in (
+            *((self.site_result, results), (self.site_root, real), (self.site_callee, callees)),
+            *((self.site_source, np.zeros_like(roots)), (self.site_context, self.site_context[roots])),
             (self.site_group, made if beside else self.site_group[roots]),
         ):
-            column.reach(self.sites)
-            column[made] = values
+            held.reach(self.sites)
+            held[made] = values
         return made
 
     def access_sites(self, places: Ints, kind: int) -> Ints:
-        """The sites of attribute reads (kind 0) or writes (1) that run code, by the place read into or written from."""
+        """The sites of attribute reads (kind 0) or writes (1) that run code, by the place read into or written from.
+
+        Those of class statements (CREATION) are numbered by definition.
+        """
+        sites = self._access_sites(kind, places)
+        if kind != CREATION:
+            spelled = self._access_sites(kind, self.heap.spelled(places))
+            self.site_root[sites] = self.site_group[sites] = spelled
+            self.site_context[sites] = self.heap.context[places]
+        return sites
+
+    def _access_sites(self, kind: int, places: Ints) -> Ints:
         sites, new = self.accesses.number(pack(constant(kind, places), places), self.sites)
         self.sites += len(new)
-        for column in (self.site_result, self.site_root, self.site_group, self.site_callee):
-            column.reach(self.sites)
+        columns = (self.site_result, self.site_root, self.site_group, self.site_callee)
+        for held in (*columns, self.site_source, self.site_context):
+            held.reach(self.sites)
         self.site_root[sites] = self.site_group[sites] = sites
         return sites
 

@@ -63,11 +63,13 @@ def annotate(state: State) -> None:
 def _has_other_items(state: State, places: Ints) -> Mask:
     """Which places are items of an annotation's container, if another container is known at the same place."""
     has_others = np.zeros(len(places), bool)
-    at = np.where(places < len(state.annotated_items), places, 0)
+    heap = state.heap
+    at, contexts = heap.source[places], heap.context[places]
     for _ in range(DEEPEST_ANNOTATION):
         at = state.annotated_items[at]
-        which, objects = state.points.under(at)
-        others = state.heap.is_of(objects, Kind.CONTAINER, Kind.GENERATOR) & (objects != state.allocated[at[which]])
+        which, objects = state.points.under(state.placed(at, contexts))
+        own = state.made_in(state.allocated[at], state.contexts.enclosing(state.bodies.owner[at], contexts))
+        others = heap.is_of(objects, Kind.CONTAINER, Kind.GENERATOR) & (objects != own[which])
         has_others[which[others]] = True
     return has_others
 
