@@ -86,6 +86,7 @@ def test_what_is_no_interpreter(python):
         version_of(python)
 
 
+@pytest.mark.skipif(hasattr(ast, "TypeAlias"), reason="this interpreter compiles the syntax of 3.12")
 def test_bytecode_of_newer_syntax_is_an_error_of_its_layer(tmp_path, newer):
     (tmp_path / "new.py").write_text(NEWER)
     rows = tables_of(tmp_path, python=newer, layers=["cst", "bc"])
