@@ -22,7 +22,10 @@ COMMANDS: Mapping[str, tuple[str, str]] = MappingProxyType(
         "serve": ("flight_server.cli.up", "Serve a store as it is."),
         "ingest": ("flight_server.cli.write", "Extract a folder of Python source into a server."),
         "ls": ("flight_server.cli.listing", "List the repos, or the datasets of one repo."),
-        "info": ("flight_server.cli.datasets", "Show a dataset's columns, contract, lineage and snapshot."),
+        "info": (
+            "flight_server.cli.datasets",
+            "Show a dataset's columns, contract, lineage and snapshot, or a repo's source roots.",
+        ),
         "get": ("flight_server.cli.datasets", "Read a dataset: as a table on the terminal, or into a file."),
         "sql": ("flight_server.cli.sql", "Ask a question in SQL, or open a prompt for questions."),
         "explain": ("flight_server.cli.datasets", "Show how a read would run, without running it."),
