@@ -36,7 +36,7 @@ class BackupError(DataError):
 @click.argument("destination", type=click.Path(path_type=Path))
 @click.option("--snapshot", type=click.IntRange(1), help="The snapshot.  [default: the newest]")
 def backup(client: Client, repo: str, destination: Path, snapshot: int | None) -> None:
-    """Write a snapshot's raw tables as Parquet files into a new folder, or into a .tar file.
+    """Write a snapshot's raw tables as Parquet into a new folder or .tar file.
 
     The backup is that of one snapshot, whatever is committed meanwhile.
 
@@ -63,7 +63,7 @@ def backup(client: Client, repo: str, destination: Path, snapshot: int | None) -
 @with_client(makes_store=True)
 @click.argument("source", type=click.Path(path_type=Path, exists=True))
 def restore(client: Client, source: Path) -> None:
-    """Put the tables of a backup back, as the newest snapshot of the repo that they come from.
+    """Put the tables of a backup back, as the newest snapshot of their repo.
 
     Example: flight-server restore django.tar
     """

@@ -38,11 +38,11 @@ COMMANDS: Mapping[str, tuple[str, str]] = MappingProxyType(
         "du": (_MAINTENANCE, "Show the bytes of repos on disk."),
         "backup": (
             "flight_server.cli.backup",
-            "Write a snapshot's raw tables as Parquet files into a new folder, or into a .tar file.",
+            "Write a snapshot's raw tables as Parquet into a new folder or .tar file.",
         ),
         "restore": (
             "flight_server.cli.backup",
-            "Put the tables of a backup back, as the newest snapshot of the repo that they come from.",
+            "Put the tables of a backup back, as the newest snapshot of their repo.",
         ),
         "check": (_MAINTENANCE, "Read every stored file, and report damage; exits with 1 if there is any."),
     }

@@ -130,7 +130,10 @@ def test_places_of_the_flow_belong_to_definitions(package):
         select dst as place from flow_copies union select src from flow_copies union select place from flow_allocs
         union select dst from flow_loads union select base from flow_loads union select callee from flow_calls
     """
-    owners = "select def_id as owner from cst_defs union select scope_id from sym_scopes"
+    owners = """
+        select def_id as owner from cst_defs union select scope_id from sym_scopes
+        union select def_id || '/scope' from cst_defs where kind = 'made_class'
+    """
     strays = f"""
         with places as ({places}), owners as ({owners})
         select place from places

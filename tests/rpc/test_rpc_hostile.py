@@ -58,7 +58,7 @@ BAD_TICKETS = {
     "order": (seeded(order="random"), "bad_request"),
     "parts": (seeded(parts=["0"]), "bad_request"),
     "kinds": (seeded(kinds=["X"]), "bad_request"),
-    "where text": (seeded(where="bstart = 1"), "invalid_filter"),
+    "where text": (seeded(where="bstart = "), "invalid_filter"),
     "where empty": (seeded(where={}), "invalid_filter"),
     "where operator": (seeded(**where("drop", START, 1)), "invalid_filter"),
     "where too few": (seeded(**where("=", START)), "invalid_filter"),

@@ -12,6 +12,7 @@ from pyarrow import flight
 from rpc_server import PARTS_4, Peer, code_of, command, name_refs, path, running, sample, starts
 
 from flight_client.contracts.raw import RAW_TABLES
+from flight_server.rpc.sql_door import FLIGHT_SQL_ACTIONS
 
 
 def large(kind):
@@ -191,6 +192,7 @@ def test_health_and_the_list_of_actions(peer):
     assert {action.type for action in peer.flight.list_actions()} == {
         *("begin", "commit", "abort", "drop", "explain", "stats", "healthcheck", "CancelFlightInfo"),
         *("snapshots", "rollback", "pin", "prune", "sizes", "check"),
+        *FLIGHT_SQL_ACTIONS,
     }
 
 

@@ -51,7 +51,7 @@ def_bend: Offset just after the definition's last byte.
 name_bstart: Offset of the name's first byte; null for a definition without a name.
 name_bend: Offset just after the name's last byte.
 qnames: Qualified names as LibCST gives them, with <locals>, and the source of each.
-cst_defs.scope_id: Id of the scope that the definition opens.
+cst_defs.scope_id: Id of the scope that the definition opens; null for a class that a call makes.
 cst_defs.ast_idx: Number of the definition's node in the syntax tree.
 docstring: The docstring as in the source, with its indentation.
 is_generator: Whether its code yields.

@@ -50,7 +50,7 @@ def find_made_classes(walk: Walk, tree: ast.Module) -> None:
         made.def_id = f"def:{walk.file_id}:{made.qualpath}#made{ordinals[made.qualpath]}"
         made.scope_id, made.qname = f"{made.def_id}/scope", f"{scope.qname}.{made.name}"
         walk.made[node] = made, kind
-        row = (made, scope, "made_class", made.name, None, None, (scope.defined, made.name), made, index, None, made)
+        row = (made, scope, "made_class", made.name, None, None, (scope.defined, made.name), None, index, None, made)
         walk.definitions.append((*walk.span(node), *row, made))
         bases = bases_of(node) if kind == "type" else [node.func]
         walk.bases += [(*walk.span(base), made, position, None) for position, base in enumerate(bases)]

@@ -123,8 +123,8 @@ def _def_ids(scopes: Iterable[LexicalScope | None]) -> list[str | None]:
     return [None if scope is None else scope.def_id for scope in scopes]
 
 
-def _scope_ids(scopes: Iterable[LexicalScope]) -> list[str]:
-    return [scope.scope_id for scope in scopes]
+def _scope_ids(scopes: Iterable[LexicalScope | None]) -> list[str | None]:
+    return [None if scope is None else scope.scope_id for scope in scopes]
 
 
 def _symbol_ids(found: Iterable[tuple[LexicalScope, str]]) -> list[str]:
