@@ -70,7 +70,8 @@ def main() -> None:
     for name, row in shares.items():
         _say(f"{name:16} stated {row['stated']:.2f}  seen {row['seen']:.3f}  of {row['edges']}")
     if options.record:
-        options.record.write_text(f"{json.dumps(shares, indent=1)}\n", encoding="utf-8")
+        record = {name: {"seen": row["seen"], "edges": row["edges"]} for name, row in shares.items()}
+        options.record.write_text(f"{json.dumps(record, indent=1)}\n", encoding="utf-8")
 
 
 def _measure(client: Client, package: Mapping[str, str], work: Path, judged: Counter[str], right: Counter[str]) -> None:

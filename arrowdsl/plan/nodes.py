@@ -163,8 +163,7 @@ class KernelFunction:
 
     ``apply`` is called with the input and the kernel's sides: once with all rows; or, with ``group_by``, with some
     whole groups at a time (rows with equal ``group_by`` values must be adjacent); or, with ``row_by_row``, with one
-    batch at a time, if each output row is made from one input row, in the same order. An empty input gives an empty
-    output.
+    batch at a time, if each output row is made from one input row, in order. An empty input gives an empty output.
 
     ``needs`` are the input columns that ``apply`` reads, ``side_needs`` those of each side. A filter on a column of
     ``passes`` gives the same rows before and after the kernel. ``replaces_columns``: the output has none of the input's

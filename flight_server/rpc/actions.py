@@ -8,7 +8,7 @@ from pyarrow import flight
 from arrowdsl.errors import DataError, one_of
 from flight_server.rpc.cancel import cancel
 from flight_server.rpc.codec import arguments, json_bytes, json_object
-from flight_server.rpc.maintenance import MAINTENANCE, Action
+from flight_server.rpc.maintenance_actions import MAINTENANCE, Action
 from flight_server.rpc.running_calls import Caller
 from flight_server.serving.explain import explain
 from flight_server.serving.request import COUNT, COUNTS, NOTE, TEXT, TEXTS, request_from_json

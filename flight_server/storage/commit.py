@@ -6,19 +6,21 @@ use its number is gone (see ``retention``). So a slow writer can't link a freed 
 obvious check, "a higher number exists, so mine is stale", would be wrong if another commit was built on mine.
 """
 
+import json
 import os
 import shutil
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from uuid import uuid4
 
 from flight_server.storage.history import missing_numbers, newest, next_number, number_after_all, remember_newest
-from flight_server.storage.manifests import WRITER_VERSION, Manifest, TableEntry, check_version, encode
+from flight_server.storage.manifests import READER_VERSION, WRITER_VERSION, Manifest, TableEntry, check_version, encode
 from flight_server.storage.paths import RepoPaths
-from flight_server.storage.store_errors import OutcomeUnknownError, UnknownTransactionError
+from flight_server.storage.store_errors import OutcomeUnknownError, StoreCorruptError, UnknownTransactionError
 
 _SYNC_THREADS = 8
 
@@ -116,6 +118,26 @@ def link_files(paths: RepoPaths, staged: Mapping[str, Path]) -> None:
         os.link(source, target)
         folders |= {target.parent, target.parent.parent}
     sync(folders)
+
+
+def create_store(root: Path) -> None:
+    """Create a store's missing folders, and the file with the format's version.
+
+    Raises StoreVersionError if a newer program wrote the store, StoreCorruptError, OSError.
+    """
+    repos, version = root / "repos", root / "store.json"
+    if not repos.is_dir():
+        repos.mkdir(parents=True, exist_ok=True)
+        version.write_text(json.dumps({"format": READER_VERSION}))
+        sync([version, repos, root, root.absolute().parent])
+    if version.exists():
+        try:
+            needed = int(json.loads(version.read_bytes())["format"])
+        except (ValueError, KeyError, TypeError) as error:
+            raise StoreCorruptError('the store\'s file store.json is damaged; allowed: {"format": N}') from error
+        check_version(READER_VERSION, needed, "read")
+    with suppress(OSError):  # a store that can't be written can be read
+        (root / "dropped").mkdir(exist_ok=True)
 
 
 def sync(files: Iterable[Path]) -> None:

@@ -1,6 +1,5 @@
 """The store: repos, their snapshots, and the transactions that make new ones. Several processes may share a folder."""
 
-import json
 import logging
 import time
 from contextlib import suppress
@@ -16,9 +15,9 @@ from flight_client.contracts.ids import FILES_PER_PART, parts_for
 from flight_server.storage import retention
 from flight_server.storage.artifacts import ArtifactStore
 from flight_server.storage.check import RepoCheck, check_repo, repair_repo
-from flight_server.storage.commit import publish_tables, sync
+from flight_server.storage.commit import create_store, publish_tables, sync
 from flight_server.storage.history import listed_numbers, newest, newest_number
-from flight_server.storage.manifests import READER_VERSION, Manifest, check_version, load
+from flight_server.storage.manifests import Manifest, load
 from flight_server.storage.paths import RepoPaths, checked_name, has_snapshot, repos_of
 from flight_server.storage.snapshots import FileCache, Snapshot
 from flight_server.storage.store_errors import (
@@ -28,7 +27,6 @@ from flight_server.storage.store_errors import (
     UnknownRepoError,
     UnknownSnapshotError,
     UnknownTransactionError,
-    reading,
     writing,
 )
 from flight_server.storage.transactions import Transaction
@@ -72,7 +70,7 @@ class Store:
         self._pruned: dict[str, float] = {}
         self.failed_prunes = 0
         with writing("the store"):
-            self._create()
+            create_store(self.root)
             retention.finish_drops(self.root)
             for paths in repos_of(self.root):
                 retention.sweep(paths, self._dead_after)
@@ -232,19 +230,6 @@ class Store:
             raise self._unknown(repo)
         return paths
 
-    def _create(self) -> None:
-        """Create missing folders, and the file with the format's version; raise StoreVersionError for a newer one."""
-        version = self.root / "store.json"
-        if not self._repos.is_dir():
-            self._repos.mkdir(parents=True, exist_ok=True)
-            version.write_text(json.dumps({"format": READER_VERSION}))
-            sync([version, self._repos, self.root, self.root.absolute().parent])
-        if version.exists():
-            with reading("the store's version"):
-                check_version(READER_VERSION, _format_of(version.read_bytes()), "read")
-        with suppress(OSError):  # a store that can't be written can be read
-            (self.root / "dropped").mkdir(exist_ok=True)
-
     @property
     def _repos(self) -> Path:
         return self.root / "repos"
@@ -296,11 +281,3 @@ class Store:
             self.failed_prunes += 1
             LOG.warning("old snapshots of %s could not be deleted: %s", paths.name, error)
         return self._opened(paths, manifest, is_read=False)
-
-
-def _format_of(data: bytes) -> int:
-    """The version in the store's file."""
-    try:
-        return int(json.loads(data)["format"])
-    except (ValueError, KeyError, TypeError) as error:
-        raise StoreCorruptError('the store\'s file store.json is damaged; allowed: {"format": N}') from error

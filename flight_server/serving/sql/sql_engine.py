@@ -21,9 +21,9 @@ from flight_server.serving.batch_queue import BatchQueue
 from flight_server.serving.limits import MemoryBudget
 from flight_server.serving.single_flight import POLL_SECONDS
 from flight_server.serving.sql.database import Databases
-from flight_server.serving.sql.definitions import ResultsOf, define, needs_of
 from flight_server.serving.sql.query_reads import QueryReads
 from flight_server.serving.sql.statement import Statement, statement_of
+from flight_server.serving.sql.table_definitions import ResultsOf, define, needs_of
 from flight_server.serving.sql_request import Scalar, SqlError, SqlMemoryError, SqlRequest
 
 BATCH_ROWS = 64 * 1024
