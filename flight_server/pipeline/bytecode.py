@@ -39,7 +39,7 @@ EDGES = (
     BC_CFG_TRUE  block_flow          bc_cfg_edges[kind=true]   {src_block_id?} > {dst_block_id?}  site={edge_id}
     BC_CFG_FALSE block_flow          bc_cfg_edges[kind=false]  {src_block_id?} > {dst_block_id?}  site={edge_id}
     BC_CFG_EXC   block_flow          bc_cfg_edges[kind=exc]    {src_block_id?} > {dst_block_id?}  site={edge_id}
-    BC_REACHES   stored_value        bytecode_reaching         {def_event_id} > {use_event_id}    method=dataflow
+    BC_REACHES   stored_value        bytecode_values           {def_event_id} > {use_event_id}    method=dataflow
     EVENT_AT     event_point         bytecode_joins            {event_id} > {point_id}
 """,
         origin="dis",
@@ -110,6 +110,15 @@ def bytecode_reaching(bc_instructions: Plan, bc_cfg_edges: Plan) -> Plan:
     columns = f"{FILE} instr_id code_unit_id block_id instr_index opname argval_str argrepr"
     flow = (bc_cfg_edges, "src_block_id dst_block_id kind")
     return kernel("bytecode_reaching", _reaching, (bc_instructions, columns), flow, version=3)
+
+
+@relation("bc")
+def bytecode_values(bytecode_reaching: Plan) -> Plan:
+    """The pairs of events, each once: since Python 3.13 an instruction may store or read two variables.
+
+    file_id, path, def_event_id, use_event_id.
+    """
+    return bytecode_reaching.distinct(*FILE.split(), "def_event_id", "use_event_id")
 
 
 @relation("bc")
