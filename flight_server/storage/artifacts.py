@@ -131,7 +131,7 @@ class ArtifactStore:
         for _, size, path in _sizes(self.folder / repo):
             fingerprint = f"{repo}/{path.stem}"
             try:
-                with Artifact(pa.OSFile(str(path), "rb"), fingerprint) as result:
+                with suppress(FileNotFoundError), Artifact(pa.OSFile(str(path), "rb"), fingerprint) as result:
                     result.distrust()
                     for _ in result.batches():
                         pass

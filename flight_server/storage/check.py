@@ -12,7 +12,7 @@ from typing import Literal
 
 import pyarrow.parquet as pq
 
-from arrowdsl.errors import DataError
+from arrowdsl.errors import SchemaMismatchError
 from arrowdsl.schema.schema import SchemaTransform
 from flight_client.contracts.raw import RAW_TABLES
 from flight_server.storage.artifacts import ArtifactStore
@@ -21,7 +21,7 @@ from flight_server.storage.history import listed_numbers, missing_numbers, stray
 from flight_server.storage.manifests import FileEntry, Manifest, TableEntry, load, verify
 from flight_server.storage.paths import GLOBAL, Part, RepoPaths
 from flight_server.storage.retention import forget, unlinked_files
-from flight_server.storage.store_errors import StoreCorruptError, reading
+from flight_server.storage.store_errors import SnapshotGoneError, StoreCorruptError, UnknownSnapshotError, reading
 
 Fault = Literal["damaged", "missing", "unreferenced", "foreign"]
 
@@ -58,7 +58,10 @@ class RepoCheck:
 
 
 def check_repo(paths: RepoPaths, artifacts: ArtifactStore) -> RepoCheck:
-    """Check a repo's manifests, files, row counts and contracts, and its cached results."""
+    """Check a repo's manifests, files, row counts and contracts, and its cached results.
+
+    Raises StorageError if the machine refuses to read a file, StoreVersionError if a newer program wrote the store.
+    """
     candidates = unlinked_files(paths)  # before the manifests are read: a commit that ends now names its files
     manifests, findings = _manifests(paths)
     entries = {(name, file.file): file for each in manifests.values() for name, file in _files(each)}
@@ -95,15 +98,15 @@ def repair_repo(paths: RepoPaths, artifacts: ArtifactStore) -> tuple[str, ...]:
     found, steps = check_repo(paths, artifacts), []
     if not found.newest_is_whole:
         steps.append(_make_whole(paths, found))
-    made = check_repo(paths, artifacts)
-    if made.newest_is_whole:
-        broken = [number for number in made.listed if number not in made.whole]
+        found = check_repo(paths, artifacts)
+    broken = [number for number in found.listed if number not in found.whole]
+    if broken and found.newest_is_whole:
         for number in broken:
             forget(paths, number)
-        if broken:
-            steps.append(f"damaged snapshots were deleted: {', '.join(map(str, broken))}")
+        steps.append(f"damaged snapshots were deleted: {', '.join(map(str, broken))}")
+        found = check_repo(paths, artifacts)
     freed = 0
-    for finding in check_repo(paths, artifacts).findings:
+    for finding in found.findings:
         if finding.file.startswith("artifacts/"):
             artifacts.drop(finding.file.removeprefix("artifacts/"))
         elif finding.fault == "unreferenced":
@@ -124,10 +127,11 @@ def _make_whole(paths: RepoPaths, found: RepoCheck) -> str:
             f"snapshot {made.number} is a copy of snapshot {good.number}, the newest that is whole; the next ingest"
             " brings back the changes since then"
         )
-    readable = [number for number in found.listed if _loaded(paths, number) is not None]
+    manifests, _ = _manifests(paths)
+    readable = [number for number in found.listed if number in manifests]
     if not readable:
         return "no snapshot can be read: drop the repo and ingest it again"
-    head = load(paths, readable[-1])
+    head = manifests[readable[-1]]
     bad = {finding.file for finding in found.findings if finding.fault in ("damaged", "missing")}
     tables, lost = _without(head, bad)
     made = publish_tables(paths, head.parts, tables, {"repair": f"snapshot {head.number} without damaged parts"})
@@ -164,23 +168,17 @@ def _manifests(paths: RepoPaths) -> tuple[dict[int, Manifest], list[Finding]]:
         Finding("missing", _relative(paths, paths.manifest(number)), "the manifest of the newest snapshot is missing")
         for number in missing_numbers(paths)
     ]
-    for number in listed_numbers(paths):
+    listed = listed_numbers(paths)
+    for number in sorted({*listed} | paths.retired_numbers()):
         try:
             manifests[number] = load(paths, number)
-        except DataError as error:
-            path = paths.manifest(number)
-            findings.append(Finding("damaged", _relative(paths, path), error.message, path.stat().st_size))
-    for number in paths.retired_numbers():
-        if (retired := _loaded(paths, number)) is not None:
-            manifests[number] = retired
+        except UnknownSnapshotError:
+            continue  # retention has deleted it
+        except StoreCorruptError as error:  # other errors say nothing about the bytes, so they end the check
+            if number in listed:
+                path = paths.manifest(number)
+                findings.append(Finding("damaged", _relative(paths, path), error.message, path.stat().st_size))
     return manifests, findings
-
-
-def _loaded(paths: RepoPaths, number: int) -> Manifest | None:
-    try:
-        return load(paths, number)
-    except DataError:
-        return None
 
 
 def _files(manifest: Manifest) -> Iterator[tuple[str, FileEntry]]:
@@ -198,9 +196,9 @@ def _fault(path: Path, table: str, entry: FileEntry) -> str | None:
                 return f"the file has {file.metadata.num_rows} rows, its manifest says {entry.rows}"
             if table in RAW_TABLES:
                 SchemaTransform(schema=RAW_TABLES[table].plain_schema).check(file.schema_arrow)
-    except StoreCorruptError as error:
+    except (StoreCorruptError, SnapshotGoneError) as error:
         return error.message
-    except DataError as error:
+    except SchemaMismatchError as error:
         return f"the file does not fit the contract of {table}: {error.message}"
     return None
 

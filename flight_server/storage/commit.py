@@ -79,14 +79,19 @@ def publish(paths: RepoPaths, staging: Path, commit: Commit) -> Manifest:
         except FileNotFoundError as error:
             raise _ended() from error
         remember_newest(paths, number)
-        try:
-            sync([paths.snapshots, paths.folder])
-        except OSError as error:
-            raise OutcomeUnknownError(
-                f"snapshot {number} of {paths.name} is visible, but the disk did not confirm that it is permanent;"
-                f" commit transaction {commit.transaction} again"
-            ) from error
+        confirm(paths, manifest)
         return manifest
+
+
+def confirm(paths: RepoPaths, manifest: Manifest) -> None:
+    """Force a visible manifest to the disk; raises OutcomeUnknownError if the disk refuses."""
+    try:
+        sync([paths.snapshots, paths.folder])
+    except OSError as error:
+        raise OutcomeUnknownError(
+            f"snapshot {manifest.number} of {paths.name} is visible, but the disk did not confirm that it is permanent;"
+            f" commit transaction {manifest.transaction} again"
+        ) from error
 
 
 def publish_tables(paths: RepoPaths, parts: int, tables: Mapping[str, TableEntry], note: Mapping[str, str]) -> Manifest:
@@ -127,9 +132,13 @@ def create_store(root: Path) -> None:
     """
     repos, version = root / "repos", root / "store.json"
     if not repos.is_dir():
-        repos.mkdir(parents=True, exist_ok=True)
-        version.write_text(json.dumps({"format": READER_VERSION}))
-        sync([version, repos, root, root.absolute().parent])
+        root.mkdir(parents=True, exist_ok=True)
+        draft = root / f".store-{uuid4().hex}"
+        draft.write_text(json.dumps({"format": READER_VERSION}))
+        sync([draft])
+        draft.replace(version)
+        repos.mkdir(exist_ok=True)
+        sync([repos, root, root.absolute().parent])
     if version.exists():
         try:
             needed = int(json.loads(version.read_bytes())["format"])

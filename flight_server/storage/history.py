@@ -107,11 +107,6 @@ def remember_newest(paths: RepoPaths, number: int) -> None:
             draft.unlink(missing_ok=True)
 
 
-def forget_hints() -> None:
-    """Forget the hints in memory, as a new process would."""
-    _HINTS.clear()
-
-
 def _is_listed(paths: RepoPaths, number: int) -> bool:
     return number > 0 and not paths.retired(number).exists() and paths.manifest(number).exists()
 

@@ -41,9 +41,3 @@ class Recent(Generic[Value]):
             self._size += size
             while self._size > self._limit:
                 self._size -= self._values.popitem(last=False)[1][1]
-
-    def clear(self) -> None:
-        """Forget all values."""
-        with self._lock:
-            self._values.clear()
-            self._size = 0

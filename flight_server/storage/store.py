@@ -15,7 +15,7 @@ from flight_client.contracts.ids import FILES_PER_PART, parts_for
 from flight_server.storage import retention
 from flight_server.storage.artifacts import ArtifactStore
 from flight_server.storage.check import RepoCheck, check_repo, repair_repo
-from flight_server.storage.commit import create_store, publish_tables, sync
+from flight_server.storage.commit import confirm, create_store, publish_tables
 from flight_server.storage.history import listed_numbers, newest, newest_number
 from flight_server.storage.manifests import Manifest, load
 from flight_server.storage.paths import RepoPaths, checked_name, has_snapshot, repos_of
@@ -128,13 +128,16 @@ class Store:
         return transaction
 
     def committed(self, txn_id: str) -> Snapshot | None:
-        """The listed snapshot that an earlier commit of this transaction made, so a commit may be repeated."""
+        """The listed snapshot that an earlier commit of this transaction made, so a commit may be repeated.
+
+        Raises OutcomeUnknownError if the disk still does not confirm it.
+        """
         for paths in repos_of(self.root):
             for number in reversed(listed_numbers(paths)):
-                with suppress(DataError):
+                with suppress(StoreCorruptError, UnknownSnapshotError):
                     manifest = load(paths, number)
                     if manifest.transaction == txn_id:
-                        sync([paths.snapshots, paths.folder])
+                        confirm(paths, manifest)
                         return self._opened(paths, manifest)
         return None
 

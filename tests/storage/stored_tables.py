@@ -5,6 +5,8 @@ from collections.abc import Iterable
 import pyarrow as pa
 
 from arrowdsl.schema.schema import TableSpec
+from flight_server.storage import history
+from flight_server.storage.recent import Recent
 
 ROWS = TableSpec(
     "rows",
@@ -29,3 +31,8 @@ def rows(pairs: Iterable[tuple[str, int | None]]) -> pa.Table:
 
 def pairs_of(table: pa.Table) -> list[tuple[str, int | None]]:
     return list(zip(table["path"].to_pylist(), table["value"].to_pylist(), strict=True))
+
+
+def forget_hints() -> None:
+    """Let this process know as little of the newest snapshots as a new one."""
+    vars(history)["_HINTS"] = Recent(4096)

@@ -1,16 +1,19 @@
 """The check of a store finds every fault, and the repair leaves a store that checks clean."""
 
+import errno
+import os
 from pathlib import Path
 
 import pytest
-from stored_tables import LOOSE, OTHER, ROWS, pairs_of, reader, rows
+from stored_tables import LOOSE, OTHER, ROWS, forget_hints, pairs_of, reader, rows
 
 from flight_client.contracts.ids import part_of_path
-from flight_server.storage import history
+from flight_server.storage import manifests
 from flight_server.storage.artifacts import ArtifactStore
 from flight_server.storage.check import check_repo, repair_repo
 from flight_server.storage.paths import RepoPaths
 from flight_server.storage.store import Store
+from flight_server.storage.store_errors import StorageError, StoreVersionError
 
 
 @pytest.fixture
@@ -34,12 +37,12 @@ def repo(store: Store) -> RepoPaths:
 
 
 def checked(store: Store):
-    history.forget_hints()
+    forget_hints()
     return check_repo(repo(store), ArtifactStore(store.root / "artifacts"))
 
 
 def repaired(store: Store) -> str:
-    history.forget_hints()
+    forget_hints()
     return " ".join(repair_repo(repo(store), ArtifactStore(store.root / "artifacts")))
 
 
@@ -150,3 +153,30 @@ def test_without_any_manifest_the_way_out_is_named(store: Store):
     assert "drop the repo and ingest it again" in repaired(store)
     store.drop("r")
     assert store.repos() == []
+
+
+@pytest.mark.parametrize("place", ["a stored file", "a manifest"])
+def test_a_fault_of_the_machine_ends_the_check_and_a_repair_deletes_nothing(store: Store, monkeypatch, place):
+    before = sorted(repo(store).folder.rglob("*"))
+
+    def failing(*_: object, **__: object) -> None:
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(*((manifests, "crc32") if place == "a stored file" else (manifests, "_read")), failing)
+        for call in (checked, repaired):
+            with pytest.raises(StorageError, match=os.strerror(errno.EMFILE)):
+                call(store)
+    assert sorted(repo(store).folder.rglob("*")) == before
+    assert checked(store).is_clean
+
+
+def test_snapshots_of_a_newer_program_are_not_called_damaged(store: Store, monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setattr(manifests, "READER_VERSION", 2)
+        committed(store, 9)
+    before = sorted(repo(store).folder.rglob("*"))
+    for call in (checked, repaired):
+        with pytest.raises(StoreVersionError, match="update flight-server"):
+            call(store)
+    assert sorted(repo(store).folder.rglob("*")) == before

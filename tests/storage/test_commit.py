@@ -17,6 +17,7 @@ from flight_server.storage.store_errors import (
     ConflictError,
     NotAllowedError,
     OutcomeUnknownError,
+    StorageError,
     StoreVersionError,
     UnknownTransactionError,
 )
@@ -198,6 +199,8 @@ def test_a_commit_that_the_disk_does_not_confirm_says_so_and_may_be_repeated(sto
         patch.setattr(commit, "sync", failing)
         with pytest.raises(OutcomeUnknownError, match=f"commit transaction {transaction.id} again"):
             transaction.commit()
+        with pytest.raises(OutcomeUnknownError):
+            store.committed(transaction.id)
     for opened in (store, Store(store.root)):
         again = opened.committed(transaction.id)
         assert again is not None
@@ -312,3 +315,14 @@ def test_appends_follow_what_was_removed_before(store: Store):
     gone.remove(["a"])
     gone.commit()
     assert pairs_of(late.commit().read(ROWS)) == [("a", 1), ("b", 0)]
+
+
+def test_a_store_whose_creation_broke_off_can_be_created(tmp_path: Path, monkeypatch):
+    def failing(*_: object) -> None:
+        raise OSError(5, "an I/O error")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(commit, "sync", failing)
+        with pytest.raises(StorageError):
+            Store(tmp_path / "new")
+    put(Store(tmp_path / "new"), ROWS, [("a", 0)]).commit()

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 from processes import finished, start
-from stored_tables import OTHER, ROWS, pairs_of, rows
+from stored_tables import OTHER, ROWS, forget_hints, pairs_of, rows
 
-from flight_server.storage import history, retention
+from flight_server.storage import retention
 from flight_server.storage.paths import RepoPaths
 from flight_server.storage.store import Store
 from flight_server.storage.store_errors import SnapshotGoneError, StoreCorruptError, UnknownSnapshotError
@@ -189,10 +189,10 @@ def test_a_file_that_only_looks_like_a_manifest_is_no_snapshot(tmp_path: Path, c
     stray = folder / f"{'9' * 20}.json"
     stray.write_text((folder / f"{1:020}.json").read_text() if content is None else content)
     for opened in (store, Store(tmp_path, keep=2, grace=0.0)):
-        history.forget_hints()
+        forget_hints()
         assert opened.snapshot("r").number == 1
     assert [committed(store, value).number for value in (1, 2, 3, 4)] == [2, 3, 4, 5]
-    history.forget_hints()
+    forget_hints()
     gc.collect()
     store.prune("r")
     assert [snapshot.number for snapshot in store.snapshots("r")] == [4, 5]
@@ -230,7 +230,7 @@ def test_a_damaged_hint_only_costs_a_listing(tmp_path: Path, hint):
     for value in range(4):
         committed(store, value)
     (tmp_path / "repos" / "r" / "snapshots" / "newest").write_bytes(hint if isinstance(hint, bytes) else hint.encode())
-    history.forget_hints()
+    forget_hints()
     assert store.snapshot("r").number == 4
     assert committed(store, 5).number == 5
 
@@ -243,7 +243,7 @@ def test_the_number_of_a_manifest_that_is_missing_is_not_given_again(tmp_path: P
     for opened in (store, Store(tmp_path)):
         with pytest.raises(StoreCorruptError, match="newest snapshot, 3, is missing"):
             committed(opened, 4)
-        history.forget_hints()
+        forget_hints()
         with pytest.raises(StoreCorruptError, match="newest snapshot, 3, is missing"):
             opened.snapshot("r")
         assert opened.repos() == ["r"]
