@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterable
 from queue import SimpleQueue
 from threading import Event, Thread
 
+import pyarrow as pa
+
 from arrowdsl.errors import DataError
 from arrowdsl.plan.batches import Batches
 from arrowdsl.plan.stopping import Check
@@ -33,6 +35,7 @@ class Warming:
         self._enabled = enabled
         self._known = defaultdict[str, set[str]](set)
         self._repos = SimpleQueue[str | None]()
+        self._waiting = set[str]()  # repos in the queue: several commits in a row are one request
         self._stopped = Event()
         self._thread = Thread(target=self._run, name="warming", daemon=True)
 
@@ -43,7 +46,8 @@ class Warming:
     def request(self, repo: str, datasets: Iterable[str] = ()) -> None:
         """Compute the outputs of a repo that were read before, and these, in the background."""
         self._known[repo].update(datasets)
-        if self._enabled and self._known[repo]:
+        if self._enabled and self._known[repo] and repo not in self._waiting:
+            self._waiting.add(repo)
             if self._thread.ident is None:
                 self._thread.start()
             self._repos.put(repo)
@@ -57,12 +61,13 @@ class Warming:
 
     def _run(self) -> None:
         while (repo := self._repos.get()) is not None:
+            self._waiting.discard(repo)  # first, so that a commit from now on is a new request
             for dataset in sorted(self._known[repo]):
                 try:
                     for _ in self._read(repo, dataset, self._check):
                         pass
-                except DataError as error:  # dropped, or too large for the memory budget: a reader will be told
-                    LOG.info("%s of %s is not computed in the background: %s", dataset, repo, error.message)
+                except (DataError, OSError, MemoryError, pa.ArrowException) as error:  # a reader will be told
+                    LOG.info("%s of %s is not computed in the background: %s", dataset, repo, error)
                 except WarmingStoppedError:
                     return
 
