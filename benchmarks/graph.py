@@ -52,7 +52,8 @@ EDGES = {
         "point_id",
         "null::bigint, null::bigint",
         "path",
-        "{var_events} where point_id is not null",
+        "(select event_id, point_id, path from {var_events} where point_id is not null"
+        " union all select event_id, point_id, path from {var_joins})",
     ),
     "CFG_NEXT": ("src", "dst", "null::bigint, null::bigint", "path", "{cfg_flow} where kind = 'next'"),
     "ARGUMENT_OF": (
@@ -90,7 +91,7 @@ def sql(kind: str, store: str) -> str:
         name: f"'{store}/raw/{name}/*/*.parquet'"
         for name in ("ast_nodes", "cst_callsites", "cst_defs", "cst_name_refs", "sym_symbols", "sym_scopes")
     }
-    tables |= {name: f"'{store}/raw/{name}/*/*.parquet'" for name in ("var_events", "cfg_flow")}
+    tables |= {name: f"'{store}/raw/{name}/*/*.parquet'" for name in ("var_events", "var_joins", "cfg_flow")}
     return f"""
         select bstart, bend, '{kind}:' || src || '>' || dst as edge_id, '{kind}' as edge_kind, src as src_node_id,
             dst as dst_node_id, path, 'x' as origin, 'structural' as resolution_method, 1.0::float as confidence,

@@ -184,13 +184,15 @@ def _terms(connective: str, expr: Expr) -> tuple[Expr, ...]:
 
 def columns(expr: Expr) -> frozenset[str]:
     """The names of the columns that the expression reads."""
-    match expr:
-        case Column(name):
-            return frozenset({name})
-        case Call(_, arguments):
-            return frozenset().union(*map(columns, arguments))
-        case _:
-            return frozenset()
+    found: set[str] = set()
+    rest = [expr]
+    while rest:
+        each = rest.pop()
+        if isinstance(each, Column):
+            found.add(each.name)
+        elif isinstance(each, Call):
+            rest += each.arguments
+    return frozenset(found)
 
 
 def substitute(expr: Expr, replacements: Mapping[Expr, Expr]) -> Expr:

@@ -6,7 +6,7 @@ that the module uses. So a changed kernel finds no old cached results, even if i
 
 import inspect
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import fields, is_dataclass
 from functools import lru_cache, partial
 from hashlib import blake2b
@@ -26,35 +26,45 @@ def digest(*values: object) -> str:
     True
     """
     state = blake2b(digest_size=DIGEST_BYTES)
-    for token in _tokens(values):
+
+    def add(token: bytes) -> None:
         state.update(len(token).to_bytes(8, "little"))
         state.update(token)
+
+    _add_tokens(values, add)
     return state.hexdigest()
 
 
-def _tokens(value: object) -> Iterator[bytes]:
-    """The value as tokens. A nested value begins with its type and length, so no two values have the same tokens."""
+def _add_tokens(value: object, add: Callable[[bytes], None]) -> None:
+    """Add the value as tokens. A nested value begins with its type and length, so each value has tokens of its own."""
     match value:
-        case pa.Schema():
-            yield value.serialize().to_pybytes()
-        case pa.DataType():
-            yield str(value).encode()
-        case _ if is_dataclass(value) and not isinstance(value, type):
-            compared = [getattr(value, each.name) for each in fields(value) if each.compare]
-            yield type(value).__name__.encode()
-            yield from _tokens(compared)
-            if isinstance(value, KernelFunction):
-                yield _source_of(value.apply).encode()
+        case str() | int() | float() | None:
+            add(f"{type(value).__name__} {value!r}".encode(errors="surrogatepass"))
         case tuple() | list():
-            yield f"{type(value).__name__} {len(value)}".encode()
+            add(f"{type(value).__name__} {len(value)}".encode())
             for each in value:
-                yield from _tokens(each)
+                _add_tokens(each, add)
+        case pa.Schema():
+            add(value.serialize().to_pybytes())
+        case pa.DataType():
+            add(str(value).encode())
+        case _ if is_dataclass(value) and not isinstance(value, type):
+            add(type(value).__name__.encode())
+            _add_tokens([getattr(value, name) for name in _compared(type(value))], add)
+            if isinstance(value, KernelFunction):
+                add(_source_of(value.apply).encode())
         case frozenset() | set():
-            yield from _tokens(sorted(value))
+            _add_tokens(sorted(value), add)
         case Mapping():
-            yield from _tokens(sorted(value.items()))
+            _add_tokens(sorted(value.items()), add)
         case _:
-            yield f"{type(value).__name__} {value!r}".encode(errors="surrogatepass")
+            add(f"{type(value).__name__} {value!r}".encode(errors="surrogatepass"))
+
+
+@lru_cache(maxsize=256)
+def _compared(dataclass: type) -> tuple[str, ...]:
+    """The names of the fields by which values of a dataclass are compared."""
+    return tuple(each.name for each in fields(dataclass) if each.compare)
 
 
 def _source_of(function: Callable[..., Any]) -> str:

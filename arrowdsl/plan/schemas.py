@@ -1,6 +1,7 @@
 """The schema of a plan's rows, found before any row is computed: each node is run on an empty input."""
 
 from collections import Counter
+from collections.abc import Iterable
 
 import pyarrow as pa
 
@@ -8,7 +9,21 @@ from arrowdsl.compute.evaluate import check_predicate, evaluator
 from arrowdsl.compute.expr import Expr
 from arrowdsl.compute.kernels import explode
 from arrowdsl.errors import SchemaMismatchError, first_line, one_of
-from arrowdsl.plan.nodes import Aggregate, Empty, Explode, Filter, Join, Kernel, Plan, Project, Ref, Scan, Sort, inputs
+from arrowdsl.plan.nodes import (
+    Aggregate,
+    Empty,
+    Explode,
+    Filter,
+    Join,
+    Kernel,
+    Plan,
+    Project,
+    Ref,
+    Scan,
+    Sort,
+    inputs,
+    with_inputs,
+)
 from arrowdsl.plan.operators import operator_schema
 from arrowdsl.plan.source import Catalog
 from arrowdsl.plan.table_scan import scan_schema
@@ -28,6 +43,10 @@ def kernel_schema(kernel: Kernel, catalog: Catalog) -> pa.Schema:
 
 
 def _checked_schema(plan: Plan, catalog: Catalog) -> pa.Schema:
+    """The schema of one node. It depends on the schemas of the inputs alone, so all plans with these share it."""
+    if not all(isinstance(child, Empty) for child in inputs(plan)):
+        alone = with_inputs(plan, [Empty(schema_of(child, catalog)) for child in inputs(plan)])
+        return kernel_schema(alone, catalog) if isinstance(alone, Kernel) else schema_of(alone, catalog)
     name = type(plan).__name__.lower()
     try:
         schema = _schema(plan, [schema_of(child, catalog) for child in inputs(plan)], catalog)
@@ -55,7 +74,8 @@ def _schema(plan: Plan, given: list[pa.Schema], catalog: Catalog) -> pa.Schema:
             _check_filter(predicate, given[0])
             return given[0]
         case Project(_, columns):
-            return pa.schema([(name, _type(expr, given[0])) for name, expr in columns])
+            types = _types([expr for _, expr in columns], given[0])
+            return pa.schema([(name, found) for (name, _), found in zip(columns, types, strict=True)])
         case Join() | Aggregate() | Sort():
             return operator_schema(plan, given)
         case Explode(_, column, outputs):
@@ -70,11 +90,13 @@ def _schema(plan: Plan, given: list[pa.Schema], catalog: Catalog) -> pa.Schema:
 
 def _check_filter(predicate: Expr, schema: pa.Schema) -> None:
     check_predicate(predicate, schema)
-    _type(predicate, schema)
+    _types([predicate], schema)
 
 
-def _type(expr: Expr, schema: pa.Schema) -> pa.DataType:
-    return evaluator(expr, schema)(pa.RecordBatch.from_pylist([], schema)).type
+def _types(values: Iterable[Expr], schema: pa.Schema) -> list[pa.DataType]:
+    """The types of the expressions' values, found by evaluating them over no rows."""
+    nothing = pa.record_batch([pa.nulls(0, column.type) for column in schema], schema=schema)
+    return [evaluator(value, schema)(nothing).type for value in values]
 
 
 def _schema_of_output(ref: Ref, catalog: Catalog) -> pa.Schema:

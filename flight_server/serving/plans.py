@@ -90,7 +90,7 @@ class OutputPlans:
 
     def source(self, table: str) -> pa.Table:
         """A raw table without rows."""
-        return empty_table(RAW_TABLES[table].plain_schema)
+        return _without_rows(table)
 
     def resolve(self, ref: Ref) -> Iterable[PlanSource]:
         """An output's plan, over empty tables."""
@@ -137,6 +137,11 @@ class _SpelledFilter:
 
     predicate: Expr | None = field(compare=False)
     text: str
+
+
+@lru_cache
+def _without_rows(table: str) -> pa.Table:
+    return empty_table(RAW_TABLES[table].plain_schema)
 
 
 def _placeholder(parameter: str) -> Literal:
