@@ -47,14 +47,6 @@ EDGES = {
         "{ast_nodes} where parent_ast_idx is not null",
     ),
     "SCOPE_BINDS": ("scope_id", "symbol_row_id", "null::bigint, null::bigint", "path", "{sym_symbols}"),
-    "EVENT_AT": (
-        "event_id",
-        "point_id",
-        "null::bigint, null::bigint",
-        "path",
-        "(select event_id, point_id, path from {var_events} where point_id is not null"
-        " union all select event_id, point_id, path from {var_joins})",
-    ),
     "CFG_NEXT": ("src", "dst", "null::bigint, null::bigint", "path", "{cfg_flow} where kind = 'next'"),
     "ARGUMENT_OF": (
         ARG,
@@ -89,9 +81,8 @@ def sql(kind: str, store: str) -> str:
     src, dst, span, path, rows = EDGES[kind]
     tables = {
         name: f"'{store}/raw/{name}/*/*.parquet'"
-        for name in ("ast_nodes", "cst_callsites", "cst_defs", "cst_name_refs", "sym_symbols", "sym_scopes")
+        for name in ("ast_nodes", "cfg_flow", "cst_callsites", "cst_defs", "cst_name_refs", "sym_symbols", "sym_scopes")
     }
-    tables |= {name: f"'{store}/raw/{name}/*/*.parquet'" for name in ("var_events", "var_joins", "cfg_flow")}
     return f"""
         select bstart, bend, '{kind}:' || src || '>' || dst as edge_id, '{kind}' as edge_kind, src as src_node_id,
             dst as dst_node_id, path, 'x' as origin, 'structural' as resolution_method, 1.0::float as confidence,
