@@ -1,8 +1,8 @@
 """A second server of the wire, over tables in memory: the client's referee.
 
 Filters are evaluated row by row in plain Python with SQL's three-valued logic, by nothing that the client or the real
-server shares. Some datasets misbehave on purpose: ``endless``, ``stuck`` (a batch, then silence), ``broken`` (an error
-half way), ``changed`` (a stream whose schema is not the promised one).
+server shares. Some datasets misbehave on purpose: ``endless``, ``silent`` (no batch), ``stuck`` (a batch, then
+silence), ``broken`` (an error half way), ``changed`` (a stream whose schema is not the promised one).
 """
 
 import json
@@ -14,7 +14,7 @@ from contextlib import closing
 import pyarrow as pa
 from pyarrow import flight
 
-MISBEHAVING = frozenset({"endless", "stuck", "broken", "changed"})
+MISBEHAVING = frozenset({"endless", "silent", "stuck", "broken", "changed"})
 MISBEHAVED = pa.schema([("n", pa.int64()), ("name", pa.string())])
 BATCH = pa.table({"n": pa.array(range(65536), pa.int64()), "name": ["x"] * 65536})
 NAN = float("nan")
@@ -179,8 +179,9 @@ class WireServer(flight.FlightServerBase):
             case "endless":
                 while not context.is_cancelled():
                     yield batch
-            case "stuck":
-                yield batch
+            case "silent" | "stuck" as dataset:
+                if dataset == "stuck":
+                    yield batch
                 while not context.is_cancelled():
                     threading.Event().wait(0.02)
             case "broken":

@@ -8,7 +8,7 @@ A Client may be used from several threads. Streams that are still open are cance
 interpreter ends.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from functools import partial
 from typing import Self, Unpack, cast
@@ -52,7 +52,11 @@ def connect(uri: str, *, timeout: float | None = None, headers: Mapping[str, str
 
 
 class Client:
-    """A connection to a server, made by ``connect``; also a context manager that closes the connection."""
+    """A connection to a server, made by ``connect``; also a context manager that closes the connection.
+
+    A pickled client connects again where it is loaded, without the headers, which may be secret. A client does not
+    survive a fork: its calls in the child process raise FlightClientError (``forked``).
+    """
 
     def __init__(self, uri: str, *, timeout: float | None = None, headers: Mapping[str, str] | None = None) -> None:
         self.uri = uri
@@ -65,6 +69,9 @@ class Client:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    def __reduce__(self) -> tuple[Callable[[str], "Client"], tuple[str]]:
+        return partial(Client, timeout=self._peers.timeout), (self.uri,)
 
     def close(self) -> None:
         """Cancel the open streams and close the connections; a second call does nothing."""
@@ -107,11 +114,12 @@ class Client:
         how, where = Fetching(reading.pop("streams", 1), reading.pop("ordered", True)), reading.pop("where", None)
         narrowing = cast("Narrowing", reading)
         opener = self._fetcher.whole if how.streams == 1 else partial(self._fetcher.by_endpoint, how=how)
-        if isinstance(where, pc.Expression):
+        applied = where if isinstance(where, pc.Expression) else None
+        narrowing["where"] = None if isinstance(where, pc.Expression) else where
+        if applied is not None or narrowing.get("columns") in ([], ()):  # a ticket names at least one column
             columns, limit = narrowing.pop("columns", None), narrowing.pop("limit", None)
             base = ticket(repo, dataset, **narrowing)
-            return FlightScanner(base, self._fetcher.info(base).schema, opener, columns, where, None, limit).reader()
-        narrowing["where"] = where
+            return FlightScanner(base, self._fetcher.info(base).schema, opener, columns, applied, None, limit).reader()
         request = ticket(repo, dataset, **narrowing)
         stream = opener(request)
         return FlightReader(stream.schema, stream, stream)
@@ -171,6 +179,7 @@ class Client:
                 info.schema,
                 partial(self._fetcher.by_endpoint, how=Fetching(streams, ordered)),
                 self._fetcher.endpoints,
+                tickets=info.endpoints,
                 rows=info.rows,
                 where=where if isinstance(where, pc.Expression) else None,
             )

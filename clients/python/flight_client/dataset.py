@@ -10,13 +10,13 @@ dataset was made.
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.dataset as ds
 
-from flight_client.client_errors import FlightClientError
+from flight_client.arrow_files import FORMAT, files_of
 from flight_client.scan import Columns, FlightScanner, OpenStream
 from flight_client.tickets import Ticket
 
@@ -25,8 +25,10 @@ if TYPE_CHECKING:
     class _Dataset:
         """A base class for the type checker: pyarrow has no type stubs, and an untyped base class is refused."""
 
+        def __init__(self, *_: object) -> None: ...
+
 else:
-    _Dataset = ds.Dataset
+    _Dataset = ds.FileSystemDataset
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,7 @@ class ServedRows:
     schema: pa.Schema
     open_stream: OpenStream
     endpoints: Callable[[Ticket], Sequence[Ticket]]
+    tickets: Sequence[Ticket] = ()  # of the endpoints of all rows, for pyarrow's own reads
     rows: int | None = None  # null if the server does not know the number
     where: pc.Expression | None = None  # a filter for every read, in addition to the ticket's own
 
@@ -119,8 +122,16 @@ class FlightFragment(_Queries):
 class FlightDataset(_Queries, _Dataset):
     """A dataset of the server, made by ``Client.dataset``. Raises FlightClientError when a read fails.
 
-    Arrow's other scanner options (readahead, threads, memory pool) are accepted and ignored.
+    Arrow's other scanner options (readahead, memory pool) are accepted and ignored. An unpickled dataset reads the same
+    snapshot by a client of its own, without the headers of the first one.
     """
+
+    def __init__(self, source: ServedRows) -> None:
+        _Queries.__init__(self, source)
+        _Dataset.__init__(self, files_of(source.tickets, self._rows_of), source.schema, FORMAT)
+
+    def __reduce__(self) -> tuple[type["FlightDataset"], tuple[ServedRows]]:
+        return FlightDataset, (self.source,)
 
     @property
     def schema(self) -> pa.Schema:
@@ -132,15 +143,19 @@ class FlightDataset(_Queries, _Dataset):
         columns: Columns | None = None,
         filter: pc.Expression | None = None,
         batch_size: int | None = None,
-        **_: object,
-    ) -> FlightScanner:
-        """A read of these columns (names, or new columns as a mapping from names to expressions) and rows."""
-        return self.source.scanner(columns, filter, batch_size)
+        **options: object,
+    ) -> FlightScanner | ds.Scanner:
+        """A read of these columns (names, or new columns as a mapping from names to expressions) and rows.
+
+        With ``use_threads``, which ``pyarrow.dataset.write_dataset`` gives, it is a pyarrow Scanner of the same rows.
+        """
+        found = self.source.scanner(columns, filter, batch_size)
+        return ds.Scanner.from_batches(found.to_reader()) if "use_threads" in options else found
 
     def get_fragments(self, filter: pc.Expression | None = None) -> Iterator[FlightFragment]:
         """The endpoints that have rows for the filter; the filter is not applied to their reads."""
         source = self.source
-        for endpoint in source.endpoints(self.scanner(filter=filter).ticket):
+        for endpoint in source.endpoints(source.scanner(None, filter).ticket):
             unfiltered = {**endpoint, "columns": None, "where": source.ticket.get("where")}
             yield FlightFragment(replace(source, ticket=unfiltered, rows=None))
 
@@ -160,9 +175,8 @@ class FlightDataset(_Queries, _Dataset):
         """A join of nearest keys, in memory; takes the arguments of ``pyarrow.dataset.Dataset.join_asof``."""
         return self._loaded().join_asof(_in_memory(right_dataset), *arguments, **options)
 
-    def replace_schema(self, schema: pa.Schema) -> NoReturn:
-        """Always raises FlightClientError: the schema is the server's."""
-        raise FlightClientError("unsupported", f"a FlightDataset keeps the server's schema, given: {schema}")
+    def _rows_of(self, ticket: Ticket) -> pa.Table:
+        return replace(self.source, ticket=ticket).scanner(None, None).to_table()
 
     def _loaded(self) -> ds.InMemoryDataset:
         return ds.InMemoryDataset(self.to_table())

@@ -1,7 +1,8 @@
 """From requests to streams: one call for the whole request, or the endpoints fetched in parallel."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import pyarrow as pa
 from pyarrow import flight
@@ -33,6 +34,9 @@ class Fetcher:
 
     peers: Peers
     live: LiveStreams
+
+    def __reduce__(self) -> tuple[Callable[..., "Fetcher"], tuple[str, float | None]]:
+        return _connected_again, (self.peers.uri, self.peers.timeout)
 
     def info(self, request: Ticket) -> flight.FlightInfo:
         """The server's FlightInfo for a request."""
@@ -83,3 +87,9 @@ class Fetcher:
         stream = FlightStream(self.peers.open, endpoints, self.peers.uri, schema, patience=self.peers.patience)
         self.live.add(stream)
         return stream
+
+
+@cache
+def _connected_again(uri: str, timeout: float | None) -> Fetcher:
+    """The fetcher of all datasets of a server that are unpickled in this process, open until the process ends."""
+    return Fetcher(Peers(uri, timeout, {}), LiveStreams())

@@ -6,6 +6,7 @@ process. So every stream is tracked, by its client and in one set for all client
 
 import atexit
 import math
+import os
 import threading
 import time
 import weakref
@@ -13,7 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Protocol
 
-from flight_client.client_errors import closed
+from flight_client.client_errors import FlightClientError, closed
 
 _QUIET, _LONGEST_WAIT = 0.25, 5.0  # seconds
 
@@ -32,9 +33,11 @@ class LiveStreams:
         self._lock = threading.Lock()
         self._streams: weakref.WeakSet[Closable] = weakref.WeakSet()
         self._closed = False
+        self._process = os.getpid()
 
     def check(self) -> None:
-        """Raise StreamClosedError when the client is closed."""
+        """Raise StreamClosedError when the client is closed, and FlightClientError in a forked process."""
+        check_process(self._process)
         if self._closed:
             raise closed("client")
 
@@ -111,6 +114,16 @@ class FetchThreads:
             threads = list(self._threads)
         for thread in threads:
             thread.join(max(0.0, end - time.monotonic()))
+
+
+def check_process(opened_by: int) -> None:
+    """Raise FlightClientError if the process that opened a connection is not this one."""
+    if opened_by != os.getpid():
+        raise FlightClientError(
+            "forked",
+            f"this process was forked from process {opened_by}, which had opened a client; its connections do not"
+            " work here: start processes with multiprocessing.get_context('spawn')",
+        )
 
 
 ALL = LiveStreams()

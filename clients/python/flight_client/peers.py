@@ -7,15 +7,19 @@ stream never changes its server.
 """
 
 import math
+import os
 import threading
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
+from urllib.parse import urlsplit
 
 import pyarrow as pa
 from pyarrow import flight
 
 from flight_client.client_errors import ServerBusyError, busy_error, closed, translated
+from flight_client.live import check_process
 
 REUSE_CONNECTION = "arrow-flight-reuse-connection://?"
 PASSED_OVER = 30.0  # seconds during which a server that did not answer is tried last
@@ -42,7 +46,9 @@ class Peers:
     """The connections of a client, opened on demand; ``origin`` is the connection to ``uri``."""
 
     def __init__(self, uri: str, timeout: float | None, headers: Mapping[str, str]) -> None:
+        check_process(_opened_by())
         self.uri = uri
+        self.timeout = timeout
         self.patience = math.inf if timeout is None else timeout
         pairs = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
         # Arrow's compute functions warn on stderr about unaligned buffers, as they come off the wire: have them aligned
@@ -132,8 +138,16 @@ class EndpointCall:
         self._reader.cancel()
 
 
+@cache
+def _opened_by() -> int:
+    """The process that opened the first connection."""
+    return os.getpid()
+
+
 def _connected(uri: str) -> flight.FlightClient:
-    return flight.connect(uri, generic_options=list(_CHANNEL))
+    is_here = (urlsplit(uri).hostname or "") in {"localhost", "127.0.0.1", "::1"}
+    own = (("grpc.enable_http_proxy", 0),) if is_here else ()  # gRPC would send even these calls to ``http_proxy``
+    return flight.connect(uri, generic_options=[*_CHANNEL, *own])
 
 
 class _UnusableLocationError(Exception):

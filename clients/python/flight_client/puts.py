@@ -25,6 +25,9 @@ def batches_of(data: ArrowStream) -> pa.RecordBatchReader:
     """The data as a stream of batches."""
     if isinstance(data, pa.RecordBatchReader):  # not through a C stream, in which errors lose their class
         return data
+    if not isinstance(data, ArrowStream):
+        taken = "a pyarrow Table or RecordBatchReader, or any other object with __arrow_c_stream__"
+        raise FlightClientError("invalid_data", f"a put takes {taken}; given: {type(data).__name__}")
     return pa.RecordBatchReader.from_stream(data)
 
 

@@ -10,13 +10,14 @@ import math
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future
 from typing import Protocol, Self
 
 import pyarrow as pa
 from pyarrow import flight
 
 from flight_client.client_errors import FlightClientError, ServerBusyError, closed, translated
-from flight_client.live import ALL, ENGINE_THREADS
+from flight_client.live import ALL, ENGINE_THREADS, FETCH_THREADS
 from flight_client.peers import Endpoint
 
 
@@ -73,6 +74,7 @@ class FlightStream(Iterator[pa.RecordBatch]):
         self._uri = uri
         self._schema = schema
         self._patience = patience
+        self._has_rows = False
         self._waits = 0  # for a busy server, since the last row
         self._lock = threading.Lock()
         self._reader: StreamCall | None = None
@@ -150,7 +152,7 @@ class FlightStream(Iterator[pa.RecordBatch]):
             if reader is None:
                 raise closed("stream")
             with translated(self._uri):
-                batch = reader.read_chunk().data
+                batch = (reader.read_chunk() if self._has_rows else self._first_chunk(reader)).data
         except StopIteration:
             self._endpoints.popleft()
             self._reader = None
@@ -165,7 +167,29 @@ class FlightStream(Iterator[pa.RecordBatch]):
             self.close()
             raise
         self._waits = 0
+        self._has_rows = True
         return batch
+
+    def _first_chunk(self, reader: StreamCall) -> flight.FlightStreamChunk:
+        """The first batch, which may take long to compute: the main thread waits so that Ctrl-C ends the wait."""
+        if threading.current_thread() is not threading.main_thread():
+            return reader.read_chunk()
+        found: Future[flight.FlightStreamChunk] = Future()
+
+        def read() -> None:
+            try:
+                found.set_result(reader.read_chunk())
+            except (StopIteration, pa.ArrowException, flight.FlightError, OSError, FlightClientError) as error:
+                found.set_exception(error)
+            finally:
+                found.cancel()  # no effect after a result
+
+        FETCH_THREADS.start(threading.Thread(target=read, name="flight_client first batch", daemon=True))
+        try:
+            return found.result()
+        except KeyboardInterrupt:
+            self.close()
+            raise
 
 
 class FlightReader(Iterator[pa.RecordBatch]):
@@ -188,6 +212,9 @@ class FlightReader(Iterator[pa.RecordBatch]):
             return next(self._batches)
         except FlightClientError as error:
             self._error = error
+            raise
+        except KeyboardInterrupt:
+            self._error = closed("stream")
             raise
 
     def __enter__(self) -> Self:
