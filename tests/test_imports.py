@@ -84,11 +84,11 @@ DOORWAYS = {
     "tree_sitter_python": ("flight_client.extract.tree_sitter_nodes",),
 }
 # What writes a format, and where alone. Data files come from the store's writers, which the command line uses too; an
-# Arrow expression is spelled in the file format, in memory; streams go to stdout and through pipes.
+# Arrow expression and the files of a FlightDataset are in memory; streams go to stdout and through pipes.
 WRITERS = {
     "ParquetWriter": ("flight_server.storage",),
-    "write_table": ("flight_server.storage",),
-    "new_file": ("flight_server.storage", "flight_client.expressions"),
+    "write_table": ("flight_server.storage", "flight_client.arrow_files"),
+    "new_file": ("flight_server.storage", "flight_client.arrow_files", "flight_client.expressions"),
     "new_stream": ("flight_server.cli.table_files", "flight_client.extract.workers"),
     "CSVWriter": ("flight_server.cli.table_files",),
     "write_dataset": (),

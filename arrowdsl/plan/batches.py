@@ -9,7 +9,7 @@ import pyarrow as pa
 from arrowdsl.schema.schema import plain
 
 BATCH_ROWS = 64 * 1024
-BATCH_BYTES = 4 * 1024 * 1024
+BATCH_BYTES = 7 * 512 * 1024  # a batch and its headers fit into 4 MiB, the largest message that many clients take
 
 Batches = Generator[pa.RecordBatch, None, None]
 

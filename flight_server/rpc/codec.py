@@ -133,6 +133,11 @@ def put_of_descriptor(descriptor: flight.FlightDescriptor) -> Put:
     return Put(**{**given, "removed": tuple(given.get("removed", ()))})
 
 
+def rows_at_end(metadata: bytes) -> int:
+    """The number of rows of a put in the metadata that follows the last batch."""
+    return int(arguments("the metadata of a put", metadata, {"rows": _PUT["rows"]}, "rows")["rows"])
+
+
 def lookup_of_descriptor(descriptor: flight.FlightDescriptor) -> tuple[Request, str]:
     """The request and the key column in the command of a lookup: a ticket's JSON with one more key, ``key``."""
     if descriptor.descriptor_type != flight.DescriptorType.CMD:

@@ -10,7 +10,7 @@ from pyarrow import flight
 from arrowdsl.errors import one_of
 from flight_client.contracts.raw import RAW_TABLES
 from flight_client.contracts.tables import BY_CONTRACT
-from flight_server.rpc.codec import Put
+from flight_server.rpc.codec import Put, rows_at_end
 from flight_server.rpc.running_calls import RunningCall
 from flight_server.serving.request_errors import BadRequestError, BadStreamError, UnknownDatasetError
 from flight_server.serving.service import Service
@@ -20,14 +20,24 @@ LOG = logging.getLogger("flight_server")
 
 
 class ReceivedBatches:
-    """The batches of a call as they arrive; ``expected`` is the total number of rows, if known."""
+    """The batches of a call as they arrive.
+
+    ``expected`` is the total number of rows, or None. A client may give it at the end, as metadata ``{"rows": 2}``.
+    With ``counted``, it must be given: a client that stops half way can look like one that is done.
+    """
 
     def __init__(
-        self, reader: flight.MetadataRecordBatchReader, call: RunningCall, expected: int | None = None
+        self,
+        reader: flight.MetadataRecordBatchReader,
+        call: RunningCall,
+        expected: int | None = None,
+        *,
+        counted: bool = False,
     ) -> None:
         self._reader = reader
         self._call = call
         self._expected = expected
+        self._counted = counted
         with call.waiting(), _receiving():
             self.schema: pa.Schema = reader.schema
 
@@ -39,14 +49,19 @@ class ReceivedBatches:
                 with self._call.waiting(), _receiving():
                     chunk = self._reader.read_chunk()
             except StopIteration:
-                if self._expected not in (None, rows):
-                    raise RowCountError(
-                        f"{rows} rows arrived, the put announced {self._expected}; nothing was stored"
-                    ) from None
-                return
-            if chunk.data is not None:  # a message without rows
+                break
+            if chunk.data is not None:
                 rows += chunk.data.num_rows
                 yield chunk.data
+            elif chunk.app_metadata is not None and self._expected is None:
+                self._expected = rows_at_end(chunk.app_metadata.to_pybytes())
+        if self._expected not in (None, rows):
+            raise RowCountError(f"{rows} rows arrived, the put announced {self._expected}; nothing was stored")
+        if self._counted and self._expected is None:
+            raise RowCountError(
+                f"{rows} rows arrived, and nothing says that these are all; nothing was stored. A put outside of a "
+                'transaction names its rows: {"rows": 2} as a key of the command, or as metadata after the last batch'
+            )
 
 
 @contextmanager
@@ -66,10 +81,13 @@ def put(
     reader: flight.MetadataRecordBatchReader,
     call: RunningCall,
     check: Callable[[], None],
+    *,
+    counted: bool = True,
 ) -> dict[str, object]:
     """Store the batches; the reply has the number of rows and, after a commit, the snapshot.
 
-    A client that died can look like a clean end, so ``check`` is called once more before the commit.
+    A client that died can look like a clean end, so ``check`` is called once more before the commit. ``counted``: a put
+    outside of a transaction must name its rows.
     """
     name = BY_CONTRACT.get(target.table, target.table)
     if name not in RAW_TABLES:
@@ -80,7 +98,7 @@ def put(
         raise BadRequestError(f"transaction {target.txn} is one of repo {transaction.repo}, not of {target.repo}")
     try:
         with service.budget.put(transaction.id, check):
-            batches = ReceivedBatches(reader, call, target.rows)
+            batches = ReceivedBatches(reader, call, target.rows, counted=counted and target.txn is None)
             rows = transaction.put(RAW_TABLES[name], batches, mode=target.mode, check=check, removed=target.removed)
         check()
         if target.txn is not None:

@@ -40,7 +40,7 @@ from flight_server.storage.store_errors import StoreCorruptError
 LOG = logging.getLogger("flight_server")
 TABLE_BYTES = 64 * 1024 * 1024
 ATTEMPTS = 3  # to read a result whose file turns out to be damaged
-FORMAT = 4  # the version of the cached results' encoding: raise it with every change of how rows are written
+FORMAT = 5  # the version of the cached results' encoding: raise it with every change of how rows are written
 
 
 @dataclass(frozen=True)

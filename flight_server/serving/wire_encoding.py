@@ -25,7 +25,7 @@ class WireEncoding:
         return cls(schema, EncodingPolicy(encoded))
 
     def batches(self, rows: Iterable[pa.RecordBatch]) -> Batches:
-        """The rows in batches of at most 64 Ki rows and 4 MiB, none of them empty."""
+        """The rows in batches of at most 64 Ki rows and 3.5 MiB, none of them empty."""
         for batch in rebatch(rows):
             yield self._encoded(batch)
 

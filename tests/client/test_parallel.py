@@ -1,10 +1,12 @@
 """Endpoints side by side: order, bounds, errors, and servers that are somewhere else or nowhere."""
 
+import socket
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 from wire_server import BATCH, RETRY_AFTER, ROWS, WireServer, same
 
@@ -155,6 +157,15 @@ def test_the_same_connection_is_a_location(near, many, elsewhere, first):
     many.locations = [first or many.uri, elsewhere.uri]
     assert same(near.dataset("r", "t").to_table(), ROWS)
     assert (len(many.tickets), len(elsewhere.tickets)) == (PARTS, 0)
+
+
+def test_a_location_that_accepts_and_says_nothing_is_passed_over(many):
+    with socket.create_server(("127.0.0.1", 0)) as silent, connect(many.uri, timeout=2) as client:
+        many.locations = [f"grpc://127.0.0.1:{silent.getsockname()[1]}"]
+        started = time.monotonic()
+        assert same(client.dataset("r", "t").to_table(), ROWS)
+        assert client.dataset("r", "t").count_rows(filter=pc.field("id") > 2) == 9
+        assert time.monotonic() - started >= 2  # the first call waited for the silent server
 
 
 @pytest.mark.parametrize("streams", [1, 2])

@@ -57,10 +57,17 @@ class Peer:
     def get(self, repo: str, dataset: str, **keys: object) -> pa.Table:
         return self.open(repo, dataset, **keys).read_all()
 
-    def put(self, descriptor: flight.FlightDescriptor, data: pa.Table, *, batch_rows: int | None = None):
+    def put(
+        self,
+        descriptor: flight.FlightDescriptor,
+        data: pa.Table,
+        *,
+        batch_rows: int | None = None,
+    ):
         writer, replies = self.flight.do_put(descriptor, data.schema)
         try:
             writer.write_table(data, batch_rows or max(data.num_rows, 1))
+            writer.write_metadata(json.dumps({"rows": data.num_rows}).encode())
             writer.done_writing()
             reply = replies.read()
         finally:

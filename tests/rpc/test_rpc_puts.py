@@ -213,13 +213,44 @@ def test_many_small_batches_are_one_put(peer, repo):
 
 def test_messages_without_rows_are_passed_over(peer, repo):
     data = name_refs([("a.py", 1)])
-    writer, replies = peer.flight.do_put(path(repo, "cst_name_refs"), data.schema)
+    writer, replies = peer.flight.do_put(command(repo=repo, table="cst_name_refs", rows=1), data.schema)
     writer.write_metadata(b"nothing")
     writer.write_batch(data.to_batches()[0].slice(0, 0))
     writer.write_with_metadata(data.to_batches()[0], b"ignored")
     writer.done_writing()
     assert json.loads(replies.read().to_pybytes())["rows"] == 1
     writer.close()
+
+
+@pytest.mark.parametrize(
+    ("end", "said"),
+    [
+        (None, "1 rows arrived, and nothing says that these are all"),
+        ('{"rows": 2}', "1 rows arrived, the put announced 2"),
+        ("the end", "the metadata of a put is not UTF-8 JSON"),
+    ],
+)
+@pytest.mark.parametrize("mode", ["replace", "append", "files"])
+def test_a_put_that_does_not_name_its_rows_counts_for_nothing(peer, repo, mode, end, said):
+    before = name_refs([("a.py", 1), ("a.py", 2)])
+    peer.put(path(repo, "cst_name_refs"), before)
+    target = command(repo=repo, table="cst_name_refs", mode=mode)
+    writer, _ = peer.flight.do_put(target, before.schema)
+    writer.write_table(before.slice(0, 1))
+    if end is not None:
+        writer.write_metadata(end.encode())
+    with pytest.raises(flight.FlightServerError, match=said):
+        writer.close()
+    assert peer.get(repo, "cst_name_refs").equals(before)
+
+
+def test_a_put_that_is_closed_before_its_first_batch_counts_for_nothing(peer, repo):
+    before = name_refs([("a.py", 1)])
+    peer.put(path(repo, "cst_name_refs"), before)
+    writer, _ = peer.flight.do_put(path(repo, "cst_name_refs"), before.schema)
+    with pytest.raises(flight.FlightServerError, match="0 rows arrived, and nothing says"):
+        writer.close()
+    assert peer.get(repo, "cst_name_refs").equals(before)
 
 
 DYING_CLIENT = """

@@ -73,6 +73,11 @@ class Peers:
                 return EndpointCall(self, uri, endpoint, reader), reader.schema
             except _UnusableLocationError:
                 self._ask_last(uri, PASSED_OVER)
+            except flight.FlightTimedOutError as error:
+                if uri == self.uri:
+                    raise
+                self._ask_last(uri, PASSED_OVER)
+                refused = error
             except flight.FlightUnavailableError as error:
                 busy = busy_error(error)
                 self._ask_last(uri, PASSED_OVER if busy is None else busy.retry_after)

@@ -114,7 +114,8 @@ def _ingest(
     if exists and if_exists not in (_APPEND, _REPLACE):
         raise BadRequestError(f"{target}.{asked.table} has rows already; the mode may be append or replace")
     mode: Mode = "append" if if_exists == _APPEND else "replace"
-    rows: Any = put(service, Put(target, asked.table, mode), reader, call, check)["rows"]
+    done = put(service, Put(target, asked.table, mode), reader, call, check, counted=False)  # the protocol has no count
+    rows: Any = done["rows"]
     return int(rows)
 
 
