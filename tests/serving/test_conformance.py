@@ -12,6 +12,7 @@ from serving_store import service_over
 from flight_client import connect
 
 NODE = FOLDER.parent / "node"
+QUIET = ("--no-audit", "--no-fund", "--no-package-lock", "--ignore-scripts")
 
 
 @pytest.fixture(scope="module")
@@ -23,17 +24,16 @@ def uri(tmp_path_factory):
 @pytest.fixture(scope="module")
 def node_client(tmp_path_factory) -> Path:
     """The folder of Node's client with its packages: as they stand in the source tree, or installed for this run."""
-    npm, node = shutil.which("npm"), shutil.which("node")
-    if node is None or npm is None:
+    if shutil.which("npm") is None or shutil.which("node") is None:
         pytest.skip("needs node and npm")
     if (NODE / "node_modules").is_dir():
         return NODE
     folder = tmp_path_factory.mktemp("node") / "client"
     shutil.copytree(NODE, folder)
-    install = [npm, "install", "--no-audit", "--no-fund", "--no-package-lock", "--ignore-scripts"]
-    done = subprocess.run(install, cwd=folder, capture_output=True, text=True, timeout=240, check=False)
-    if done.returncode:
-        pytest.skip(f"npm can't install the packages of Node's client: {done.stderr[-200:]}")
+    try:
+        npm(folder, "install", *QUIET)
+    except subprocess.CalledProcessError as error:
+        pytest.skip(f"npm can't install the packages of Node's client: {error.stderr[-200:]}")
     return folder
 
 
@@ -57,19 +57,65 @@ def test_the_node_runner_tells_a_case_that_fails(uri, node_client, tmp_path):
     assert case["name"] in done.stdout
 
 
-def test_the_node_client_asks_for_infos_and_actions(uri, node_client):
-    program = f"""
-        import {{ FlightClient }} from "./client.mjs";
-        const client = new FlightClient("{uri}");
-        const info = await client.info({{ repo: "conformance", dataset: "cst_name_refs" }});
-        const health = await client.act("healthcheck");
-        for await (const batch of await client.read({{ repo: "conformance", dataset: "cst_name_refs" }})) break;
-        client.close();
-        console.log(JSON.stringify([info.rows, info.tickets[0].dataset, info.metadata.contract, health.status]));
-    """
-    done = node(node_client, "--input-type=module", "-e", program)
-    assert (done.returncode, done.stderr) == (0, "")
-    assert json.loads(done.stdout) == [36, "cst_name_refs", "py_cst_name_refs_v3", "ok"]
+PROGRAM = """
+    import { FlightClient, FlightError } from "%s";
+    const client = new FlightClient("%s");
+    const request = { repo: "conformance", dataset: "cst_name_refs" };
+    const said = [await client.repos()];
+    const info = await client.info(request);
+    said.push([info.dataset, info.rows, info.tickets[0].dataset, info.metadata.contract]);
+    said.push((await client.list("conformance")).filter(({ rows }) => rows === 36).map(({ dataset }) => dataset));
+    for await (const batch of await client.read(request)) break;
+    const counted = await client.sql("select count(*) + $n as n from cst_name_refs", { n: 1 }, { repo: "conformance" });
+    said.push((await counted.table()).toArray().map(String));
+    const two = await (await client.read({ ...request, limit: 2 })).table();
+    const { rows, snapshot } = await client.put("of-node", "cst_name_refs", two);
+    said.push([rows, snapshot > 0, (await (await client.read({ ...request, repo: "of-node" })).table()).numRows]);
+    said.push((await (await client.read({ ...request, limit: 0 })).table()).numRows);
+    const refused = await client.read({ ...request, repo: "nowhere" }).catch((error) => error);
+    said.push([refused instanceof FlightError, refused.code]);
+    await client.read(request); // never iterated: close cancels it
+    said.push((await client.act("healthcheck")).status);
+    client.close();
+    console.log(JSON.stringify(said));
+"""
+SAID = [
+    ["conformance"],
+    ["cst_name_refs", 36, "cst_name_refs", "py_cst_name_refs_v3"],
+    ["cst_name_refs"],
+    ['{"n": 37}'],
+    [2, True, 2],
+    0,
+    [True, "unknown_repo"],
+    "ok",
+]
+
+
+def test_the_node_client_lists_reads_asks_puts_and_ends(uri, node_client):
+    done = node(node_client, "--input-type=module", "-e", PROGRAM % ("./client.mjs", uri))
+    assert (done.stderr, done.returncode) == ("", 0)
+    assert json.loads(done.stdout) == SAID
+    with connect(uri) as client:
+        client.drop("of-node")
+        assert client.stats()["running_calls"] == 0
+
+
+def test_the_node_package_as_it_is_published(uri, node_client, tmp_path):
+    packed = npm(node_client, "pack", "--pack-destination", str(tmp_path))
+    npm(tmp_path, "install", *QUIET, packed.stdout.split()[-1])
+    done = node(tmp_path, "--input-type=module", "-e", PROGRAM % ("flight-server-client", uri))
+    assert (done.stderr, done.returncode) == ("", 0)
+    assert json.loads(done.stdout) == SAID
+    with connect(uri) as client:
+        client.drop("of-node")
+
+
+def test_the_types_of_the_node_package(node_client):
+    npm(node_client, "run", "types")
+
+
+def npm(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(["npm", *arguments], cwd=folder, capture_output=True, text=True, timeout=240, check=True)
 
 
 def node(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
