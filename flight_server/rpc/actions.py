@@ -7,11 +7,10 @@ from pyarrow import flight
 
 from arrowdsl.errors import DataError, one_of
 from flight_server.rpc.cancel import cancel
-from flight_server.rpc.codec import arguments, json_bytes, json_object
-from flight_server.rpc.maintenance_actions import MAINTENANCE, Action
-from flight_server.rpc.running_calls import Caller
+from flight_server.rpc.maintenance_actions import MAINTENANCE, Action, Caller
 from flight_server.serving.explain import explain
 from flight_server.serving.request import COUNT, COUNTS, NOTE, TEXT, TEXTS, request_from_json
+from flight_server.serving.wire_json import arguments, json_bytes, json_object
 from flight_server.storage.store_errors import UnknownTransactionError
 
 
@@ -48,6 +47,8 @@ def _commit(caller: Caller, body: bytes) -> bytes:
             transaction.remove(removed)
         snapshot = transaction.commit(given.get("rows"), given.get("note", {}))
         caller.service.warming.request(snapshot.repo)
+        caller.call.has_committed = True
+    caller.call.repo = snapshot.repo
     return json_bytes({"repo": snapshot.repo, "snapshot": snapshot.number})
 
 
@@ -70,7 +71,7 @@ def _explain(caller: Caller, body: bytes) -> bytes:
 def _stats(caller: Caller, body: bytes) -> bytes:
     repo = arguments("stats", body, {"repo": TEXT}).get("repo")
     if repo is None:
-        return json_bytes({"repos": caller.service.store.repos(), "running_calls": len(caller.calls) - 1})
+        return json_bytes({"repos": caller.service.store.repos(), "running_calls": len(caller.service.calls) - 1})
     return json_bytes(caller.service.stats(repo))
 
 

@@ -13,11 +13,11 @@ from collections.abc import Iterable
 import pyarrow as pa
 from pyarrow import flight
 
-from flight_server.rpc.codec import asked_in_json, asked_in_ticket, json_bytes, json_object
-from flight_server.rpc.running_calls import Caller
+from flight_server.rpc.codec import asked_in_ticket
+from flight_server.rpc.maintenance_actions import Caller
 from flight_server.serving.request_errors import BadRequestError
-from flight_server.serving.service import Asked
-from flight_server.serving.sql_request import SqlRequest
+from flight_server.serving.sql_request import Asked, SqlRequest, asked_from_json
+from flight_server.serving.wire_json import json_bytes, json_object
 
 _FIELD_1_MESSAGE = 0x0A
 _CANCELLED, _NOT_CANCELLABLE = b"\x08\x01", b"\x08\x03"
@@ -26,7 +26,7 @@ _CANCELLED, _NOT_CANCELLABLE = b"\x08\x01", b"\x08\x03"
 def cancel(caller: Caller, body: bytes) -> bytes:
     """Stop the caller's streams; they end at their next batch."""
     if body[:1] == b"{":
-        asked = [asked_in_json(json_object("CancelFlightInfo", body))]
+        asked = [asked_from_json(json_object("CancelFlightInfo", body))]
     else:
         info = _flight_info(body)
         asked = [asked_in_ticket(endpoint.ticket) for endpoint in info.endpoints]
@@ -39,7 +39,7 @@ def cancel(caller: Caller, body: bytes) -> bytes:
 def cancelled_calls(caller: Caller, asked: Iterable[Asked]) -> int:
     """Stop the streams of these reads and queries on the caller's connection; returns their number."""
     wanted = {each if isinstance(each, SqlRequest) else caller.service.read(each).request for each in asked}
-    return caller.calls.cancel(lambda call: call.peer == caller.peer and call.asked in wanted)
+    return caller.service.calls.cancel(lambda call: call.peer == caller.call.peer and call.asked in wanted)
 
 
 def _flight_info(body: bytes) -> flight.FlightInfo:

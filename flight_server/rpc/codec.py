@@ -1,36 +1,20 @@
-"""The bytes of the wire: descriptors, tickets, criteria and action bodies are UTF-8 JSON objects."""
+"""Flight's descriptors and tickets, which hold UTF-8 JSON objects or paths."""
 
-import json
-import re
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, get_args
+from typing import get_args
 
 from pyarrow import flight
 
 from arrowdsl.errors import one_of
-from flight_server.serving.request import (
-    COUNT,
-    TEXT,
-    TEXTS,
-    JsonKind,
-    Request,
-    checked,
-    request_from_json,
-    request_to_json,
-)
+from flight_server.serving.request import COUNT, TEXT, TEXTS, JsonKind, Request, request_from_json
 from flight_server.serving.request_errors import BadRequestError
-from flight_server.serving.service import Asked
-from flight_server.serving.sql_request import SqlRequest, is_sql, sql_from_json, sql_to_json
+from flight_server.serving.sql_request import Asked, asked_from_json, asked_to_json
+from flight_server.serving.wire_json import arguments, json_bytes, json_object
 from flight_server.storage.staging import Mode
 
 MODES: tuple[Mode, ...] = get_args(Mode)
-MAX_BYTES = 16 * 1024 * 1024
-LOGGED_CHARACTERS = 800
-MAX_NESTING = 256  # Python's JSON parser recurses, on the stack of one of gRPC's threads
 _MODE = JsonKind(f"one of {one_of(MODES)}", lambda value: value in MODES)
 _PUT = {"repo": TEXT, "table": TEXT, "mode": _MODE, "txn": TEXT, "removed": TEXTS, "rows": COUNT}
-_TOKEN = re.compile(rb'"|\\.|[\[\]{}]', re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -48,80 +32,20 @@ class Put:
     rows: int | None = None
 
 
-def json_object(what: str, data: bytes) -> dict[str, Any]:
-    """The JSON object in ``data``, empty when there is none; raises BadRequestError."""
-    if len(data) > MAX_BYTES:
-        raise BadRequestError(f"{what} has {len(data)} bytes, at most {MAX_BYTES} are allowed")
-    if not data:
-        return {}
-    if _nesting(data) > MAX_NESTING:
-        raise BadRequestError(f"{what} is nested more than {MAX_NESTING} deep")
-    try:
-        document = json.loads(data.decode(), parse_constant=_refuse, object_pairs_hook=_unique)
-        json.dumps(document, ensure_ascii=False).encode()  # an escape may be half of a surrogate pair: no text
-    except (ValueError, RecursionError) as error:
-        raise BadRequestError(f"{what} is not UTF-8 JSON: {error}") from error
-    if not isinstance(document, dict):
-        raise BadRequestError(f"{what} must be a JSON object")
-    return document
-
-
-def arguments(what: str, data: bytes, kinds: Mapping[str, JsonKind], *required: str) -> dict[str, Any]:
-    """The keys of the JSON object in ``data``, checked; a key with a null is ignored."""
-    given = {key: value for key, value in json_object(what, data).items() if value is not None}
-    return checked(what, given, kinds, *required)
-
-
-def _nesting(data: bytes) -> int:
-    """The depth of nested brackets in JSON, without brackets in strings."""
-    if data.count(b"[") + data.count(b"{") <= MAX_NESTING:
-        return 0
-    depth = deepest = 0
-    is_text = False
-    for token in _TOKEN.finditer(data):
-        match token[0]:
-            case b'"':
-                is_text = not is_text
-            case b"[" | b"{" if not is_text:
-                depth += 1
-                deepest = max(deepest, depth)
-                if deepest > MAX_NESTING:
-                    break
-            case b"]" | b"}" if not is_text:
-                depth -= 1
-    return deepest
-
-
-def json_bytes(document: Mapping[str, Any]) -> bytes:
-    """A JSON object, encoded for the wire."""
-    return json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode(errors="backslashreplace")
-
-
-def asked_in_json(document: Mapping[str, Any]) -> Asked:
-    """The read of a dataset, or the SQL query, in the JSON of a ticket or command."""
-    return sql_from_json(document) if is_sql(document) else request_from_json(document)
-
-
 def asked_in_ticket(ticket: flight.Ticket) -> Asked:
     """The read or query in a ticket."""
-    return asked_in_json(json_object("the ticket", ticket.ticket))
+    return asked_from_json(json_object("the ticket", ticket.ticket))
 
 
 def ticket_for(asked: Asked) -> flight.Ticket:
     """The ticket for a read or query."""
-    return flight.Ticket(json_bytes(_json_of(asked)))
-
-
-def shortened(asked: Asked | None) -> str:
-    """The read or query for a line of the log, in at most LOGGED_CHARACTERS."""
-    text = "catalog" if asked is None else json_bytes(_json_of(asked)).decode()
-    return text if len(text) <= LOGGED_CHARACTERS else f"{text[:LOGGED_CHARACTERS]}… ({len(text)} characters)"
+    return flight.Ticket(json_bytes(asked_to_json(asked)))
 
 
 def asked_in_descriptor(descriptor: flight.FlightDescriptor) -> Asked:
     """The read or query in a descriptor: a path [repo, dataset], or a command like a ticket."""
     if descriptor.descriptor_type == flight.DescriptorType.CMD:
-        return asked_in_json(json_object("the command", descriptor.command))
+        return asked_from_json(json_object("the command", descriptor.command))
     return Request(*_path(descriptor, "dataset"))
 
 
@@ -150,10 +74,6 @@ def lookup_of_descriptor(descriptor: flight.FlightDescriptor) -> tuple[Request, 
             raise BadRequestError("the command of a lookup: key must be the name of the key column")
 
 
-def _json_of(asked: Asked) -> dict[str, Any]:
-    return sql_to_json(asked) if isinstance(asked, SqlRequest) else request_to_json(asked)
-
-
 def _path(descriptor: flight.FlightDescriptor, second: str) -> tuple[str, str]:
     match descriptor.path:
         case [repo, name]:
@@ -167,14 +87,3 @@ def _decoded(element: bytes) -> str:
         return element.decode()
     except UnicodeDecodeError as error:
         raise BadRequestError("a descriptor's path is not UTF-8") from error
-
-
-def _refuse(constant: str) -> float:
-    raise ValueError(f"{constant} is not a JSON number")
-
-
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    document = dict(pairs)
-    if len(document) < len(pairs):
-        raise ValueError("a key occurs twice in an object")
-    return document

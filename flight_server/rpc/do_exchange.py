@@ -3,8 +3,6 @@
 The order is fixed: if both sides wrote at the same time and neither read, both would block forever.
 """
 
-import logging
-import time
 from collections.abc import Iterator
 from contextlib import closing
 
@@ -13,15 +11,12 @@ from pyarrow import flight
 
 from arrowdsl.compute.expr import Column, Keys
 from arrowdsl.plan.stopping import Check
-from flight_server.rpc.codec import shortened
 from flight_server.rpc.do_put import ReceivedBatches
-from flight_server.rpc.running_calls import RunningCall
 from flight_server.serving.lookup import distinct_keys, key_type
 from flight_server.serving.read import Read
 from flight_server.serving.request_errors import BadRequestError
+from flight_server.serving.running_calls import RunningCall
 from flight_server.serving.stream import open_read
-
-LOG = logging.getLogger("flight_server")
 
 
 def lookup(
@@ -33,7 +28,6 @@ def lookup(
     check: Check,
 ) -> None:
     """Read the keys, and send the rows with these keys; ``check`` raises to stop the call."""
-    started, rows = time.monotonic(), 0
     keys = distinct_keys(_columns(reader, call, check), key_type(key, read.spec))
     found = read.among(Column(key).is_in(Keys(keys)))
     writer.begin(read.schema, options=pa.ipc.IpcWriteOptions(compression=read.request.compression))
@@ -41,9 +35,7 @@ def lookup(
         for batch in batches:
             with call.waiting():
                 writer.write_batch(batch)
-            rows += batch.num_rows
-    asked, seconds = shortened(read.request), time.monotonic() - started
-    LOG.info("lookup %s by %s: %d keys, %d rows in %.3f s", asked, key, len(keys), rows, seconds)
+            call.count(batch)
 
 
 def _columns(reader: flight.MetadataRecordBatchReader, call: RunningCall, check: Check) -> Iterator[pa.Array]:

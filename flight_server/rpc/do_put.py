@@ -1,6 +1,5 @@
 """do_put: stores a client's batches in a raw table, in a new transaction or in one opened by ``begin``."""
 
-import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -11,12 +10,10 @@ from arrowdsl.errors import one_of
 from flight_client.contracts.raw import RAW_TABLES
 from flight_client.contracts.tables import BY_CONTRACT
 from flight_server.rpc.codec import Put, rows_at_end
-from flight_server.rpc.running_calls import RunningCall
 from flight_server.serving.request_errors import BadRequestError, BadStreamError, UnknownDatasetError
+from flight_server.serving.running_calls import RunningCall
 from flight_server.serving.service import Service
 from flight_server.storage.store_errors import RowCountError
-
-LOG = logging.getLogger("flight_server")
 
 
 class ReceivedBatches:
@@ -52,6 +49,7 @@ class ReceivedBatches:
                 break
             if chunk.data is not None:
                 rows += chunk.data.num_rows
+                self._call.count(chunk.data)
                 yield chunk.data
             elif chunk.app_metadata is not None and self._expected is None:
                 self._expected = rows_at_end(chunk.app_metadata.to_pybytes())
@@ -90,6 +88,7 @@ def put(
     outside of a transaction must name its rows.
     """
     name = BY_CONTRACT.get(target.table, target.table)
+    call.repo, call.dataset = target.repo, name
     if name not in RAW_TABLES:
         raise UnknownDatasetError(f"unknown raw table {target.table!r}; raw tables: {one_of(RAW_TABLES)}")
     store = service.store
@@ -107,5 +106,5 @@ def put(
     finally:
         if target.txn is None:
             transaction.abort()
-    LOG.info("do_put %s/%s: %d rows, snapshot %d", target.repo, name, rows, snapshot.number)
+    call.has_committed = True
     return {"table": name, "rows": rows, "snapshot": snapshot.number}

@@ -1,24 +1,30 @@
 """The one place where exceptions become Flight errors: every handler and every stream is guarded.
 
-A ``DataError`` is reported to the client with its code. Any other exception is a fault of the server: the log gets the
-traceback, and the client a short message, since pyarrow would send the traceback and the server's file paths.
+pyarrow would send the traceback and the server's file paths of any other exception to the client.
 """
 
 import functools
-import logging
-from bisect import bisect_right
-from collections.abc import Callable, Iterator
-from itertools import accumulate
+from collections.abc import Callable, Iterator, Mapping
+from types import MappingProxyType
 from typing import ParamSpec, TypeVar
 
 import pyarrow as pa
 from pyarrow import flight
 
 from arrowdsl.errors import DataError
-from flight_server.rpc.codec import json_bytes
+from flight_server.serving.failures import InternalError, printable, reported
 from flight_server.serving.limits import BusyError, TimeLimitError
+from flight_server.serving.running_calls import CancelledCallError, StoppingError
+from flight_server.serving.wire_json import json_bytes
 
-LOG = logging.getLogger("flight_server")
+_KINDS: Mapping[type[DataError], type[flight.FlightError]] = MappingProxyType(
+    {
+        StoppingError: flight.FlightUnavailableError,
+        CancelledCallError: flight.FlightCancelledError,
+        TimeLimitError: flight.FlightTimedOutError,
+        InternalError: flight.FlightInternalError,
+    }
+)
 HEADER_BYTES = 1800  # gRPC may lose an error with over 8 KiB of headers, and the headers repeat the message four times
 Item = TypeVar("Item")
 Parameters = ParamSpec("Parameters")
@@ -27,25 +33,14 @@ Answer = TypeVar("Answer")
 
 def flight_error(error: Exception) -> flight.FlightError:
     """The error for the client: a message, and ``extra_info`` with the JSON keys code and message."""
-    match error:
-        case flight.FlightError():
-            return error
+    if isinstance(error, flight.FlightError):
+        return error
+    match reported(error):
         case BusyError(code=code, message=message, retry_after=seconds):
             return answer(flight.FlightUnavailableError, code, message, retry_after=seconds)
-        case TimeLimitError(code=code, message=message):
-            return answer(flight.FlightTimedOutError, code, message)
-        case DataError(code=code, message=message):
-            return answer(flight.FlightServerError, code, message)
-        case OSError():
-            LOG.error("a file of the store could not be used", exc_info=error)
-            message = "a file of the store can't be read or written; the repo may have been dropped meanwhile"
-            return answer(flight.FlightServerError, "storage_error", message)
-        case MemoryError():
-            LOG.error("out of memory", exc_info=error)
-            return answer(flight.FlightServerError, "out_of_memory", "the server does not have enough memory for this")
-        case _:
-            LOG.error("internal error", exc_info=error)
-            return answer(flight.FlightInternalError, "internal", "internal error; the server's log has the details")
+        case DataError(code=code, message=message) as shown:
+            kind = next((kind for known, kind in _KINDS.items() if isinstance(shown, known)), flight.FlightServerError)
+            return answer(kind, code, message)
 
 
 def guarded(handler: Callable[Parameters, Answer]) -> Callable[Parameters, Answer]:
@@ -90,13 +85,6 @@ def guarded_reader(schema: pa.Schema, batches: Iterator[pa.RecordBatch]) -> Iter
 
 def answer(kind: type[flight.FlightError], code: str, message: str, **more: float) -> flight.FlightError:
     """The Flight error with a code: the message ends with the code; ``extra_info`` has both and ``more`` as JSON."""
-    shown = _shown(message)
+    shown = printable(message, HEADER_BYTES)
     # the text repeats the code, since an error of get_schema reaches the client as text alone
     return kind(f"{shown} [{code}]", extra_info=json_bytes({"code": code, "message": shown, **more}))
-
-
-def _shown(message: str) -> str:
-    """The message, escaped and cut so that it is safe in a header, on a terminal and in a log."""
-    printable = "".join(each if each.isprintable() else repr(each)[1:-1] for each in message)
-    sizes = accumulate(1 if each.isascii() else 3 * len(each.encode()) for each in printable)  # percent-encoded
-    return printable[: bisect_right(list(sizes), HEADER_BYTES)]

@@ -9,14 +9,15 @@ from pyarrow import flight
 
 from arrowdsl.errors import DataError, one_of
 from flight_client.contracts.tables import canonical_order
-from flight_server.rpc.codec import arguments, json_bytes, ticket_for
+from flight_server.rpc.codec import ticket_for
 from flight_server.rpc.locations import locations_of
 from flight_server.serving.read import Read
 from flight_server.serving.request import TEXT, Request
 from flight_server.serving.request_errors import BadRequestError
-from flight_server.serving.service import Answer, Asked, Service
-from flight_server.serving.sql_request import SqlRequest
+from flight_server.serving.service import Answer, Service
+from flight_server.serving.sql_request import Asked, SqlRequest
 from flight_server.serving.statistics import statistics_of
+from flight_server.serving.wire_json import arguments, json_bytes
 
 LOG = logging.getLogger("flight_server")
 UNKNOWN = -1

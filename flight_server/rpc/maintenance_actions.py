@@ -4,10 +4,19 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from types import MappingProxyType
 
-from flight_server.rpc.codec import arguments, json_bytes
-from flight_server.rpc.running_calls import Caller
 from flight_server.serving.request import COUNT, FLAG, TEXT
+from flight_server.serving.running_calls import RunningCall
+from flight_server.serving.service import Service
+from flight_server.serving.wire_json import arguments, json_bytes
 from flight_server.storage.snapshots import Snapshot
+
+
+@dataclass(frozen=True)
+class Caller:
+    """The context of an action: the service, and the call that runs the action."""
+
+    service: Service
+    call: RunningCall
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,6 @@
 import ipaddress
 import logging
 import threading
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 
@@ -13,25 +12,20 @@ from pyarrow import flight
 from arrowdsl.errors import DataError
 from flight_server.rpc import do_put, info
 from flight_server.rpc.actions import ACTIONS, run_action
-from flight_server.rpc.codec import (
-    asked_in_descriptor,
-    asked_in_ticket,
-    json_bytes,
-    lookup_of_descriptor,
-    put_of_descriptor,
-    shortened,
-)
+from flight_server.rpc.call_headers import call_of, middleware, repo_of
+from flight_server.rpc.codec import asked_in_descriptor, asked_in_ticket, lookup_of_descriptor, put_of_descriptor
 from flight_server.rpc.connections import disconnect
 from flight_server.rpc.do_exchange import lookup
 from flight_server.rpc.guard import guarded, guarded_iterator, guarded_reader
 from flight_server.rpc.locations import checked_location
-from flight_server.rpc.running_calls import Caller, RunningCalls, stop_check, throttled_check
-from flight_server.rpc.sql_door import FLIGHT_SQL_ACTIONS, HEADER, RepoHeader, flight_sql, is_flight_sql, repo_of
+from flight_server.rpc.maintenance_actions import Caller
+from flight_server.rpc.sql_door import FLIGHT_SQL_ACTIONS, flight_sql, is_flight_sql
+from flight_server.serving.running_calls import RunningCall, throttled_check
 from flight_server.serving.service import Answer, Service
 from flight_server.serving.stream import stream_bytes
+from flight_server.serving.wire_json import json_bytes
 
 LOG = logging.getLogger("flight_server")
-DRAIN_SECONDS = 5.0
 CUT_SECONDS = 1.0
 IDLE_CHECK_SECONDS = 5.0
 
@@ -55,11 +49,12 @@ class FlightServer(flight.FlightServerBase):
         self._advertised = tuple(map(checked_location, advertised))
         shown = f"[{host}]" if ":" in host else host
         try:
-            super().__init__(f"grpc://{shown}:{port}", middleware={HEADER: RepoHeader()})
+            super().__init__(f"grpc://{shown}:{port}", middleware=middleware())
         except (pa.ArrowException, OSError, OverflowError) as error:
             raise BindError(f"can't listen on {shown}:{port}; is the port in use? Port 0 takes any free one") from error
         self.service = service
-        self.calls = RunningCalls()
+        self.calls = service.calls
+        self.calls.accept()
         self._stopping = threading.Event()
         threading.Thread(target=self._watch_idle, name="idle", daemon=True).start()
         self.uri = f"grpc://{shown}:{self.port}"
@@ -74,53 +69,65 @@ class FlightServer(flight.FlightServerBase):
             if disconnect(peer):
                 LOG.warning("closed the connection of %s: its calls waited for it for more than %g s", peer, seconds)
 
-    def list_flights(self, _context: flight.ServerCallContext, criteria: bytes) -> Iterator[flight.FlightInfo]:
+    def list_flights(self, context: flight.ServerCallContext, criteria: bytes) -> Iterator[flight.FlightInfo]:
         """The datasets of all repos that match JSON criteria: repo, layer, kind."""
-        return guarded_iterator(info.flights(self.service, criteria, self._advertised))
+        return guarded_iterator(self._flights(call_of(context, "list_flights"), criteria))
+
+    def _flights(self, call: RunningCall, criteria: bytes) -> Iterator[flight.FlightInfo]:
+        with self.calls.enter(call):
+            yield from info.flights(self.service, criteria, self._advertised)
 
     @guarded
     def get_flight_info(
         self, context: flight.ServerCallContext, descriptor: flight.FlightDescriptor
     ) -> flight.FlightInfo:
         """Schema and endpoints of a path [repo, dataset] or a command."""
-        if is_flight_sql(descriptor.command):
-            return info.query_info(self._sql_answer(context, descriptor.command), descriptor, self._advertised)
-        return info.answer_info(self.service, asked_in_descriptor(descriptor), descriptor, self._advertised)
+        with self.calls.enter(call_of(context, "get_flight_info")) as call:
+            if is_flight_sql(descriptor.command):
+                return info.query_info(self._sql_answer(context, descriptor.command), descriptor, self._advertised)
+            asked = asked_in_descriptor(descriptor)
+            call.asks(asked)
+            return info.answer_info(self.service, asked, descriptor, self._advertised)
 
     @guarded
     def get_schema(self, context: flight.ServerCallContext, descriptor: flight.FlightDescriptor) -> flight.SchemaResult:
         """Schema of a path [repo, dataset] or a command."""
-        if is_flight_sql(descriptor.command):
-            return flight.SchemaResult(self._sql_answer(context, descriptor.command).schema)
-        return flight.SchemaResult(self.service.answer(asked_in_descriptor(descriptor)).schema)
+        with self.calls.enter(call_of(context, "get_schema")) as call:
+            if is_flight_sql(descriptor.command):
+                return flight.SchemaResult(self._sql_answer(context, descriptor.command).schema)
+            asked = asked_in_descriptor(descriptor)
+            call.asks(asked)
+            return flight.SchemaResult(self.service.answer(asked).schema)
 
     @guarded
     def do_get(self, context: flight.ServerCallContext, ticket: flight.Ticket) -> flight.GeneratorStream:
         """The rows of a ticket."""
-        is_sql = is_flight_sql(ticket.ticket)
-        answer = self._sql_answer(context, ticket.ticket) if is_sql else self.service.answer(asked_in_ticket(ticket))
+        with self.calls.enter(call_of(context, "do_get"), ends=False) as call:
+            if is_flight_sql(ticket.ticket):
+                answer = self._sql_answer(context, ticket.ticket)
+            else:
+                asked = asked_in_ticket(ticket)
+                call.asks(asked)
+                answer = self.service.answer(asked)
+            call.asks(answer.asked)
         options = pa.ipc.IpcWriteOptions(compression=answer.compression)
-        readers = guarded_reader(answer.schema, self._batches(answer, context))
+        readers = guarded_reader(answer.schema, self._batches(answer, call, context))
         return flight.GeneratorStream(answer.schema, readers, options=options)
 
     def _sql_answer(self, context: flight.ServerCallContext, command: bytes) -> Answer:
         answer: Answer = flight_sql("sql_commands").answer(self.service, command, repo_of(context))
         return answer
 
-    def _batches(self, answer: Answer, context: flight.ServerCallContext) -> Iterator[pa.RecordBatch]:
-        started, rows, ended = time.monotonic(), 0, "broken off"
-        with self.calls.enter(context.peer(), answer.asked) as call:
-            try:
-                check = throttled_check(stop_check(context, call, self.service.budget.limits.query_seconds))
-                with closing(answer.rows(check)) as batches:
-                    for batch in batches:
-                        with call.waiting():
-                            yield batch
-                        rows += batch.num_rows
-                ended = "complete"
-            finally:
-                seconds = time.monotonic() - started
-                LOG.info("do_get %s: %d rows in %.3f s, %s", shortened(answer.asked), rows, seconds, ended)
+    def _batches(
+        self, answer: Answer, call: RunningCall, context: flight.ServerCallContext
+    ) -> Iterator[pa.RecordBatch]:
+        with self.calls.enter(call):
+            check = throttled_check(call.check(context.is_cancelled, self.service.budget.limits.query_seconds))
+            with closing(answer.rows(check)) as batches:
+                for batch in batches:
+                    with call.waiting():
+                        yield batch
+                    call.count(batch)
 
     @guarded
     def do_put(
@@ -131,8 +138,8 @@ class FlightServer(flight.FlightServerBase):
         writer: flight.FlightMetadataWriter,
     ) -> None:
         """Store rows in a raw table. There is one reply, at the end: more would block a client that reads none."""
-        with self.calls.enter(context.peer()) as call:
-            check = stop_check(context, call)
+        with self.calls.enter(call_of(context, "do_put")) as call:
+            check = call.check(context.is_cancelled)
             if is_flight_sql(descriptor.command):
                 put_sql = flight_sql("sql_commands").put_sql
                 reply = put_sql(self.service, descriptor.command, repo_of(context), reader, call, check)
@@ -149,21 +156,23 @@ class FlightServer(flight.FlightServerBase):
         writer: flight.MetadataRecordBatchWriter,
     ) -> None:
         """A lookup: receive keys, and send the rows of a dataset with these keys."""
-        request, key = lookup_of_descriptor(descriptor)
-        read = self.service.read(request)
         budget = self.service.budget
-        with self.calls.enter(context.peer(), read.request) as call:
-            check = stop_check(context, call, budget.limits.query_seconds)
+        with self.calls.enter(call_of(context, "do_exchange")) as call:
+            request, key = lookup_of_descriptor(descriptor)
+            call.asks(request)
+            read = self.service.read(request)
+            call.asks(read.request)
+            check = call.check(context.is_cancelled, budget.limits.query_seconds)
             with budget.stream(stream_bytes(read), check):
                 lookup(read, key, reader, writer, call, check)
 
     def do_action(self, context: flight.ServerCallContext, action: flight.Action) -> Iterator[flight.Result]:
         """The one result of an action."""
-        return guarded_iterator(self._result(action, context.peer(), repo_of(context)))
+        return guarded_iterator(self._result(action, call_of(context, action_name(action)), repo_of(context)))
 
-    def _result(self, action: flight.Action, peer: str, repo: str | None) -> Iterator[flight.Result]:
-        caller = Caller(self.service, self.calls, peer)
-        with self.calls.enter(peer):
+    def _result(self, action: flight.Action, call: RunningCall, repo: str | None) -> Iterator[flight.Result]:
+        caller = Caller(self.service, call)
+        with self.calls.enter(call):
             if action.type in FLIGHT_SQL_ACTIONS:
                 run = flight_sql("sql_commands").run_sql_action
                 yield flight.Result(run(caller, action.type, action.body.to_pybytes(), repo))
@@ -176,13 +185,13 @@ class FlightServer(flight.FlightServerBase):
         return [flight.ActionType(name, description) for name, description in {**own, **FLIGHT_SQL_ACTIONS}.items()]
 
     def stop(self) -> bool:
-        """Refuse new calls, wait for the running ones, cancel them after DRAIN_SECONDS, and stop listening.
+        """Refuse new calls, wait for the running ones, cancel them at the limit's end, and stop listening.
 
         Returns whether all calls have ended. The connections of calls that wait for their client are closed.
         """
         self.service.warming.stop()
         self._stopping.set()
-        if not self.calls.drain(DRAIN_SECONDS):
+        if not self.calls.drain(self.service.budget.limits.drain_seconds):
             cut = self.calls.cancel(lambda _: True)
             LOG.warning("cancelled %d calls that were still running", cut)
             if not self.calls.drain(CUT_SECONDS):
@@ -191,6 +200,11 @@ class FlightServer(flight.FlightServerBase):
         closing.start()
         closing.join(CUT_SECONDS)
         return not closing.is_alive()
+
+
+def action_name(action: flight.Action) -> str:
+    """The name of an action for the log; a name that a client made up is not repeated."""
+    return str(action.type) if action.type in {*ACTIONS, *FLIGHT_SQL_ACTIONS} else "unknown action"
 
 
 def _check_loopback(host: str) -> None:

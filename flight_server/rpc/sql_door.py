@@ -5,8 +5,6 @@ import importlib.util
 from collections.abc import Mapping
 from types import MappingProxyType, ModuleType
 
-from pyarrow import flight
-
 from flight_server.serving.sql_request import INSTALL, MissingSqlError
 
 _MARK = b"type.googleapis.com/arrow.flight.protocol.sql."
@@ -21,7 +19,6 @@ FLIGHT_SQL_ACTIONS: Mapping[str, str] = MappingProxyType(
         "EndSavepoint": "Flight SQL: refused, the tables are read only.",
     }
 )
-HEADER = "repo"
 
 
 def is_flight_sql(data: bytes | None) -> bool:
@@ -35,25 +32,3 @@ def flight_sql(module: str) -> ModuleType:
         if importlib.util.find_spec(package) is None or importlib.util.find_spec(library) is None:
             raise MissingSqlError(f"no SQL here: this server lacks {library}; to add it: {INSTALL}")
     return importlib.import_module(f"flight_server.rpc.flight_sql.{module}")
-
-
-class RepoHeader(flight.ServerMiddlewareFactory):
-    """Reads the call header HEADER: the repo whose tables need no schema."""
-
-    def start_call(self, _info: flight.CallInfo, headers: Mapping[str, list[str | bytes]]) -> "RepoOfCall | None":
-        """The repo of a call, if it names one."""
-        given = headers.get(HEADER, [])
-        return RepoOfCall(given[0]) if given and isinstance(given[0], str) else None
-
-
-class RepoOfCall(flight.ServerMiddleware):
-    """The repo that a call names."""
-
-    def __init__(self, repo: str) -> None:
-        self.repo = repo
-
-
-def repo_of(context: flight.ServerCallContext) -> str | None:
-    """The repo that a call names in its header."""
-    found = context.get_middleware(HEADER)
-    return None if found is None else found.repo

@@ -26,7 +26,8 @@ class Limits:
     """Running streams, waiting streams (1 or more), how long a stream waits, all memory, and how long a call may run.
 
     Times are in seconds, memory in bytes; no ``query_seconds`` means no limit. ``puts`` is the number of transactions
-    that may put at a time. A connection is closed after its calls have waited for it for ``idle_seconds``.
+    that may put at a time. A connection is closed after its calls have waited for it for ``idle_seconds``. A server
+    that stops waits ``drain_seconds`` for its calls. A call that takes ``slow_seconds`` is a warning in the log.
     """
 
     streams: int = 64
@@ -36,6 +37,8 @@ class Limits:
     query_seconds: float | None = None
     idle_seconds: float = 600.0
     puts: int = 32
+    drain_seconds: float = 5.0
+    slow_seconds: float | None = None
 
 
 class BusyError(DataError):

@@ -12,13 +12,15 @@ import pyarrow as pa
 
 from arrowdsl.plan.batches import Batches
 from arrowdsl.plan.stopping import Check
+from flight_server.serving.call_log import log_call
 from flight_server.serving.known_fingerprints import KnownFingerprints
 from flight_server.serving.limits import Limits, MemoryBudget
 from flight_server.serving.plans import OutputPlans, Pipeline
 from flight_server.serving.read import Read, read_of
 from flight_server.serving.request import Compression, Request
+from flight_server.serving.running_calls import RunningCalls
 from flight_server.serving.snapshot_results import ResultStore, SnapshotResults
-from flight_server.serving.sql_request import INSTALL, MissingSqlError, SqlRequest
+from flight_server.serving.sql_request import INSTALL, Asked, MissingSqlError, SqlRequest
 from flight_server.serving.stream import open_read, stream_bytes
 from flight_server.serving.warming import Warming
 from flight_server.storage.artifacts import DEFAULT_BYTES, ArtifactStore
@@ -28,8 +30,6 @@ from flight_server.storage.store import Store
 
 if TYPE_CHECKING:
     from flight_server.serving.sql.sql_engine import SqlEngine
-
-Asked = Request | SqlRequest
 
 
 @dataclass(frozen=True)
@@ -71,6 +71,8 @@ class Service:
         """
         self.store = store
         self.pipeline = pipeline
+        self.calls = RunningCalls()
+        self.calls.observers.append(partial(log_call, slow_seconds=capacity.limits.slow_seconds))
         folder = store.root / "artifacts"
         artifacts = ArtifactStore(folder, capacity.cache_bytes)
         self.budget = MemoryBudget(capacity.limits, lambda: artifacts.held_bytes)

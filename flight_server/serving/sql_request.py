@@ -6,7 +6,7 @@ from types import MappingProxyType
 from typing import Any
 
 from arrowdsl.errors import DataError
-from flight_server.serving.request import TEXT, JsonKind, checked
+from flight_server.serving.request import TEXT, JsonKind, Request, checked, request_from_json, request_to_json
 
 Scalar = str | int | float | bool | None
 INSTALL = "pip install 'flight-server[sql]'"
@@ -46,9 +46,22 @@ class SqlRequest:
     parameters: tuple[tuple[str, Scalar], ...] = ()
 
 
+Asked = Request | SqlRequest
+
+
 def is_sql(document: Mapping[str, object]) -> bool:
     """Whether the JSON of a ticket or command is a SQL query rather than the read of a dataset."""
     return "sql" in document
+
+
+def asked_from_json(document: Mapping[str, Any]) -> Asked:
+    """The read of a dataset, or the SQL query, in the JSON of a ticket or command."""
+    return sql_from_json(document) if is_sql(document) else request_from_json(document)
+
+
+def asked_to_json(asked: Asked) -> dict[str, Any]:
+    """The JSON object of a read or query."""
+    return sql_to_json(asked) if isinstance(asked, SqlRequest) else request_to_json(asked)
 
 
 def sql_from_json(document: object) -> SqlRequest:

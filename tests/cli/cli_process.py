@@ -65,7 +65,7 @@ def _command(words: list[str], env: dict[str, str], out: DupFd, err: DupFd) -> N
 
 def succeed(*arguments: object, home: Path | str = "/nonexistent") -> str:
     done = run(*arguments, home=home)
-    assert (done.returncode, done.stderr) == (0, "")
+    assert (done.returncode, done.stderr) == (0, ""), done.stderr
     return done.stdout
 
 

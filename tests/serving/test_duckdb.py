@@ -40,8 +40,8 @@ def test_the_columns_and_the_filter_of_a_query_arrive_at_the_server(server, capl
     rows = [row for row in rows_of(service, "callsite_qname_candidates").to_pylist() if row["path"] == PATH]
     counts = {name: sum(row["qname"] == name for row in rows) for name in {row["qname"] for row in rows}}
     assert done.stdout.strip() == str(sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))[:10])
-    [line] = [record.getMessage() for record in caplog.records if "callsite_qname_candidates" in record.getMessage()]
-    asked = json.loads(line.removeprefix("do_get ").partition(": ")[0])
+    [call] = [record.fields for record in caplog.records if getattr(record, "fields", {}).get("method") == "do_get"]
+    asked = json.loads(call["asked"])
     assert set(asked["columns"]) <= {"qname", "path"}
     assert asked["where"] == {"op": "=", "args": [{"property": "path"}, PATH]}
-    assert f": {len(rows)} rows in " in line
+    assert (call["dataset"], call["rows"]) == ("callsite_qname_candidates", len(rows))

@@ -16,12 +16,13 @@ from pyarrow import flight
 
 from arrowdsl.errors import DataError, one_of
 from flight_server.rpc.cancel import cancelled_calls
-from flight_server.rpc.codec import Put, asked_in_ticket, json_bytes, json_object
+from flight_server.rpc.codec import Put, asked_in_ticket
 from flight_server.rpc.do_put import ReceivedBatches, put
 from flight_server.rpc.flight_sql.catalog_tables import CATALOG_TABLES
 from flight_server.rpc.flight_sql.sql_messages import message, packed, unpacked
-from flight_server.rpc.running_calls import Caller, RunningCall
+from flight_server.rpc.maintenance_actions import Caller
 from flight_server.serving.request_errors import BadRequestError
+from flight_server.serving.running_calls import RunningCall
 from flight_server.serving.service import Answer, Service
 from flight_server.serving.sql.database import CATALOG
 from flight_server.serving.sql_request import (
@@ -32,6 +33,7 @@ from flight_server.serving.sql_request import (
     sql_from_json,
     sql_to_json,
 )
+from flight_server.serving.wire_json import json_bytes, json_object
 from flight_server.storage.staging import Mode
 
 _FAIL, _APPEND, _REPLACE = 1, 2, 3  # if the table of an ingestion exists
