@@ -45,6 +45,7 @@ LAYERS = {
     "flight_server.pipeline": PIPELINE,
     "flight_server.serving": {*SERVING, "flight_client"},
     "flight_server.rpc": {*SERVING, "flight_server.serving", "flight_client.protobuf_classes"},
+    "flight_server.web": {*SERVING, "flight_server.serving"},
     "flight_server.cli": {
         *SERVING,
         "flight_server",
@@ -68,6 +69,7 @@ DOORWAYS = {
     "platformdirs": ("flight_server.cli",),
     "importlib": (
         "flight_server.cli.main",
+        "flight_server.cli.hosting",
         "flight_server.cli.session",
         "flight_server.cli.extra_layers",
         "flight_server.cli.up",
@@ -78,6 +80,9 @@ DOORWAYS = {
         "flight_server.rpc.sql_door",
         "flight_server.rpc.flight_sql.sql_info",
     ),
+    "starlette": ("flight_server.web",),
+    "uvicorn": ("flight_server.web.http_server",),
+    "prometheus_client": ("flight_server.web.metrics",),
     "duckdb": ("flight_server.serving.sql",),
     "google.protobuf": ("flight_client.protobuf_classes", "flight_client.scip", "flight_server.rpc.flight_sql"),
     "tree_sitter": ("flight_client.extract.tree_sitter_nodes",),
@@ -89,8 +94,8 @@ WRITERS = {
     "ParquetWriter": ("flight_server.storage",),
     "write_table": ("flight_server.storage", "flight_client.arrow_files"),
     "new_file": ("flight_server.storage", "flight_client.arrow_files", "flight_client.expressions"),
-    "new_stream": ("flight_server.cli.table_files", "flight_client.extract.workers"),
-    "CSVWriter": ("flight_server.cli.table_files",),
+    "new_stream": ("flight_server.storage.row_formats", "flight_client.extract.workers"),
+    "CSVWriter": ("flight_server.storage.row_formats",),
     "write_dataset": (),
     "write_to_dataset": (),
     "write_feather": (),
@@ -101,7 +106,7 @@ CLIENT, CLIENT_REQUIRES = {"arrowdsl", "flight_client"}, {"pyarrow"}
 SERVER, SERVER_REQUIRES = {"flight_server"}, {"pyarrow", "numpy", "click", "hamilton", "platformdirs"}
 # Imported by modules of the client that are loaded when their extra is asked for; the server requires numpy.
 EXTRAS = {"google", "tree_sitter", "tree_sitter_python"}
-SERVER_EXTRAS = {"duckdb", "google"}
+SERVER_EXTRAS = {"duckdb", "google", "starlette", "uvicorn", "anyio", "prometheus_client"}
 NUMPY = {"numpy"}
 
 

@@ -2,12 +2,13 @@
 
 import json
 import sys
-from base64 import b64decode, b64encode
+from base64 import b64decode
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, BinaryIO
+from typing import Any
 from uuid import uuid4
 
 import click
@@ -18,7 +19,7 @@ from pyarrow import csv, ipc
 from flight_client import FlightReader
 from flight_server.cli.table import print_fitting_table, print_table, print_vertical
 from flight_server.storage.ipc import write_table_ipc_file
-from flight_server.storage.parquet_file import ParquetFileWriter
+from flight_server.storage.row_formats import encoded, flat_type
 
 
 @contextmanager
@@ -45,7 +46,7 @@ def write_rows(reader: FlightReader, output: str | None, shown: str | None = Non
         case None:
             _PRINTERS[shown or ("table" if sys.stdout.isatty() else "csv")](reader)
         case "-":
-            _show_arrow(reader)
+            SHOWN["arrow"](reader)
         case _:
             path = Path(output)
             writes = _handler(path, _WRITERS)
@@ -89,11 +90,13 @@ def _open_ipc(path: Path, _schema: pa.Schema) -> Iterator[pa.RecordBatchReader]:
 
 @contextmanager
 def _open_csv(path: Path, schema: pa.Schema) -> Iterator[pa.RecordBatchReader]:
-    """Lists, structs and maps are read from JSON and bytes from base64, as ``_write_csv`` writes them."""
+    """Lists, structs and maps are read from JSON and bytes from base64, as ``row_formats`` writes them."""
     with csv.open_csv(path) as probe:
         names = probe.schema.names
     options = csv.ConvertOptions(
-        column_types={name: _flat(schema.field(name).type) if name in schema.names else pa.string() for name in names},
+        column_types={
+            name: flat_type(schema.field(name).type) if name in schema.names else pa.string() for name in names
+        },
         null_values=[""],
         strings_can_be_null=True,
         quoted_strings_can_be_null=False,
@@ -109,48 +112,18 @@ def _open_csv(path: Path, schema: pa.Schema) -> Iterator[pa.RecordBatchReader]:
         )
 
 
-def _write_parquet(reader: FlightReader, path: Path) -> None:
-    writer = ParquetFileWriter(path, reader.schema)
-    try:
-        for batch in reader:
-            writer.write(pa.Table.from_batches([batch]))
-    finally:
-        writer.close()
+def _write(name: str, reader: FlightReader, path: Path) -> None:
+    with path.open("wb") as file:
+        for chunk in encoded(name, reader.schema, reader):
+            file.write(chunk)
 
 
-def _write_csv(reader: FlightReader, sink: Path | BinaryIO) -> None:
-    schema = pa.schema([(column.name, _flat(column.type)) for column in reader.schema])
-    with csv.CSVWriter(sink, schema) as writer:
-        for batch in reader:
-            writer.write_batch(pa.RecordBatch.from_arrays([_to_csv(column) for column in batch.columns], schema=schema))
-
-
-def _write_json_lines(reader: FlightReader, sink: Path | BinaryIO) -> None:
-    with nullcontext(sink) if not isinstance(sink, Path) else sink.open("wb") as file:
-        for batch in reader:
-            lines = (json.dumps(row, ensure_ascii=False, default=_plain) for row in batch.to_pylist())
-            file.write("".join(f"{line}\n" for line in lines).encode())
-
-
-def _show_arrow(reader: FlightReader) -> None:
-    if sys.stdout.isatty():
+def _show(name: str, reader: FlightReader) -> None:
+    if name == "arrow" and sys.stdout.isatty():
         raise click.UsageError("Arrow IPC is not for a terminal; without --output the rows are shown as a table")
-    with ipc.new_stream(sys.stdout.buffer, reader.schema) as writer:
-        for batch in reader:
-            writer.write_batch(batch)
-
-
-def _flat(data_type: pa.DataType) -> pa.DataType:
-    if pa.types.is_dictionary(data_type):
-        return data_type.value_type
-    return pa.string() if pa.types.is_nested(data_type) or pa.types.is_binary(data_type) else data_type
-
-
-def _to_csv(column: pa.Array) -> pa.Array:
-    """The column for CSV: lists, structs and maps as JSON, bytes as base64."""
-    if pa.types.is_nested(column.type) or pa.types.is_binary(column.type):
-        return pa.array([None if value is None else _cell(value) for value in column.to_pylist()], pa.string())
-    return column.cast(_flat(column.type))
+    for chunk in encoded(name, reader.schema, reader):
+        sys.stdout.buffer.write(chunk)
+    sys.stdout.buffer.flush()
 
 
 def _from_csv(column: pa.Array, wanted: pa.DataType | None) -> pa.Array:
@@ -161,28 +134,24 @@ def _from_csv(column: pa.Array, wanted: pa.DataType | None) -> pa.Array:
     return column
 
 
-def _cell(value: object) -> str:
-    return b64encode(value).decode() if isinstance(value, bytes) else json.dumps(value, ensure_ascii=False)
-
-
-def _plain(value: object) -> str:
-    """A value that JSON lacks: bytes as base64, dates and decimals as text."""
-    return b64encode(value).decode() if isinstance(value, bytes) else str(value)
-
-
 _READERS: Mapping[str, Callable[[Path, pa.Schema], Any]] = MappingProxyType(
     {".parquet": _open_parquet, ".arrow": _open_ipc, ".csv": _open_csv}
 )
 _WRITERS: Mapping[str, Callable[[FlightReader, Path], object]] = MappingProxyType(
-    {".parquet": _write_parquet, ".arrow": write_table_ipc_file, ".csv": _write_csv, ".jsonl": _write_json_lines}
+    {
+        ".parquet": partial(_write, "parquet"),
+        ".arrow": write_table_ipc_file,
+        ".csv": partial(_write, "csv"),
+        ".jsonl": partial(_write, "jsonl"),
+    }
 )
 SHOWN: Mapping[str, Callable[[FlightReader], object]] = MappingProxyType(
     {
         "table": print_table,
         "vertical": print_vertical,
-        "csv": lambda reader: _write_csv(reader, sys.stdout.buffer),
-        "jsonl": lambda reader: _write_json_lines(reader, sys.stdout.buffer),
-        "arrow": _show_arrow,
+        "csv": partial(_show, "csv"),
+        "jsonl": partial(_show, "jsonl"),
+        "arrow": partial(_show, "arrow"),
     }
 )
 _PRINTERS = {**SHOWN, "fitting": print_fitting_table}

@@ -95,6 +95,8 @@ def _serve(opens: OpenServer, manner: Manner, source: SourceFolder | None = None
                 click.echo(ingest_with_progress(client, source))
         with suppress(KeyboardInterrupt):
             click.echo(f"listening on {server.uri}")
+            if server.http is not None:
+                click.echo(f"  {server.http.uri}/v1 (rows), /readyz (health), /metrics")
             if source is not None:
                 click.echo(_how_to_read(server.uri, source.repo))
                 server.service.warming.request(source.repo, FIRST)

@@ -44,11 +44,11 @@ def call_fields(call: RunningCall) -> dict[str, Any]:
 
 
 def _line(fields: dict[str, Any]) -> str:
-    shown = {**fields, "slow": "slow: " if "slow" in fields else "", "identity": fields["identity"] or "anonymous"}
-    return (
-        "{slow}{method} {repo}/{dataset}: {rows} rows, {bytes} bytes in {seconds:.3f} s, {outcome};"
-        " {identity} from {peer}, request {request_id} {asked}"
-    ).format(**shown)
+    target = "/".join(filter(None, (fields["repo"], fields["dataset"])))
+    words = ("slow:" if "slow" in fields else "", fields["method"], target)
+    counts = "{rows} rows, {bytes} bytes in {seconds:.3f} s, {outcome}".format(**fields)
+    caller = f"{fields['identity'] or 'anonymous'} from {fields['peer']}, request {fields['request_id']}"
+    return f"{' '.join(filter(None, words))}: {counts}; {caller} {fields['asked']}".rstrip()
 
 
 class JsonLines(logging.Formatter):

@@ -16,6 +16,7 @@ from time import monotonic
 from arrowdsl.errors import DataError
 from arrowdsl.plan.stopping import Check
 from flight_server.serving.single_flight import POLL_SECONDS
+from flight_server.serving.usage import Admitted
 from flight_server.storage.artifacts import GIB
 
 STREAMS_SHARE = 4  # a quarter of the budget is reserved for streams
@@ -149,6 +150,11 @@ class MemoryBudget:
             yield
         finally:
             self._take(self._computations, memory)
+
+    def usage(self) -> Admitted:
+        """What is admitted now."""
+        streams = self._streams
+        return Admitted(streams.running, len(streams.queue), self._computations.running, self._memory)
 
     def _take(self, admissions: _Admissions, memory: int) -> None:
         with self._changed:

@@ -22,6 +22,7 @@ from flight_server.serving.running_calls import RunningCalls
 from flight_server.serving.snapshot_results import ResultStore, SnapshotResults
 from flight_server.serving.sql_request import INSTALL, Asked, MissingSqlError, SqlRequest
 from flight_server.serving.stream import open_read, stream_bytes
+from flight_server.serving.usage import ResultCounts
 from flight_server.serving.warming import Warming
 from flight_server.storage.artifacts import DEFAULT_BYTES, ArtifactStore
 from flight_server.storage.check import RepoCheck
@@ -135,19 +136,29 @@ class Service:
     def drop(self, repo: str) -> None:
         """Delete a repo and its cached results. Raises InvalidNameError, UnknownRepoError, StorageError."""
         self.store.drop(repo)
-        self._results.artifacts.drop_repo(repo)
+        self.artifacts.drop_repo(repo)
 
     def check(self, repo: str) -> RepoCheck:
         """Read every file of a repo, cached results included. Raises UnknownRepoError, StorageError."""
-        return self.store.check(repo, self._results.artifacts)
+        return self.store.check(repo, self.artifacts)
 
     def repair(self, repo: str) -> tuple[str, ...]:
         """Repair a repo; returns a sentence for each step. Raises UnknownRepoError, StorageError."""
-        return self.store.repair(repo, self._results.artifacts)
+        return self.store.repair(repo, self.artifacts)
 
     def sizes(self, repo: str) -> dict[str, int]:
         """The bytes of a repo on disk, by use. Raises UnknownRepoError, StorageError."""
-        return self.store.sizes(repo, self._results.artifacts)
+        return self.store.sizes(repo, self.artifacts)
+
+    @property
+    def result_counts(self) -> ResultCounts:
+        """How often results were found in the cache or computed, since the start."""
+        return self._results.counts
+
+    @property
+    def artifacts(self) -> ArtifactStore:
+        """The cached results."""
+        return self._results.artifacts
 
     def _results_of(self, snapshot: Snapshot) -> SnapshotResults:
         return SnapshotResults(snapshot, self._plans, self._results)

@@ -29,6 +29,7 @@ from flight_server.serving.known_fingerprints import KnownFingerprints
 from flight_server.serving.limits import MemoryBudget
 from flight_server.serving.plans import OutputPlans, PreparedPlan
 from flight_server.serving.single_flight import SingleFlight
+from flight_server.serving.usage import ResultCounts
 from flight_server.storage.artifact_file import Artifact, Span
 from flight_server.storage.artifacts import ArtifactStore
 from flight_server.storage.partitioning import partitioning_of
@@ -51,6 +52,7 @@ class ResultStore:
     budget: MemoryBudget
     fingerprints: KnownFingerprints
     computing: SingleFlight = field(default_factory=SingleFlight)
+    counts: ResultCounts = field(default_factory=ResultCounts)
     tables: Recent[pa.Table] = field(default_factory=lambda: Recent(TABLE_BYTES))
 
 
@@ -85,7 +87,7 @@ class SnapshotResults:
         """The result with the rows of the piece, open; a missing one is computed. The caller closes it."""
         fingerprint = self.fingerprint(piece)
         find = self.store.artifacts.find
-        found = find(fingerprint)
+        found = self.store.counts.found(find(fingerprint))
         if found is None:
             # A computation that waits here lends its room: else the one that it waits for might find none, for ever.
             # The second look finds a result whose computation, another reader's, ended since the first look.
@@ -153,8 +155,7 @@ class SnapshotResults:
         """The pieces of an output to which a plan over ``part`` refers, in order."""
         output = self.plans.pipeline[ref.output]
         parts = parts_with_rows(output, ref.scope, self.snapshot)
-        if ref.scope is Scope.FIXPOINT and parts != (GLOBAL,):
-            parts = (part,)
+        parts = (part,) if ref.scope is Scope.FIXPOINT and parts != (GLOBAL,) else parts
         return (Piece(output, ref.scope, each) for each in parts)
 
     def fingerprint(self, piece: Piece) -> str:
@@ -190,8 +191,8 @@ class SnapshotResults:
 
     def _key(self, piece: Piece) -> tuple[object, ...]:
         """The key of a result's fingerprint. ``created`` tells a new repo from a dropped one of the same name."""
-        repo, number, created = self.snapshot.repo, self.snapshot.number, self.snapshot.created.isoformat()
-        return (repo, number, created, piece.output.name, piece.scope.value, piece.plan_part)
+        of = self.snapshot
+        return (of.repo, of.number, of.created.isoformat(), piece.output.name, piece.scope.value, piece.plan_part)
 
     def _content(self, node: Scan | Ref, part: Part) -> object:
         """The hash or hashes of the rows that a scan or reference reads."""
@@ -220,7 +221,7 @@ class SnapshotResults:
         prepared = self.prepared(piece)
         needed = computation_bytes(piece.output, piece.scope, prepared.plan, self.snapshot, piece.plan_part)
         artifacts = self.store.artifacts
-        with self.store.budget.computation(needed, check_stopped):
+        with self.store.budget.computation(needed, check_stopped), self.store.counts.computing(piece.scope):
             is_referred = piece.output.name in self.plans.referred
             draft = artifacts.draft(prepared.schema, compressed=piece.scope is Scope.FIXPOINT, hashed=is_referred)
             try:

@@ -50,6 +50,11 @@ class ArtifactStore:
         self._evict()
 
     @property
+    def stored_bytes(self) -> int:
+        """About how many bytes of results are on disk, as far as this process knows."""
+        return self._bytes
+
+    @property
     def held_bytes(self) -> int:
         """The bytes of the results that this process holds because the disk does not have them under a name."""
         return self._unnamed.size

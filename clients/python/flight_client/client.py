@@ -8,6 +8,7 @@ A Client may be used from several threads. Streams that are still open are cance
 interpreter ends.
 """
 
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from functools import partial
@@ -61,7 +62,7 @@ class Client:
     def __init__(self, uri: str, *, timeout: float | None = None, headers: Mapping[str, str] | None = None) -> None:
         self.uri = uri
         self._peers = Peers(uri, timeout, headers or {})
-        self._live = LiveStreams()
+        self._live = LiveStreams(os.getpid())
         self._fetcher = Fetcher(self._peers, self._live)
 
     def __enter__(self) -> Self:

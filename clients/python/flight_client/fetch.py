@@ -1,5 +1,6 @@
 """From requests to streams: one call for the whole request, or the endpoints fetched in parallel."""
 
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -92,4 +93,4 @@ class Fetcher:
 @cache
 def _connected_again(uri: str, timeout: float | None) -> Fetcher:
     """The fetcher of all datasets of a server that are unpickled in this process, open until the process ends."""
-    return Fetcher(Peers(uri, timeout, {}), LiveStreams())
+    return Fetcher(Peers(uri, timeout, {}), LiveStreams(os.getpid()))

@@ -27,17 +27,21 @@ class Closable(Protocol):
 
 
 class LiveStreams:
-    """A set of open streams: those of one client, closed with the client, or ``ALL``, closed with the interpreter."""
+    """A set of open streams: those of one client, closed with the client, or ``ALL``, closed with the interpreter.
 
-    def __init__(self) -> None:
+    ``process`` is the process that opened the client's connections; ALL belongs to none, since a fork has it too.
+    """
+
+    def __init__(self, process: int | None = None) -> None:
         self._lock = threading.Lock()
         self._streams: weakref.WeakSet[Closable] = weakref.WeakSet()
         self._closed = False
-        self._process = os.getpid()
+        self._process = process
 
     def check(self) -> None:
         """Raise StreamClosedError when the client is closed, and FlightClientError in a forked process."""
-        check_process(self._process)
+        if self._process is not None:
+            check_process(self._process)
         if self._closed:
             raise closed("client")
 
