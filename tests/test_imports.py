@@ -70,6 +70,7 @@ DOORWAYS = {
     "importlib": (
         "flight_server.cli.main",
         "flight_server.cli.hosting",
+        "flight_server.cli.server_options",
         "flight_server.cli.session",
         "flight_server.cli.extra_layers",
         "flight_server.cli.up",

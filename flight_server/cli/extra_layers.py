@@ -115,7 +115,7 @@ def put_extras(client: Client, source: SourceFolder, extras: ExtraLayers) -> Non
     if extras.modules:
         listed = ", ".join(extras.modules)
         click.echo(f"warning: --runtime imports modules, and so runs their code: {listed}", err=True)
-        click.echo(_inspect_and_put(client, source, extras))
+        _inspect_and_put(client, source, extras)
 
 
 def _put_index(client: Client, repo: str, index: Path, prefix: tuple[str, str]) -> str:
@@ -130,16 +130,19 @@ def _put_index(client: Client, repo: str, index: Path, prefix: tuple[str, str]) 
     return f"{line}; snapshot {done.snapshot}"
 
 
-def _inspect_and_put(client: Client, source: SourceFolder, extras: ExtraLayers) -> str:
+def _inspect_and_put(client: Client, source: SourceFolder, extras: ExtraLayers) -> None:
+    """Inspect and put what can be imported; then raise a usage error if a module can't."""
     python, seconds, modules = extras.python or sys.executable, extras.seconds or SECONDS, extras.modules
     found = inspect_modules(source.root, modules, python=python, seconds=seconds)
     _print_problems("failed", found.errors)
     _print_problems("incomplete", found.notes)
     done = put_inspection(client, source.repo, found)
-    return (
+    click.echo(
         f"{source.repo}: {len(modules) - len(found.errors)} of {len(modules)} modules inspected,"
         f" {sum(done.rows.values())} rows put; snapshot {done.snapshot}"
     )
+    if found.errors:
+        raise click.UsageError(f"--runtime could not import {', '.join(found.errors)}; the others are stored")
 
 
 def _print_problems(outcome: str, messages: Mapping[str, str]) -> None:

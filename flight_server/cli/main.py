@@ -20,6 +20,10 @@ COMMANDS: Mapping[str, tuple[str, str]] = MappingProxyType(
         "up": ("flight_server.cli.up", "Extract a folder of Python source, and serve it."),
         "demo": ("flight_server.cli.up", "Extract and serve the small example repo that comes with the package."),
         "serve": ("flight_server.cli.up", "Serve a store as it is."),
+        "config": (
+            "flight_server.cli.configuration",
+            "Show the values of a server's options, and where each comes from.",
+        ),
         "ingest": ("flight_server.cli.write", "Extract a folder of Python source into a server."),
         "ls": ("flight_server.cli.listing", "List the repos, or the datasets of one repo."),
         "info": (
@@ -31,6 +35,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = MappingProxyType(
         "explain": ("flight_server.cli.datasets", "Show how a read would run, without running it."),
         "put": ("flight_server.cli.write", "Put a Parquet, Arrow IPC or CSV file into a raw table."),
         "drop": ("flight_server.cli.write", "Remove a repo with all its snapshots and cached results."),
+        "top": ("flight_server.cli.top", "Show the running calls of a server, or cancel one."),
         "snapshots": (_MAINTENANCE, "List the snapshots of a repo, the oldest first."),
         "rollback": (_MAINTENANCE, "Go back to an older snapshot: its rows become the newest snapshot."),
         "pin": (_MAINTENANCE, "Keep a snapshot, however many newer ones there are."),

@@ -1,10 +1,9 @@
 """The commands that serve: ``up`` a folder, ``demo`` the packaged example, ``serve`` a store."""
 
 import importlib.util
-import logging
 import shlex
 from contextlib import suppress
-from dataclasses import dataclass
+from functools import partial
 from importlib import resources
 
 import click
@@ -12,8 +11,11 @@ import click
 import flight_server
 from flight_client import connect
 from flight_client.ingest import SourceFolder
-from flight_server.cli.hosting import OpenServer, serving, with_server
-from flight_server.cli.session import DEFAULT_URI, grouped, interruptible
+from flight_server.cli.configuration import configurable
+from flight_server.cli.hosting import OpenServer, serving
+from flight_server.cli.log_output import LogOutput, with_log
+from flight_server.cli.server_options import with_server
+from flight_server.cli.session import DEFAULT_URI, interruptible
 from flight_server.cli.sources import ingest_with_progress, with_source
 from flight_server.cli.watch import WATCH_OPTION, watch_and_ingest
 from flight_server.serving.warming import FIRST
@@ -21,74 +23,53 @@ from flight_server.serving.warming import FIRST
 SHOWN_DATASET, SHOWN_COLUMNS = "definitions", "select qname, path, line"
 
 
-@dataclass(frozen=True)
-class Manner:
-    """How a server runs on a terminal: what it logs, and whether it computes only what is read."""
-
-    verbose: bool
-    quiet: bool
-    no_warm: bool
-
-    @property
-    def level(self) -> int:
-        """The least level that is logged."""
-        return logging.INFO if self.verbose else logging.ERROR if self.quiet else logging.WARNING
-
-
-_WITH_MANNER = grouped(
-    "manner",
-    Manner,
-    click.option("-v", "--verbose", is_flag=True, help="Log each call to stderr."),
-    click.option("--quiet", is_flag=True, help="Log errors only, no warnings."),
-    click.option("--no-warm", is_flag=True, help="Compute nothing in the background, only what is read."),
-)
-
-
-@click.command()
+@configurable
 @with_source
 @with_server
 @WATCH_OPTION
-@_WITH_MANNER
-def up(source: SourceFolder, server: OpenServer, *, watch: bool, manner: Manner) -> None:
+@with_log
+def up(source: SourceFolder, server: OpenServer, log: LogOutput, *, watch: bool) -> None:
     """Extract a folder of Python source, and serve it.
 
     Files that have not changed since the last time are not extracted again. Paths in the tables are relative to PATH.
 
     Example: flight-server up ~/src/django
     """
-    _serve(server, manner, source, watch=watch)
+    _serve(server, log, source, watch=watch)
 
 
-@click.command()
+@configurable
 @with_server
-@_WITH_MANNER
-def demo(server: OpenServer, manner: Manner) -> None:
+@with_log
+def demo(server: OpenServer, log: LogOutput) -> None:
     """Extract and serve the small example repo that comes with the package.
 
     Example: flight-server demo --port 0
     """
     with resources.as_file(resources.files(flight_server) / "demo_repo") as path:
-        _serve(server, manner, SourceFolder(path, "demo", jobs=1))
+        _serve(server, log, SourceFolder(path, "demo", jobs=1))
 
 
-@click.command()
+@configurable
 @with_server
-@_WITH_MANNER
-def serve(server: OpenServer, manner: Manner) -> None:
+@with_log
+def serve(server: OpenServer, log: LogOutput) -> None:
     """Serve a store as it is.
+
+    The store's folder must exist; an empty folder becomes a store.
 
     Example: flight-server serve --store ./data
     """
-    _serve(server, manner)
+    _serve(partial(server, creates=False), log)
 
 
-def _serve(opens: OpenServer, manner: Manner, source: SourceFolder | None = None, *, watch: bool = False) -> None:
+def _serve(opens: OpenServer, log: LogOutput, source: SourceFolder | None = None, *, watch: bool = False) -> None:
     """Ingest the source if there is one, and serve until Ctrl-C or SIGTERM.
 
     After "listening on …" is printed, both signals end the command with exit code 0.
     """
-    _log_to_stderr(manner.level)
-    server = opens(warms=not manner.no_warm)
+    log.start()
+    server = opens()
     with interruptible() as signals, serving(server):
         if source is not None:
             with connect(server.uri) as client:
@@ -105,15 +86,6 @@ def _serve(opens: OpenServer, manner: Manner, source: SourceFolder | None = None
                     watch_and_ingest(client, source, signals)
             else:
                 signals.wait()
-
-
-def _log_to_stderr(level: int) -> None:
-    """Write the log of this server from ``level`` on to stderr, without the logs of libraries."""
-    handler = logging.StreamHandler()
-    handler.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
-    log = logging.getLogger("flight_server")
-    log.addHandler(handler)
-    log.setLevel(level)
 
 
 def _how_to_read(uri: str, repo: str) -> str:

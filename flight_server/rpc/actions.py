@@ -6,6 +6,7 @@ from types import MappingProxyType
 from pyarrow import flight
 
 from arrowdsl.errors import DataError, one_of
+from flight_server.rpc.call_actions import CALL_ACTIONS
 from flight_server.rpc.cancel import cancel
 from flight_server.rpc.maintenance_actions import MAINTENANCE, Action, Caller
 from flight_server.serving.explain import explain
@@ -95,6 +96,7 @@ ACTIONS: Mapping[str, Action] = MappingProxyType(
         "stats": Action("Rows and bytes of a repo's tables: repo; without one, the repos.", _stats),
         "healthcheck": Action("Whether the server and its store answer.", _healthcheck),
         **MAINTENANCE,
+        **CALL_ACTIONS,
         "CancelFlightInfo": Action("Stop the streams of a ticket or FlightInfo.", cancel),
     }
 )

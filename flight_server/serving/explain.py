@@ -11,6 +11,8 @@ from flight_server.serving.read import Read
 from flight_server.serving.request import request_to_json
 from flight_server.serving.snapshot_results import Piece
 
+MOST_CHARACTERS = 2000
+
 
 def explain(read: Read) -> dict[str, Any]:
     """The explanation as JSON; its key ``text`` has the same for people."""
@@ -18,7 +20,7 @@ def explain(read: Read) -> dict[str, Any]:
     shown = next(iter(read.parts), None)
     plans = [] if shown is None else [read.plan(piece) for piece in by_part[shown]]
     account = {
-        "request": request_to_json(read.request),
+        "request": _request(read),
         "contract": read.spec.contract,
         "snapshot": read.snapshot.number,
         "lineage": list(read.output.lineage),
@@ -29,6 +31,14 @@ def explain(read: Read) -> dict[str, Any]:
         "parts": [{"part": part, **_part_scans(read, found)} for part, found in by_part.items()],
     }
     return {**account, "text": _text(read, account)}
+
+
+def _request(read: Read) -> dict[str, Any]:
+    """The request, of whose long filter only the beginning is repeated."""
+    document, where = request_to_json(read.request), read.request.where
+    if where is not None and len(str(document["where"])) > MOST_CHARACTERS:
+        document["where"] = spelled(where)[:MOST_CHARACTERS]
+    return document
 
 
 def _filters(plan: Plan) -> Iterator[dict[str, str]]:

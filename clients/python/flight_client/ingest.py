@@ -144,8 +144,9 @@ def ingest_source(client: Client, source: SourceFolder, progress: Progress | Non
 
 def _ingest(client: Client, source: SourceFolder, progress: Progress | None) -> Ingested:
     repo, files = source.repo, source.files()
-    repaired = _repaired(client, repo)
-    served = _served(client, repo)
+    is_new = repo not in client.repos()
+    repaired = () if is_new else _repaired(client, repo)
+    served = _Served({}, {}, None) if is_new else _served(client, repo)
     if source.python is not None and served.snapshot is not None:
         served = _without_readable(served, files, source.python, parse_errors(client, repo, served.snapshot))
     work = _work(files, served, source.layers)
@@ -177,7 +178,7 @@ def _ingest(client: Client, source: SourceFolder, progress: Progress | None) -> 
 
 def _repaired(client: Client, repo: str) -> tuple[str, ...]:
     """Have the server repair a repo whose stored files are damaged: the rows that are lost are extracted again."""
-    if repo not in client.repos() or client.maintenance.is_sound(repo):
+    if client.maintenance.is_sound(repo):
         return ()
     steps = client.maintenance.check(repo, repair=True).get("steps")
     return tuple(map(str, steps)) if isinstance(steps, list) else ()
@@ -190,8 +191,6 @@ def _check_folder(root: Path) -> None:
 
 
 def _served(client: Client, repo: str) -> _Served:
-    if repo not in client.repos():
-        return _Served({}, {}, None)
     infos = {info.dataset: info for info in client.infos(repo, kind="raw")}
     snapshot = whole_number(infos["repo_files"].metadata, "snapshot")
     made_by = {table: (infos[table].schema.metadata or {}).get(b"extractor_version") for table in EXTRACTED}

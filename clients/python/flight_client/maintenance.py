@@ -1,4 +1,4 @@
-"""The actions that keep a store in order, as methods of ``client.maintenance``."""
+"""The actions that keep a store and a server in order, as methods of ``client.maintenance``."""
 
 from collections.abc import Callable, Mapping
 
@@ -6,7 +6,7 @@ from flight_client.tickets import Json
 
 
 class Maintenance:
-    """Rollback, pins, pruning, sizes, check and repair of the repositories on a server.
+    """Rollback, pins, pruning, sizes, check and repair of the repositories on a server; its running calls.
 
     Every method raises FlightClientError when the server refuses.
     """
@@ -46,3 +46,12 @@ class Maintenance:
     def is_sound(self, repo: str) -> bool:
         """Whether the newest snapshot's files are as they were written; the server reads each file once."""
         return bool(self._act("check", {"repo": repo, "quick": True}).get("clean"))
+
+    def calls(self) -> list[Mapping[str, Json]]:
+        """The running calls of the caller's identity; each has its request_id, method, repo, dataset, rows, seconds."""
+        listed = self._act("calls", {}).get("calls")
+        return [each for each in listed if isinstance(each, dict)] if isinstance(listed, list) else []
+
+    def cancel(self, call: str) -> bool:
+        """Stop a running call by its request id; returns whether there was one."""
+        return bool(self._act("cancel", {"call": call}).get("cancelled"))
