@@ -81,6 +81,7 @@ DOORWAYS = {
         "flight_server.rpc.sql_door",
         "flight_server.rpc.flight_sql.sql_info",
     ),
+    "opentelemetry": ("flight_server.serving.traces",),
     "starlette": ("flight_server.web",),
     "uvicorn": ("flight_server.web.http_server",),
     "prometheus_client": ("flight_server.web.metrics",),
@@ -107,7 +108,7 @@ CLIENT, CLIENT_REQUIRES = {"arrowdsl", "flight_client"}, {"pyarrow"}
 SERVER, SERVER_REQUIRES = {"flight_server"}, {"pyarrow", "numpy", "click", "hamilton", "platformdirs"}
 # Imported by modules of the client that are loaded when their extra is asked for; the server requires numpy.
 EXTRAS = {"google", "tree_sitter", "tree_sitter_python"}
-SERVER_EXTRAS = {"duckdb", "google", "starlette", "uvicorn", "anyio", "prometheus_client"}
+SERVER_EXTRAS = {"duckdb", "google", "starlette", "uvicorn", "anyio", "prometheus_client", "opentelemetry"}
 NUMPY = {"numpy"}
 
 

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-import click
 import platformdirs
 
 from arrowdsl.errors import DataError
@@ -36,12 +35,21 @@ class HttpPort(Protocol):
         """Stop listening."""
 
 
+class CallTraces(Protocol):
+    """The traces of a running server's calls."""
+
+    def stop(self) -> None:
+        """Send what waits."""
+
+
 @dataclass(frozen=True)
 class RunningServer:
-    """A service and its ports: Flight, and HTTP if the extra is installed and the port wanted."""
+    """A service and its ports: Flight, and HTTP if the extra is installed and the port wanted; perhaps its traces."""
 
     flight: FlightServer
-    http: HttpPort | None
+    http: HttpPort | None = None
+    traces: CallTraces | None = None
+    is_new: bool = False  # the store: its folder was missing
 
     @property
     def uri(self) -> str:
@@ -56,12 +64,13 @@ class RunningServer:
     def stop(self) -> bool:
         """Stop gracefully; returns whether all calls have ended. Health can be asked until the calls are drained."""
         ended = self.flight.stop()
-        if self.http is not None:
-            self.http.stop()
+        for each in (self.http, self.traces):
+            if each is not None:
+                each.stop()
         return ended
 
 
-OpenServer = Callable[..., RunningServer]  # ``creates`` as in ``open_server``
+OpenServer = Callable[..., RunningServer]
 
 
 def open_server(
@@ -73,22 +82,24 @@ def open_server(
     http_port: int | None = None,
     *,
     warms: bool = False,
-    creates: bool = True,
+    traces: bool = False,
 ) -> RunningServer:
     """A running server over a store folder, by default that of the user; without ``http_port`` it has no HTTP.
 
-    Unless it ``creates``, the folder must exist.
+    With ``traces`` it sends a span for each call to OpenTelemetry.
     """
     folder = store or default_store()
-    if not creates and not folder.is_dir():
-        raise click.UsageError(f"there is no store {folder}; up and ingest make one, or make an empty folder")
+    is_new = not folder.is_dir()
     service = Service(Store(folder), load_pipeline(), capacity, installed_build(), warms=warms)
+    sends = importlib.import_module("flight_server.serving.traces").Traces() if traces else None
+    if sends is not None:
+        service.calls.observers.append(sends.observe)
     server = FlightServer(service, host, port, advertised)
     if http_port is None:
-        return RunningServer(server, None)
+        return RunningServer(server, None, sends, is_new)
     web = importlib.import_module("flight_server.web")
     try:
-        return RunningServer(server, web.serve_http(service, host, http_port))
+        return RunningServer(server, web.serve_http(service, host, http_port), sends, is_new)
     except DataError:
         server.stop()
         raise

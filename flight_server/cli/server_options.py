@@ -92,11 +92,14 @@ def _opener(
     cache_size: int,
     *,
     no_warm: bool,
+    traces: bool,
     **limits: Unpack[LimitOptions],
 ) -> OpenServer:
     capacity = Capacity(_limits(limits), cache_size)
+    if traces and importlib.util.find_spec("opentelemetry") is None:
+        raise MissingExtraError("--traces needs opentelemetry: pip install 'flight-server[otel]'")
     http = _http_port(http_port, port)
-    return partial(open_server, store, host, port, advertise, capacity, http, warms=not no_warm)
+    return partial(open_server, store, host, port, advertise, capacity, http, warms=not no_warm, traces=traces)
 
 
 SERVER_OPTIONS = options(
@@ -185,6 +188,11 @@ SERVER_OPTIONS = options(
         type=click.FloatRange(0),
         metavar="SECONDS",
         help="Log calls that take longer as warnings.  [default: none]",
+    ),
+    click.option(
+        "--traces",
+        is_flag=True,
+        help="Send a span for each call to OpenTelemetry, as the variables OTEL_… say.",
     ),
     click.option("--no-warm", is_flag=True, help="Compute nothing in the background, only what is read."),
 )

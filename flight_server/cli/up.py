@@ -3,7 +3,6 @@
 import importlib.util
 import shlex
 from contextlib import suppress
-from functools import partial
 from importlib import resources
 
 import click
@@ -56,11 +55,9 @@ def demo(server: OpenServer, log: LogOutput) -> None:
 def serve(server: OpenServer, log: LogOutput) -> None:
     """Serve a store as it is.
 
-    The store's folder must exist; an empty folder becomes a store.
-
     Example: flight-server serve --store ./data
     """
-    _serve(partial(server, creates=False), log)
+    _serve(server, log)
 
 
 def _serve(opens: OpenServer, log: LogOutput, source: SourceFolder | None = None, *, watch: bool = False) -> None:
@@ -75,6 +72,8 @@ def _serve(opens: OpenServer, log: LogOutput, source: SourceFolder | None = None
             with connect(server.uri) as client:
                 click.echo(ingest_with_progress(client, source))
         with suppress(KeyboardInterrupt):
+            if source is None and server.is_new:
+                click.echo(f"there was no store {server.service.store.root}: this is a new, empty one")
             click.echo(f"listening on {server.uri}")
             if server.http is not None:
                 click.echo(f"  {server.http.uri}/v1 (rows), /readyz (health), /metrics")

@@ -5,7 +5,7 @@ import subprocess
 import tomllib
 
 import pytest
-from cli_process import COMMAND, environment, run, succeed
+from cli_process import COMMAND, environment, run, serving, succeed
 
 
 def shown(*arguments: object, **variables: str) -> tuple[dict[str, object], dict[str, str]]:
@@ -81,8 +81,7 @@ def test_a_wrong_variable_is_an_error(monkeypatch):
     assert (done.returncode, "--port" in done.stderr) == (2, True)
 
 
-def test_serve_needs_a_folder(tmp_path):
-    done = run("serve", "--store", tmp_path / "misspelled")
-    assert done.returncode == 2
-    assert "there is no store" in done.stderr
-    assert not (tmp_path / "misspelled").exists()
+def test_serve_says_that_a_store_is_new(tmp_path):
+    for is_new in (True, False):
+        with serving("serve", "--store", tmp_path / "store") as server:
+            assert any("there was no store" in line for line in server.lines) is is_new

@@ -17,10 +17,11 @@ def folder_with_modules(tmp_path):
 def test_named_modules_are_inspected_with_a_warning_and_others_are_not_imported(root, tmp_path):
     store = tmp_path / "store"
     done = run("ingest", root, "--store", store, "--layers", "cst", "--runtime", "fine,broken", home=tmp_path)
-    assert done.returncode == 0
+    assert done.returncode == 2
     assert done.stderr.splitlines() == [
         "warning: --runtime imports modules, and so runs their code: fine, broken",
         r"failed: broken: RuntimeError: first\x1b[31m second",
+        "error: --runtime could not import broken; the others are stored",
     ]
     assert "project: 1 of 2 modules inspected" in done.stdout
     assert not list(root.rglob("marker"))
