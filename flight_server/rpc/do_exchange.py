@@ -17,6 +17,7 @@ from flight_server.serving.read import Read
 from flight_server.serving.request_errors import BadRequestError
 from flight_server.serving.running_calls import RunningCall
 from flight_server.serving.stream import open_read
+from flight_server.storage.validation import validated
 
 
 def lookup(
@@ -45,4 +46,4 @@ def _columns(reader: flight.MetadataRecordBatchReader, call: RunningCall, check:
         raise BadRequestError(f"a lookup takes one column of keys, given: {len(received.schema)}")
     for batch in received:
         check()
-        yield batch.column(0)
+        yield validated(batch).column(0)

@@ -11,7 +11,7 @@ from flight_client.contracts.raw import RAW_TABLES
 from flight_client.contracts.tables import BY_CONTRACT
 from flight_server.rpc.codec import Put, rows_at_end
 from flight_server.serving.request_errors import BadRequestError, BadStreamError, UnknownDatasetError
-from flight_server.serving.running_calls import RunningCall
+from flight_server.serving.running_calls import CancelledCallError, RunningCall
 from flight_server.serving.service import Service
 from flight_server.storage.store_errors import RowCountError
 
@@ -48,9 +48,9 @@ class ReceivedBatches:
             except StopIteration:
                 break
             if chunk.data is not None:
-                rows += chunk.data.num_rows
-                self._call.count(chunk.data)
                 yield chunk.data
+                rows += chunk.data.num_rows
+                self._call.count(chunk.data)  # only now: to size a batch that is not validated may end the process
             elif chunk.app_metadata is not None and self._expected is None:
                 self._expected = rows_at_end(chunk.app_metadata.to_pybytes())
         if self._expected not in (None, rows):
@@ -64,12 +64,17 @@ class ReceivedBatches:
 
 @contextmanager
 def _receiving() -> Iterator[None]:
-    """Report whatever pyarrow raises while it decodes a client's bytes as BadStreamError."""
+    """Report whatever pyarrow raises while it decodes a client's bytes as BadStreamError.
+
+    An altered stream may announce a buffer of exabytes, which pyarrow reports as lack of memory.
+    """
     try:
         yield
-    except (StopIteration, flight.FlightError, MemoryError):
+    except StopIteration:
         raise
-    except (pa.ArrowException, OSError, ValueError, TypeError, LookupError) as error:
+    except flight.FlightError as error:
+        raise CancelledCallError("the client broke off its stream") from error
+    except (pa.ArrowException, MemoryError, OSError, ValueError, TypeError, LookupError) as error:
         raise BadStreamError(f"the stream of record batches is damaged: {error}") from error
 
 

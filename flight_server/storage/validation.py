@@ -32,23 +32,31 @@ def batches_of(data: pa.Table | BatchSource) -> BatchSource:
     return data.to_reader(max_chunksize=BATCH_ROWS) if isinstance(data, pa.Table) else data
 
 
+def validated(batch: pa.RecordBatch) -> pa.RecordBatch:
+    """The batch, if it is valid Arrow data; else raises MalformedDataError.
+
+    A batch from a client must be validated before anything reads its values, since wrong offsets crash the process.
+    """
+    try:
+        batch.validate(full=True)
+    except pa.ArrowInvalid as error:
+        raise MalformedDataError(f"a batch is not valid Arrow data: {error}") from error
+    return batch
+
+
 def aligned(
     data: BatchSource, schema: pa.Schema, encoding: EncodingPolicy, *, check: Callable[[], None] = unchecked
 ) -> Iterator[pa.Table]:
     """The batches, cut to 64 Ki rows, aligned to the schema's columns and types, and encoded.
 
-    ``check`` is called before each cut and stops the stream by raising. Each batch is validated before it is read,
-    since wrong offsets crash the process. Raises MalformedDataError for a batch that is not valid Arrow data, and the
-    errors of SchemaTransform and EncodingPolicy.
+    ``check`` is called before each cut and stops the stream by raising. Raises the errors of ``validated``,
+    SchemaTransform and EncodingPolicy.
     """
     transform = SchemaTransform(schema=schema)
     _check_schema(transform, data.schema)
     for batch in data:
         check()
-        try:
-            batch.validate(full=True)
-        except pa.ArrowInvalid as error:
-            raise MalformedDataError(f"a batch is not valid Arrow data: {error}") from error
+        validated(batch)
         for start in range(0, batch.num_rows, BATCH_ROWS):
             check()
             rows = pa.Table.from_batches([batch.slice(start, BATCH_ROWS)])

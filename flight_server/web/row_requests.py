@@ -3,12 +3,13 @@
 from collections.abc import Mapping
 from types import MappingProxyType
 
+from starlette.requests import ClientDisconnect
 from starlette.requests import Request as HttpRequest
 
 from arrowdsl.errors import one_of
 from flight_server.serving.request import Request, request_from_json
 from flight_server.serving.request_errors import BadRequestError, TooLargeError
-from flight_server.serving.running_calls import RunningCall
+from flight_server.serving.running_calls import CancelledCallError, RunningCall
 from flight_server.serving.sql_request import SqlRequest, sql_from_json
 from flight_server.serving.wire_json import json_object
 from flight_server.storage.row_formats import FORMATS
@@ -107,15 +108,21 @@ def _preference(item: str) -> tuple[str, float]:
 
 
 async def body_of(request: HttpRequest) -> bytes:
-    """The body of a query, which must be declared as JSON. Raises UnsupportedMediaTypeError, TooLargeError."""
+    """The body of a query, which must be declared as JSON.
+
+    Raises UnsupportedMediaTypeError, TooLargeError, and CancelledCallError if the client breaks off.
+    """
     # A page of another site can post text without asking; a body of JSON makes its browser ask first, and get no.
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
         raise UnsupportedMediaTypeError('a query is JSON, with the header Content-Type: application/json; {"sql": "…"}')
     body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > BODY_BYTES:
-            raise TooLargeError(f"a body has at most {BODY_BYTES} bytes")
+    try:
+        async for chunk in request.stream():
+            body += chunk
+            if len(body) > BODY_BYTES:
+                raise TooLargeError(f"a body has at most {BODY_BYTES} bytes")
+    except ClientDisconnect as error:
+        raise CancelledCallError("the client broke off its request") from error
     return bytes(body)
 
 

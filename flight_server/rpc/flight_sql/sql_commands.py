@@ -35,6 +35,7 @@ from flight_server.serving.sql_request import (
 )
 from flight_server.serving.wire_json import json_bytes, json_object
 from flight_server.storage.staging import Mode
+from flight_server.storage.validation import validated
 
 _FAIL, _APPEND, _REPLACE = 1, 2, 3  # if the table of an ingestion exists
 _CANCELLED, _NOT_CANCELLABLE = 1, 3
@@ -123,7 +124,7 @@ def _ingest(
 
 def _parameters(names: list[str], batches: ReceivedBatches) -> tuple[tuple[str, Scalar], ...]:
     """The values of one row: by the names of the columns, or by their order for parameters that are numbered."""
-    rows = pa.Table.from_batches(batches, batches.schema)
+    rows = pa.Table.from_batches(map(validated, batches), batches.schema)
     if rows.num_rows != 1:
         raise BadRequestError(f"a query runs with one row of parameters, given: {rows.num_rows}")
     by_name = {*rows.schema.names} == {*names}
