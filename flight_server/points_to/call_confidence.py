@@ -3,7 +3,7 @@
 The confidences are measured: they are the shares of edges that were seen when packages ran their own tests. The record
 of ``benchmarks/call_truth.py`` is ``tests/calls/seen_by_rule.json``. Rivals are the callees of one group of sites (see
 ``State``): a class counts once with its ``__init__`` and ``__new__``, and an external is no rival of a definition of
-the repo.
+the repo, unless it belongs to a builtin type.
 """
 
 from collections.abc import Mapping
@@ -13,9 +13,10 @@ from types import MappingProxyType
 
 import numpy as np
 
-from flight_server.points_to.fixpoint import NAMES, OVERRIDES, Solution
-from flight_server.points_to.heap import Kind
-from flight_server.points_to.integer_columns import HALF, LOWER, Ints, Mask, pack
+from flight_server.points_to.facts import where_equal
+from flight_server.points_to.fixpoint import ANNOTATIONS, ASSUMED, NAMES, OVERRIDES, Solution
+from flight_server.points_to.heap import Kind, Shape
+from flight_server.points_to.integer_columns import HALF, LOWER, Ints, Mask, distinct, is_in, pack
 from flight_server.points_to.state import CREATION, State
 
 
@@ -23,30 +24,34 @@ class CallRule(IntEnum):
     """The rules of call edges, the surest first: of several sites inside a call, the surest counts."""
 
     ONLY_CALLEE = 0
-    ONE_OF_TWO = 1
-    ONE_OF_FEW = 2
-    BY_NAMES = 3
-    ONE_OF_SEVERAL = 4
-    SPECIAL_METHOD = 5
-    OVERRIDE = 6
+    DECLARED = 1
+    GIVEN = 2
+    OWN_OVERRIDE = 3
+    BY_NAMES = 4
+    ONE_OF_FEW = 5
+    SPECIAL_METHOD = 6
     ONE_OF_MANY = 7
-    SATURATED = 8
+    OVERRIDE = 8
+    SATURATED = 9
 
 
 CONFIDENCE: Mapping[CallRule, float] = MappingProxyType(
     {
         CallRule.ONLY_CALLEE: 0.98,
-        CallRule.ONE_OF_TWO: 0.67,
-        CallRule.ONE_OF_FEW: 0.54,
-        CallRule.BY_NAMES: 0.54,
-        CallRule.ONE_OF_SEVERAL: 0.5,
-        CallRule.SPECIAL_METHOD: 0.41,
-        CallRule.OVERRIDE: 0.27,
-        CallRule.ONE_OF_MANY: 0.13,
-        CallRule.SATURATED: 0.08,
+        CallRule.DECLARED: 0.91,
+        CallRule.GIVEN: 0.91,
+        CallRule.OWN_OVERRIDE: 0.74,
+        CallRule.BY_NAMES: 0.59,
+        CallRule.ONE_OF_FEW: 0.45,
+        CallRule.SPECIAL_METHOD: 0.34,
+        CallRule.ONE_OF_MANY: 0.32,
+        CallRule.OVERRIDE: 0.26,
+        CallRule.SATURATED: 0.22,
     }
 )
-_MOST = ((1, CallRule.ONLY_CALLEE), (2, CallRule.ONE_OF_TWO), (5, CallRule.ONE_OF_FEW), (10, CallRule.ONE_OF_SEVERAL))
+_FEW = 5  # rivals
+_STEPS = 8
+_VALUES = (Kind.FUNCTION, Kind.METHOD, Kind.CONSTANT, Kind.EXTERNAL, Kind.CONTAINER)
 _CONSTRUCTORS = ("__init__", "__new__", "__post_init__")
 
 
@@ -71,12 +76,19 @@ def judged_edges(solution: Solution) -> JudgedEdges:
     groups, callees = found >> HALF, found & LOWER
     strata = _strata(solution, found)
     rivals = _rivals(state, groups, callees)
-    rules = np.select([rivals <= most for most, _ in _MOST], [rule for _, rule in _MOST], CallRule.ONE_OF_MANY)
-    rules[(strata == OVERRIDES) & (rivals > _MOST[1][0])] = CallRule.OVERRIDE
+    roots, places = state.site_root[groups], state.site_callee[groups]
+    receivers = state.receivers(places)
+    of_self = _is_self(state, receivers)
+    rules = np.select((rivals <= 1, rivals <= _FEW), (CallRule.ONLY_CALLEE, CallRule.ONE_OF_FEW), CallRule.ONE_OF_MANY)
+    overrides = (strata == OVERRIDES) & (rivals > 1)
+    rules[overrides] = np.where(of_self, CallRule.OWN_OVERRIDE, CallRule.OVERRIDE)[overrides]
+    known = (strata == ANNOTATIONS) | ((strata == ASSUMED) & of_self)
+    rules[known & (rivals > 1) & (receivers > 0)] = CallRule.DECLARED
+    rules[_is_given(state, roots) & (groups == roots) & (rivals > 1)] = CallRule.GIVEN
     rules[strata == NAMES] = CallRule.BY_NAMES
-    roots = state.site_root[groups]
-    rules[(groups != roots) & _is_special(state, callees)] = CallRule.SPECIAL_METHOD
-    rules[state.is_saturated(state.site_callee[groups])] = CallRule.SATURATED
+    special = (groups != roots) & _is_special(state, callees)
+    rules[special & ((rivals > 1) | _may_be_builtin(state, _operands(state, roots)))] = CallRule.SPECIAL_METHOD
+    rules[state.is_saturated(places)] = CallRule.SATURATED
     edges = pack(roots, callees)
     order = np.lexsort((rules, edges))
     edges, first = np.unique(edges[order], return_index=True)
@@ -107,7 +119,69 @@ def _rivals(state: State, groups: Ints, callees: Ints) -> Ints:
     names = defs.name[np.where(is_function, heap.first[callees], 0)]
     constructs = np.bincount(groups[is_class], minlength=state.sites) > 0
     counted = ~(np.isin(names, [state.keys[name] for name in _CONSTRUCTORS]) & constructs[groups])
-    own, every = (np.bincount(groups[mask], minlength=state.sites) for mask in (counted & ~is_external, counted))
+    of_builtin = is_external & (
+        is_in(callees, _builtin_types(state)) | is_in(heap.first[callees], _builtin_types(state))
+    )
+    own, every = (
+        np.bincount(groups[mask], minlength=state.sites) for mask in (counted & (~is_external | of_builtin), counted)
+    )
     rivals = np.where(is_external, every[groups], own[groups])
     rivals[state.access_of(groups)[0] == CREATION] = 1  # the statement of a class runs all its hooks
     return rivals
+
+
+def _builtin_types(state: State) -> Ints:
+    """The externals that are the types of literals."""
+    types = distinct(state.library.shape_types)
+    return types[types > 0]
+
+
+def _is_self(state: State, places: Ints) -> Mask:
+    """Which places are the first parameter of a method."""
+    defs = state.facts.definitions
+    methods = np.flatnonzero(defs.is_function & defs.is_class[defs.container] & ~defs.static)
+    is_self = state.facts.by_place(state.parameters.at(methods, 0), 1)
+    spelled = state.heap.spelled(places)
+    mask: Mask = is_self[np.where(spelled < len(is_self), spelled, 0)] > 0
+    return mask
+
+
+def _is_given(state: State, sites: Ints) -> Mask:
+    """Which sites call one of several functions that the program passes on by name.
+
+    ``for step in (load, check): step()`` calls both. A place that holds an attribute, an item, the result of a call
+    or what several assignments give is another case, since there one of several functions was chosen; so is a place
+    that holds other callables too.
+    """
+    facts, heap = state.facts, state.heap
+    chosen = facts.by_place(facts.sites.result, 1)
+    loads = facts.place["flow_loads", "dst"]
+    chosen[loads[~where_equal(facts.tables["flow_loads"], "access", "iter")]] = 1
+    origins, targets = facts.place["flow_copies", "src"], facts.place["flow_copies", "dst"]
+    chosen[np.bincount(targets, minlength=len(chosen)) > 1] = 1
+    for _ in range(_STEPS):
+        chosen[targets[chosen[origins] > 0]] = 1
+    chosen[0] = 1
+    places = facts.sites.callee[np.where(sites < len(facts.sites.callee), sites, 0)]
+    codes = state.points.all()
+    codes = codes[~heap.is_of(codes & LOWER, *_VALUES)]
+    mixed = distinct(heap.spelled(codes >> HALF))
+    mask: Mask = (chosen[places] == 0) & ~is_in(places, mixed)
+    return mask
+
+
+def _operands(state: State, sites: Ints) -> Ints:
+    """The first argument of each site, or the receiver of a call without arguments."""
+    first = state.arguments.at(sites, 0)
+    return np.where(first > 0, first, state.receivers(state.site_callee[sites]))
+
+
+def _may_be_builtin(state: State, places: Ints) -> Mask:
+    """Which places may hold a value of a builtin type other than ``None``."""
+    heap = state.heap
+    which, objects = state.points.under(places)
+    builtin = heap.is_of(objects, Kind.CONTAINER, Kind.GENERATOR, Kind.NAMESPACE, Kind.CONSTANT)
+    builtin &= ~(heap.is_of(objects, Kind.CONSTANT) & (heap.first[objects] == Shape.NONE))
+    mask = np.zeros(len(places), bool)
+    mask[which[builtin]] = True
+    return mask

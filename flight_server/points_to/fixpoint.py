@@ -29,7 +29,7 @@ from flight_server.points_to.receivers import load_by_names
 from flight_server.points_to.state import State
 
 Rule = Callable[..., None]  # arguments: the state, objects, and the other columns of the facts at the objects' place
-NAMES, OVERRIDES = 4, 5  # the strata of ``load_by_names`` and ``load_overrides``
+ANNOTATIONS, ASSUMED, NAMES, OVERRIDES = 2, 3, 4, 5  # strata, see above
 MOST_ROUNDS = 2000
 MOST_FUNCTIONS = 64  # functions and methods at a place that is called
 MOST_DEFINED = 20  # definitions, instances and modules at a place
@@ -150,15 +150,15 @@ class Solver:
         def use() -> bool:
             before = state.size
             type_hints.annotate(state)
-            self.run(2)
+            self.run(ANNOTATIONS)
             assume_uses(state)
-            self.run(3)
+            self.run(ASSUMED)
             return before != state.size
 
         def load() -> bool:
             before = state.size
             attributes.load_missing(state)
-            self.run(3)
+            self.run(ASSUMED)
             return before != state.size
 
         self.repeat(use)
@@ -222,6 +222,7 @@ class Solver:
         spelled = state.heap.spelled(places)
         typed = state.typed[np.where(spelled < len(state.typed), spelled, 0)]
         allowed = ~(typed & state.heap.is_of(new & LOWER, *_UNTYPED))
+        allowed &= ~self._of_other_uses(spelled, new & LOWER)
         new, spelled = new[allowed], spelled[allowed]
         if not len(new):
             return NONE
@@ -243,6 +244,18 @@ class Solver:
             held[places[~fits]] = most
             np.add.at(held.values, places[fits], 1)
         return new[stays]
+
+    def _of_other_uses(self, places: Ints, objects: Ints) -> Mask:
+        """Which objects come from another use of a decorator: definitions that are decorated elsewhere.
+
+        A decorator returns what it is given, or something that it makes. Where uses share its body, it would also
+        return what each of the others was given.
+        """
+        heap, decorated = self.state.heap, self.state.decorated
+        own = decorated[np.where(places < len(decorated), places, 0)]
+        given = np.where(heap.is_of(objects, Kind.FUNCTION, Kind.CLASS), heap.first[objects], 0)
+        mask: Mask = (own > 0) & (given != own) & self.state.is_decorated[given]
+        return mask
 
     def _arrive(self, places: Ints, objects: Ints) -> None:
         state = self.state

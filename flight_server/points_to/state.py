@@ -81,6 +81,11 @@ class State:
         self._inclusion_codes, self._inclusion_count = GrowingColumn(1), 1
         self.typed = np.zeros(1, bool)
         self.is_called = facts.by_place(facts.sites.callee, 1) > 0
+        sites, outer = facts.sites, facts.definitions.container
+        self.decorated = facts.by_place(sites.result[sites.decorates], sites.decorated[sites.decorates])
+        self.is_decorated = np.zeros(len(outer), bool)
+        self.is_decorated[sites.decorated] = True
+        self.is_decorated &= ~facts.definitions.is_function[outer] & (np.arange(len(outer)) > 0)
         self.follows_names_only = True
         self.is_unfinished = False
         self._saturated = GrowingColumn(1024)

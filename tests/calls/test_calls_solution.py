@@ -257,3 +257,58 @@ def use(given, name, items):
     kinds = {row["name"]: row["kind"] for row in rows if row["relation"] == "call"}
     assert kinds["main.Plain"] == "plain_class"
     assert kinds["main.Own"] == "class"
+
+
+def test_functions_passed_on_by_name_are_all_called_and_chosen_ones_are_not(tmp_path: Path) -> None:
+    _write(
+        tmp_path,
+        main="def a(): pass\ndef b(): pass\n"
+        "def every():\n    for step in (a, b): step()\n"
+        "def one(which):\n    chosen = a\n    if which: chosen = b\n    chosen()\n"
+        "every()\none(1)\n",
+    )
+    assert _rules(tmp_path, "main.every") == {"main.a": "given", "main.b": "given"}
+    assert _rules(tmp_path, "main.one") == {"main.a": "one_of_few", "main.b": "one_of_few"}
+
+
+def test_the_class_of_an_annotation_is_surer_than_its_subclasses(tmp_path: Path) -> None:
+    _write(
+        tmp_path,
+        main="class Base:\n    def run(self): self.step()\n    def step(self): pass\n"
+        "class Other(Base):\n    def step(self): pass\n"
+        "class Third(Base):\n    def step(self): pass\n"
+        "def go(base: Base): base.step()\n",
+    )
+    assert _rules(tmp_path, "main.go") == {
+        "main.Base.step": "declared",
+        "main.Other.step": "override",
+        "main.Third.step": "override",
+    }
+    assert _rules(tmp_path, "main.Base.run") == {
+        "main.Base.step": "declared",
+        "main.Other.step": "own_override",
+        "main.Third.step": "own_override",
+    }
+
+
+def test_a_method_of_a_builtin_type_is_a_rival(tmp_path: Path) -> None:
+    _write(
+        tmp_path,
+        main="class Table:\n    def update(self, other): pass\n"
+        "def fill(table): table.update(1)\nfill(Table())\nfill({})\n"
+        "def sure(table): table.update(1)\nsure(Table())\n",
+    )
+    assert _rules(tmp_path, "main.fill")["main.Table.update"] == "one_of_few"
+    assert _rules(tmp_path, "main.sure") == {"main.Table.update": "only_callee"}
+
+
+def test_a_decorators_result_is_not_what_another_use_of_it_was_given(tmp_path: Path) -> None:
+    uses = "".join(f"@Marked\ndef f{n}(): pass\n" for n in range(3))
+    marked = "class Marked:\n    held = {}\n    def __new__(cls, f):\n        cls.held[f.__name__] = f\n"
+    _write(tmp_path, main=f"{marked}        return cls.held[f.__name__]\n{uses}def go(): f0()\n")
+    assert set(_rules(tmp_path, "main.go")) == {"main.f0"}
+
+
+def _rules(folder: Path, caller: str) -> dict[object, object]:
+    rows = _rows(solution(facts_of(folder)))
+    return {row["name"]: row["rule_name"] for row in rows if row["relation"] == "call" and row["owner_name"] == caller}

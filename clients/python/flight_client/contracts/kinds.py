@@ -51,7 +51,7 @@ RULE_NAMES = _words(
     argument receiver
     block_flow nested_code call_instruction name_instruction stored_value
     runtime_signature runtime_parameter runtime_member
-    only_callee one_of_two one_of_few special_method one_of_several override one_of_many by_names saturated
+    only_callee declared given own_override by_names one_of_few special_method one_of_many override saturated
     module_name external_module base external_base method_order instance copy use imported_name external_name
     annotated_parameter annotated_return annotated_variable annotation
     name_span name_inside import_span import_inside callee_span callee_inside symbol_relationship
