@@ -43,7 +43,7 @@ LAYERS = {
     "flight_server.kernels": {"arrowdsl"},
     "flight_server.points_to": RELATIONAL,
     "flight_server.pipeline": PIPELINE,
-    "flight_server.serving": {*SERVING, "flight_client"},
+    "flight_server.serving": {*SERVING, "flight_server.kernels", "flight_client"},
     "flight_server.rpc": {*SERVING, "flight_server.serving", "flight_client.protobuf_classes"},
     "flight_server.web": {*SERVING, "flight_server.serving"},
     "flight_server.cli": {

@@ -1,9 +1,10 @@
-"""The commands that read one dataset: ``info``, ``get``, ``explain``."""
+"""The commands that read one dataset: ``info``, ``get``, ``diff``, ``explain``."""
 
 import json
 import sys
 from collections import Counter
-from typing import Unpack
+from collections.abc import Mapping
+from typing import Unpack, cast
 
 import click
 
@@ -11,6 +12,7 @@ from flight_client import Client
 from flight_client.contracts.notation import meaning
 from flight_client.tickets import Cql2, Narrowing
 from flight_server.cli.session import options, with_client
+from flight_server.cli.table import print_rows
 from flight_server.cli.table_files import write_rows
 from flight_server.cli.waiting import interruptible_rows
 
@@ -32,12 +34,19 @@ def _names(_: click.Context, __: click.Parameter, text: str | None) -> list[str]
 
 _REPO = click.argument("repo")
 _DATASET = options(_REPO, click.argument("dataset"))
-_NARROWING = options(
+_ROWS = options(
     click.option("--columns", callback=_names, metavar="A,B", help="Only these columns, in this order."),
     click.option("--where", callback=_cql2, metavar="FILTER", help="A filter: CQL2 as text or JSON."),
     click.option("--limit", type=click.IntRange(0), help="At most this many rows."),
+)
+_NARROWING = options(
+    _ROWS,
     click.option("--order", type=click.Choice(["canonical"]), help="Sort by the contract's order."),
     click.option("--snapshot", type=click.IntRange(0), help="This snapshot instead of the newest."),
+)
+_OUTPUT = options(
+    click.option("--vertical", is_flag=True, help="Each column on a line of its own."),
+    click.option("-o", "--output", metavar="FILE", help="FILE.parquet, .arrow or .csv; - writes Arrow IPC to stdout."),
 )
 
 
@@ -77,8 +86,7 @@ def _print_source_roots(client: Client, repo: str) -> None:
 @with_client()
 @_DATASET
 @_NARROWING
-@click.option("--vertical", is_flag=True, help="Each column on a line of its own.")
-@click.option("-o", "--output", metavar="FILE", help="FILE.parquet, .arrow or .csv; - writes Arrow IPC to stdout.")
+@_OUTPUT
 def get(
     client: Client, repo: str, dataset: str, output: str | None, *, vertical: bool, **narrowing: Unpack[Narrowing]
 ) -> None:
@@ -88,9 +96,51 @@ def get(
 
     Example: flight-server get django definitions --where "kind = 'class'" --limit 10
     """
+    _show(client, repo, dataset, output, vertical=vertical, **narrowing)
+
+
+def _show(
+    client: Client, repo: str, dataset: str, output: str | None, *, vertical: bool, **narrowing: Unpack[Narrowing]
+) -> None:
     shown = "vertical" if vertical else "fitting" if narrowing["columns"] is None and sys.stdout.isatty() else None
     with client.read(repo, dataset, **narrowing) as reader:
         write_rows(interruptible_rows(reader, f"computing {dataset}"), output, shown)
+
+
+@click.command()
+@with_client()
+@_REPO
+@click.argument("old", type=click.IntRange(1))
+@click.argument("new", type=click.IntRange(1))
+@click.argument("dataset", required=False)
+@_ROWS
+@_OUTPUT
+def diff(
+    client: Client,
+    repo: str,
+    old: int,
+    new: int,
+    dataset: str | None,
+    output: str | None,
+    *,
+    vertical: bool,
+    **narrowing: Unpack[Narrowing],
+) -> None:
+    """Show what changed between two snapshots of a repo.
+
+    Without DATASET: how many rows of each raw table. With it, the rows: the column change says whether a row was added
+    or removed, or is the old or new row of a key that is in both. With --columns, rows differ if these columns do.
+
+    Example: flight-server diff django 7 8 definitions
+    """
+    if dataset is not None:
+        narrowing["since"], narrowing["snapshot"] = old, new
+        _show(client, repo, dataset, output, vertical=vertical, **narrowing)
+        return
+    counts = cast("Mapping[str, Mapping[str, int]]", client.maintenance.diff(repo, old, new)["datasets"])
+    print_rows(
+        ("table", "added", "removed"), [(name, *map(str, (n["added"], n["removed"]))) for name, n in counts.items()]
+    )
 
 
 @click.command()

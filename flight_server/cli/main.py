@@ -39,6 +39,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = MappingProxyType(
         "snapshots": (_MAINTENANCE, "List the snapshots of a repo, the oldest first."),
         "rollback": (_MAINTENANCE, "Go back to an older snapshot: its rows become the newest snapshot."),
         "pin": (_MAINTENANCE, "Keep a snapshot, however many newer ones there are."),
+        "diff": ("flight_server.cli.datasets", "Show what changed between two snapshots of a repo."),
         "prune": (_MAINTENANCE, "Retire old snapshots, and delete the files that no other snapshot needs."),
         "du": (_MAINTENANCE, "Show the bytes of repos on disk."),
         "backup": (

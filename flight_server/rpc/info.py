@@ -62,8 +62,8 @@ def flight_info(read: Read, advertised: Sequence[str] = ()) -> flight.FlightInfo
 def answer_info(
     service: Service, asked: Asked, descriptor: flight.FlightDescriptor, advertised: Sequence[str] = ()
 ) -> flight.FlightInfo:
-    """The FlightInfo of a read or a query."""
-    if isinstance(asked, SqlRequest):
+    """The FlightInfo of a read, a difference or a query."""
+    if isinstance(asked, SqlRequest) or asked.since is not None:
         return query_info(service.answer(asked), descriptor, advertised)
     return flight_info(service.read(asked), advertised)
 
@@ -71,7 +71,7 @@ def answer_info(
 def query_info(
     answer: Answer, descriptor: flight.FlightDescriptor, advertised: Sequence[str] = ()
 ) -> flight.FlightInfo:
-    """The FlightInfo of a query: its schema, and one endpoint whose ticket is the query."""
+    """The FlightInfo of a query or difference: its schema, and one endpoint whose ticket is the question."""
     ticket = flight.Ticket(descriptor.command) if answer.asked is None else ticket_for(answer.asked)
     endpoint = flight.FlightEndpoint(ticket, locations_of(0, advertised))
     return flight.FlightInfo(answer.schema, descriptor, [endpoint], UNKNOWN, UNKNOWN, ordered=True)

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from types import MappingProxyType
 
-from flight_server.serving.request import COUNT, FLAG, TEXT
+from flight_server.serving.request import COUNT, FLAG, TEXT, TEXTS, Request
 from flight_server.serving.running_calls import RunningCall
 from flight_server.serving.service import Service
 from flight_server.serving.wire_json import arguments, json_bytes
@@ -79,11 +79,32 @@ def _check(caller: Caller, body: bytes) -> bytes:
     return json_bytes({**asdict(found), "clean": found.is_clean, "steps": steps})
 
 
+def _diff(caller: Caller, body: bytes) -> bytes:
+    given = arguments(
+        "diff", body, {"repo": TEXT, "since": COUNT, "snapshot": COUNT, "datasets": TEXTS}, "repo", "since"
+    )
+    service, repo, since = caller.service, given["repo"], given["since"]
+    old, new = service.store.snapshot(repo, since), service.store.snapshot(repo, given.get("snapshot"))
+    check = caller.call.check(lambda: False, service.budget.limits.query_seconds)
+    counts = {}
+    for name in given.get("datasets", sorted({*old.tables(), *new.tables()})):
+        found = service.difference(Request(repo, name, new.number, since))
+        with service.budget.stream(found.bytes, check):
+            counts[name] = asdict(found.counts(check))
+    differing = {name: each for name, each in counts.items() if any(each.values())}
+    return json_bytes({"repo": repo, "since": since, "snapshot": new.number, "datasets": differing})
+
+
 MAINTENANCE: Mapping[str, Action] = MappingProxyType(
     {
         "snapshots": Action("The listed snapshots of a repo: repo.", _snapshots),
         "rollback": Action("Make a new snapshot with the rows of an older one: repo, snapshot.", _rollback),
         "pin": Action("Keep a snapshot listed: repo, snapshot, pinned (false to unpin).", _pin),
+        "diff": Action(
+            "Count the rows that differ between two snapshots: repo, since, snapshot (by default the newest), datasets"
+            " (by default the raw tables).",
+            _diff,
+        ),
         "prune": Action(
             "Retire old snapshots, and delete what only retired ones need: repo, keep (how many of the newest stay),"
             " older_than and grace (seconds).",

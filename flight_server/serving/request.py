@@ -20,12 +20,15 @@ COMPRESSIONS: tuple[Compression, ...] = get_args(Compression)
 class Request:
     """A read of ``dataset`` in ``repo``; a field that is None narrows nothing. No ``snapshot`` means the newest.
 
+    With ``since``, the rows are those that differ from an older snapshot (see ``difference``).
+
     ``compression`` applies to the buffers on the wire, and changes no row.
     """
 
     repo: str
     dataset: str
     snapshot: int | None = None
+    since: int | None = None
     columns: tuple[str, ...] | None = None
     kinds: tuple[str, ...] | None = None
     where: Expr | None = None
@@ -118,6 +121,7 @@ _KINDS: Mapping[str, JsonKind] = MappingProxyType(
         "repo": TEXT,
         "dataset": TEXT,
         "snapshot": COUNT,
+        "since": COUNT,
         "columns": _NAMES,
         "kinds": _NAMES,
         "where": JsonKind("a filter", lambda _: True),

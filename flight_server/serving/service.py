@@ -4,7 +4,7 @@ import importlib
 import importlib.util
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
@@ -13,11 +13,13 @@ import pyarrow as pa
 from arrowdsl.plan.batches import Batches
 from arrowdsl.plan.stopping import Check
 from flight_server.serving.call_log import log_call
+from flight_server.serving.difference import Difference, difference_of
 from flight_server.serving.known_fingerprints import KnownFingerprints
 from flight_server.serving.limits import Limits, MemoryBudget
 from flight_server.serving.plans import OutputPlans, Pipeline
 from flight_server.serving.read import Read, read_of
 from flight_server.serving.request import Compression, Request
+from flight_server.serving.request_errors import BadRequestError
 from flight_server.serving.running_calls import RunningCalls
 from flight_server.serving.snapshot_results import ResultStore, SnapshotResults
 from flight_server.serving.sql_request import INSTALL, Asked, MissingSqlError, SqlRequest
@@ -83,16 +85,26 @@ class Service:
 
     def read(self, request: Request) -> Read:
         """Check and resolve a request, before any row is read (by ``open_read``); raises DataError."""
+        if request.since is not None:
+            raise BadRequestError("since is allowed in the tickets of do_get and the commands of get_flight_info only")
         return read_of(request, self._results_of(self.store.snapshot(request.repo, request.snapshot)))
 
     def answer(self, asked: Asked) -> Answer:
         """The answer to a request or query, which is checked, and not yet run; raises DataError."""
         if isinstance(asked, SqlRequest):
             return Answer(asked, self.sql.schema(asked), partial(self.sql.batches, asked))
+        if asked.since is not None:
+            found = self.difference(asked)
+            pinned = replace(asked, snapshot=found.new.snapshot.number)
+            return Answer(pinned, found.schema, partial(self._differing, found), asked.compression)
         read = self.read(asked)
         if not read.is_raw:
             self.warming.note(read.request.repo, read.output.name)
         return Answer(read.request, read.schema, partial(self._rows, read), read.request.compression)
+
+    def difference(self, request: Request) -> Difference:
+        """The difference from the request's snapshot ``since``, checked, and not yet run; raises DataError."""
+        return difference_of(request, self.read)
 
     @cached_property
     def sql(self) -> "SqlEngine":
@@ -128,6 +140,10 @@ class Service:
 
     def _rows(self, read: Read, check: Check) -> Batches:
         with self.budget.stream(stream_bytes(read), check), closing(open_read(read, check).batches) as batches:
+            yield from batches
+
+    def _differing(self, found: Difference, check: Check) -> Batches:
+        with self.budget.stream(found.bytes, check), closing(found.batches(check)) as batches:
             yield from batches
 
     def _whole(self, repo: str, dataset: str, check: Check) -> Batches:

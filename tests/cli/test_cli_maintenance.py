@@ -40,6 +40,15 @@ def test_snapshots_show_label_and_commit_and_a_rollback_brings_rows_back(store: 
     assert "nothing changed" not in succeed("ingest", str(store.parent / "code"), "--store", str(store), "--jobs", "1")
 
 
+def test_diff_counts_raw_tables_and_shows_the_rows_of_a_dataset(store: Path):
+    at = ["--store", str(store)]
+    assert re.search(r"^repo_files +1 +1$", succeed("diff", "code", "1", "2", *at), re.MULTILINE)
+    shown = succeed("diff", "code", "1", "2", "repo_files", "--columns", "path,text", "--where", "path = 'a.py'", *at)
+    assert '"removed","a.py","x = 0\n"' in shown
+    assert '"added","a.py","x = 1\n"' in shown
+    assert "code has no snapshot 9; allowed: 1, 2, 3" in run("diff", "code", "9", "3", *at).stderr
+
+
 def test_pins_and_prune(store: Path):
     at = ["--store", str(store)]
     assert "snapshot 1 is pinned" in succeed("pin", "code", "1", *at)

@@ -191,7 +191,7 @@ def test_health_and_the_list_of_actions(peer):
     assert peer.act("healthcheck") == {"status": "ok"}
     assert {action.type for action in peer.flight.list_actions()} == {
         *("begin", "commit", "abort", "drop", "explain", "stats", "healthcheck", "CancelFlightInfo"),
-        *("snapshots", "rollback", "pin", "prune", "sizes", "check", "calls", "cancel"),
+        *("snapshots", "rollback", "diff", "pin", "prune", "sizes", "check", "calls", "cancel"),
         *FLIGHT_SQL_ACTIONS,
     }
 

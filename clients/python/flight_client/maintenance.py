@@ -1,12 +1,12 @@
 """The actions that keep a store and a server in order, as methods of ``client.maintenance``."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from flight_client.tickets import Json
 
 
 class Maintenance:
-    """Rollback, pins, pruning, sizes, check and repair of the repositories on a server; its running calls.
+    """Rollback, differences, pins, pruning, sizes, check and repair of the repositories on a server; its running calls.
 
     Every method raises FlightClientError when the server refuses.
     """
@@ -21,6 +21,17 @@ class Maintenance:
     def pin(self, repo: str, snapshot: int, *, pinned: bool = True) -> None:
         """Keep a snapshot listed and readable until it is unpinned."""
         self._act("pin", {"repo": repo, "snapshot": snapshot, "pinned": pinned})
+
+    def diff(
+        self, repo: str, since: int, snapshot: int | None = None, datasets: Sequence[str] | None = None
+    ) -> Mapping[str, Json]:
+        """How many rows differ between two snapshots, the second by default the newest.
+
+        The reply's ``datasets`` has ``{"added", "removed", "changed"}`` for each dataset that differs; by default, raw
+        tables are compared. ``Client.read`` with ``since`` reads the rows.
+        """
+        compared: Json = None if datasets is None else list(datasets)
+        return self._act("diff", {"repo": repo, "since": since, "snapshot": snapshot, "datasets": compared})
 
     def prune(
         self, repo: str, *, keep: int | None = None, older_than: int | None = None, grace: int | None = None

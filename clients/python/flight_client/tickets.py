@@ -28,6 +28,7 @@ class _Keys(TypedDict, total=False):
     limit: int | None
     order: str | None
     snapshot: int | None
+    since: int | None
     kinds: Sequence[str] | None
     parts: Sequence[int | str] | None
     compression: str | None
