@@ -32,6 +32,7 @@ LAYERS = {
     "arrowdsl": set(),
     CONTRACTS: SCHEMAS,
     "flight_client": {"arrowdsl.compute", "arrowdsl.errors", CONTRACTS},
+    "flight_client.polars_scan": {*EXTRACTION, "arrowdsl.compute"},
     "flight_client.extract": EXTRACTION,
     "flight_client.parse_errors": {*EXTRACTION, "flight_client.extract"},
     "flight_client.ingest": {*EXTRACTION, "flight_client.extract", "flight_client.parse_errors"},
@@ -75,7 +76,7 @@ DOORWAYS = {
         "flight_server.cli.extra_layers",
         "flight_server.cli.up",
         "flight_server.cli.watch",
-        "flight_client.extract.layers",
+        "flight_client.extract",  # whether numpy is there
         "flight_client.runtime.inspector",
         "flight_server.serving.service",
         "flight_server.rpc.sql_door",
@@ -86,6 +87,7 @@ DOORWAYS = {
     "uvicorn": ("flight_server.web.http_server",),
     "prometheus_client": ("flight_server.web.metrics",),
     "duckdb": ("flight_server.serving.sql",),
+    "polars": ("flight_client.polars_scan",),
     "google.protobuf": ("flight_client.protobuf_classes", "flight_client.scip", "flight_server.rpc.flight_sql"),
     "tree_sitter": ("flight_client.extract.tree_sitter_nodes",),
     "tree_sitter_python": ("flight_client.extract.tree_sitter_nodes",),
@@ -107,7 +109,7 @@ WRITERS = {
 CLIENT, CLIENT_REQUIRES = {"arrowdsl", "flight_client"}, {"pyarrow"}
 SERVER, SERVER_REQUIRES = {"flight_server"}, {"pyarrow", "numpy", "click", "hamilton", "platformdirs"}
 # Imported by modules of the client that are loaded when their extra is asked for; the server requires numpy.
-EXTRAS = {"google", "tree_sitter", "tree_sitter_python"}
+EXTRAS = {"google", "polars", "tree_sitter", "tree_sitter_python"}
 SERVER_EXTRAS = {"duckdb", "google", "starlette", "uvicorn", "anyio", "prometheus_client", "opentelemetry"}
 NUMPY = {"numpy"}
 

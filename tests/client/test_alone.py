@@ -58,6 +58,11 @@ def test_reading_and_writing_need_pyarrow_alone(server, site):
     ]
 
 
+def test_extraction_says_what_to_install(site):
+    found = alone(site, "import sys; sys.path.append(sys.argv[1]); import flight_client.ingest")
+    assert "pip install 'flight-client[ingest]'" in found.stderr.splitlines()[-1]
+
+
 def configuration(folder):
     return tomllib.loads((ROOT / folder / "pyproject.toml").read_text(encoding="utf-8"))
 

@@ -19,7 +19,8 @@ import pyarrow.compute as pc
 from pyarrow import flight
 
 from flight_client.client_errors import FlightClientError, translated
-from flight_client.dataset import FlightDataset, ServedRows
+from flight_client.dataset import FlightDataset, served_dataset
+from flight_client.duckdb_views import DuckDBConnection, create_views
 from flight_client.fetch import Fetcher, Fetching
 from flight_client.live import LiveStreams
 from flight_client.lookups import Keys, key_batches
@@ -170,21 +171,20 @@ class Client:
 
         ``streams`` endpoints are fetched at a time; with ``ordered=False``, rows are returned as they arrive.
         """
-        pushed = None if isinstance(where, pc.Expression) else where
+        pushed, applied = (None, where) if isinstance(where, pc.Expression) else (where, None)
         base = ticket(repo, name, where=pushed, order=order, snapshot=snapshot, kinds=kinds, compression=compression)
         info = dataset_info(self._fetcher.info(base))
-        pinned = info.metadata.get("snapshot")
-        return FlightDataset(
-            ServedRows(
-                base if pinned is None else {**base, "snapshot": pinned},
-                info.schema,
-                partial(self._fetcher.by_endpoint, how=Fetching(streams, ordered)),
-                self._fetcher.endpoints,
-                tickets=info.endpoints,
-                rows=info.rows,
-                where=where if isinstance(where, pc.Expression) else None,
-            )
-        )
+        return served_dataset(base, info, self._fetcher, Fetching(streams, ordered), applied)
+
+    def attach(self, connection: DuckDBConnection, repo: str) -> list[str]:
+        """Make a repo's datasets views of a DuckDB connection, in a schema of the repo's name; returns their names.
+
+        All read one snapshot: the newest at the time of this call. Other connections can't read these views.
+        """
+        infos = self.infos(repo)
+        tables = {info.dataset: served_dataset(ticket(repo, info.dataset), info, self._fetcher) for info in infos}
+        create_views(connection, repo, tables)
+        return sorted(tables)
 
     def put(
         self,

@@ -10,6 +10,7 @@ dataset was made.
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
@@ -17,8 +18,10 @@ import pyarrow.compute as pc
 import pyarrow.dataset as ds
 
 from flight_client.arrow_files import FORMAT, files_of
+from flight_client.fetch import Fetcher, Fetching
+from flight_client.notebook import html_of
 from flight_client.scan import Columns, FlightScanner, OpenStream
-from flight_client.tickets import Ticket
+from flight_client.tickets import DatasetInfo, Ticket
 
 if TYPE_CHECKING:
 
@@ -133,6 +136,11 @@ class FlightDataset(_Queries, _Dataset):
     def __reduce__(self) -> tuple[type["FlightDataset"], tuple[ServedRows]]:
         return FlightDataset, (self.source,)
 
+    def _repr_html_(self) -> str:
+        ticket, rows = self.source.ticket, self.source.rows
+        counted = "" if rows is None else f", {rows:,} rows"
+        return html_of(f"{ticket['repo']}.{ticket['dataset']}{counted}", self.schema)
+
     @property
     def schema(self) -> pa.Schema:
         """The columns and their types."""
@@ -180,6 +188,21 @@ class FlightDataset(_Queries, _Dataset):
 
     def _loaded(self) -> ds.InMemoryDataset:
         return ds.InMemoryDataset(self.to_table())
+
+
+def served_dataset(
+    base: Ticket,
+    info: DatasetInfo,
+    fetcher: Fetcher,
+    how: Fetching | None = None,
+    where: pc.Expression | None = None,
+) -> FlightDataset:
+    """The dataset that the server describes for the ticket ``base``, of the snapshot in its description."""
+    pinned = info.metadata.get("snapshot")
+    request = base if pinned is None else {**base, "snapshot": pinned}
+    opened = partial(fetcher.by_endpoint, how=how or Fetching())
+    rows = ServedRows(request, info.schema, opened, fetcher.endpoints, info.endpoints, info.rows, where)
+    return FlightDataset(rows)
 
 
 def _in_memory(dataset: ds.Dataset) -> ds.Dataset:

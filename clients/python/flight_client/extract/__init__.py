@@ -6,6 +6,11 @@ on (columns: ``flight_client.contracts.raw``). Spans are byte offsets into the U
 ``repo_files`` has without a byte order mark.
 """
 
+from importlib.util import find_spec
+
+if find_spec("numpy") is None:  # before the imports that need it, which would not say what to install
+    raise ModuleNotFoundError("extraction needs numpy: pip install 'flight-client[ingest]'", name="numpy")
+
 from flight_client.extract.extract import extract
 from flight_client.extract.layers import DEFAULT_LAYERS, LAYERS, MissingExtraError, UnknownLayerError
 from flight_client.extract.raw_rows import EXTRACTED, EXTRACTOR_VERSION
