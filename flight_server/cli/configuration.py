@@ -16,8 +16,7 @@ from flight_server.cli.server_options import SERVER_OPTIONS, size_text
 from flight_server.cli.session import Command
 
 PREFIX = "FLIGHT_SERVER"
-MASKED = "***"
-_SECRET = re.compile(r"secret|password|token|credential")
+_PASSWORD = re.compile(r"(://[^/@:]*:)[^/@]*@")  # in a URI
 _FILE = "flight_server.config_file"
 
 
@@ -42,7 +41,6 @@ def _load(context: click.Context, _: click.Parameter, path: Path | None) -> None
 
 CONFIG_OPTION = click.option(
     "--config",
-    "config_file",
     is_eager=True,  # before the options that it gives values
     expose_value=False,
     callback=_load,
@@ -62,7 +60,7 @@ def configurable(function: Command) -> click.Command:
 def config(**_values: object) -> None:
     """Show the values of a server's options, and where each comes from.
 
-    The output is a TOML file for --config. Secrets are masked.
+    The output is a TOML file for --config. Passwords in URIs are masked.
 
     Example: flight-server config --config server.toml
     """
@@ -74,7 +72,7 @@ def config(**_values: object) -> None:
 
 
 def _configurable(command: click.Command) -> list[click.Option]:
-    return [each for each in command.params if isinstance(each, click.Option) and each.name != "config_file"]
+    return [each for each in command.params if isinstance(each, click.Option) and each.name != "config"]
 
 
 def _key(option: click.Parameter) -> str:
@@ -85,8 +83,6 @@ def _line(option: click.Option, values: Mapping[str, object]) -> str:
     key, value = _key(option), values[str(option.name)]
     if value is None:
         return f"# {key} ="
-    if _SECRET.search(key) and not isinstance(value, Path):
-        return f'{key} = "{MASKED}"'
     return f"{key} = {_toml(size_text(value) if option.metavar == 'SIZE' and isinstance(value, int) else value)}"
 
 
@@ -98,7 +94,7 @@ def _toml(value: object) -> str:
             return str(value)
         case list() | tuple():
             return f"[{', '.join(map(_toml, value))}]"
-    escaped = str(value).replace("\\", "\\\\").replace('"', '\\"')
+    escaped = _PASSWORD.sub(r"\1***@", str(value)).replace("\\", "\\\\").replace('"', '\\"')
     return f'"{escaped}"'
 
 

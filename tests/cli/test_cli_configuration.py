@@ -40,7 +40,7 @@ def test_the_nearest_source_wins(tmp_path):
 def test_the_file_may_be_named_by_the_environment(tmp_path):
     file = tmp_path / "server.toml"
     file.write_text("drain-timeout = 30\n")
-    values, _ = shown(FLIGHT_SERVER_CONFIG_FILE=str(file))
+    values, _ = shown(FLIGHT_SERVER_CONFIG=str(file))
     assert values["drain-timeout"] == 30
 
 
@@ -50,6 +50,11 @@ def test_what_config_prints_is_a_file_for_it(tmp_path):
     file.write_text(printed)
     values, _ = shown("--config", file)
     assert values == tomllib.loads(printed)
+
+
+def test_passwords_are_not_shown():
+    values, _ = shown("--advertise", "grpc://reader:s3cret@a:1")
+    assert values["advertise"] == ["grpc://reader:***@a:1"]
 
 
 @pytest.mark.parametrize(
