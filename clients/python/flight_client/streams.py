@@ -6,6 +6,7 @@ columns and the limit. pyarrow's RecordBatchReader can't take its place: closing
 and a C stream, which would work around this, turns every error into ``ArrowInvalid``.
 """
 
+import asyncio
 import math
 import threading
 from collections import deque
@@ -195,8 +196,9 @@ class FlightStream(Iterator[pa.RecordBatch]):
 class FlightReader(Iterator[pa.RecordBatch]):
     """A stream of record batches with the methods of pyarrow's RecordBatchReader; ``close`` cancels the stream at once.
 
-    Iterate over it, call ``read_all``, or pass it to a library that takes the Arrow C stream protocol (DuckDB, Polars,
-    pandas, ``pyarrow.dataset.write_dataset``). The end of its ``with`` block closes it, and so does garbage collection.
+    Iterate over it (also with ``async for``, which reads each batch in another thread), call ``read_all``, or pass it
+    to a library that takes the Arrow C stream protocol (DuckDB, Polars, pandas, ``pyarrow.dataset.write_dataset``). The
+    end of its ``with`` block closes it, and so does garbage collection.
     """
 
     def __init__(self, schema: pa.Schema, stream: ClosableBatches, batches: Iterator[pa.RecordBatch]) -> None:
@@ -216,6 +218,19 @@ class FlightReader(Iterator[pa.RecordBatch]):
         except KeyboardInterrupt:
             self._error = closed("stream")
             raise
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> pa.RecordBatch:
+        try:
+            batch = await asyncio.to_thread(next, self, None)
+        except asyncio.CancelledError:
+            self.close()  # ends the read in the other thread
+            raise
+        if batch is None:
+            raise StopAsyncIteration
+        return batch
 
     def __enter__(self) -> Self:
         return self
