@@ -1,32 +1,34 @@
 """The file of a cached result: an Arrow IPC file whose batches are encoded and cut as they are sent, and an index.
 
 The last batch has no rows; its metadata is the index: the rows and bytes of each part's batches, the checksums of every
-batch, and hashes of the values for results that other plans refer to. A process verifies a column of a batch on its
-first read, and again after the file was modified, since verifying a batch costs as much as sending it. Any Arrow reader
-can open the file. An open ``Artifact`` can be read to its end even if its file is deleted meanwhile.
+batch, and hashes of the values for results that other plans refer to. Verifying a batch costs as much as sending it, so
+a process verifies a column of a batch on its first read, and again once the file was written to; the lengths of its
+buffers are checked at every read. Any Arrow reader can open the file. An open ``Artifact`` can be read to its end even
+if its file is deleted meanwhile.
 """
 
 import json
 import os
+import time
 import zlib
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import lru_cache
 from hashlib import sha256
 from threading import Lock
 from typing import Self
 
 import pyarrow as pa
 
-from flight_server.storage.paths import Part
+from flight_server.storage.paths import FileVersion, Part, version_of
+from flight_server.storage.recent import Recent
 from flight_server.storage.store_errors import StoreCorruptError
 
 INDEX = b"index"  # the key of the index in the metadata of the last batch
 _KNOWN_FILES = 4096
 
-_Version = tuple[int, int, int, int]  # of an open file: device, inode, size in bytes, time of the last modification
+_VERIFIED = Recent[defaultdict[int, set[int]]](_KNOWN_FILES)  # for each version of a file: the columns of each batch
 
 
 @dataclass(frozen=True)
@@ -126,10 +128,11 @@ class Artifact:
             version = self._version()
             for number in range(span.first, span.first + span.batches):
                 batch = reader.get_batch(number)
+                batch.validate()
                 before, version = version, self._version()
                 if version is not None:
-                    # If the file was modified during the read, it is unknown which version the bytes belong to.
-                    checked = _checked(version)[number] if version == before else set()
+                    # If the file was written to during the read, it is unknown which version the bytes belong to.
+                    checked = _checked(version)[number] if _checked(version) is _checked(before) else set()
                     if not checked.issuperset(places):
                         _check(batch, self.index.checksums[number], places)
                         checked.update(places)
@@ -143,27 +146,32 @@ class Artifact:
             for number in range(len(self.index.checksums)):
                 checked[number].update(range(len(self.schema)))
 
+    def touch(self) -> None:
+        """Note the time of this use in the file. This changes the file's version, not what was verified."""
+        before, status = self._version(), os.fstat(self._source.fileno())
+        os.utime(self._source.fileno(), ns=(time.time_ns(), status.st_mtime_ns))
+        _VERIFIED.put(self._version(), _checked(before))
+
     def distrust(self) -> None:
         """Forget that batches were verified, so that the next read verifies them again."""
         version = self._version()
         if version is not None:
             _checked(version).clear()
 
-    def _version(self) -> _Version | None:
-        if not self.on_disk:
-            return None
-        status = os.fstat(self._source.fileno())
-        return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
+    def _version(self) -> FileVersion | None:
+        return version_of(os.fstat(self._source.fileno())) if self.on_disk else None
 
 
-@lru_cache(maxsize=_KNOWN_FILES)
-def _checked(_: _Version) -> defaultdict[int, set[int]]:
-    """The columns that this process has verified, by batch."""
-    return defaultdict(set)
+def _checked(version: FileVersion | None) -> defaultdict[int, set[int]]:
+    """The columns that this process has verified in a version of a file, by batch."""
+    known = _VERIFIED.get(version)
+    if known is None:
+        known = defaultdict(set)
+        _VERIFIED.put(version, known)
+    return known
 
 
 def _check(batch: pa.RecordBatch, checksums: Sequence[int], places: Sequence[int]) -> None:
-    batch.validate()
     if [checksums[place] for place in places] != checksums_of(batch.columns):
         raise StoreCorruptError("a cached result is damaged: a batch does not match its checksums")
 

@@ -9,9 +9,7 @@ it is complete, and an open file can be read to its end even if it is deleted me
 
 import fcntl
 import logging
-import os
 import shutil
-import time
 from contextlib import suppress
 from pathlib import Path
 from threading import Lock
@@ -67,13 +65,13 @@ class ArtifactStore:
         except OSError:
             unnamed = self._unnamed.get(fingerprint)
             return None if unnamed is None else unnamed.shared()
-        with suppress(OSError):  # a read-only folder can still be read
-            os.utime(path, ns=(time.time_ns(), path.stat().st_mtime_ns))  # a new modification time would mean damage
         try:
             found = Artifact(source, fingerprint)
         except StoreCorruptError:
             self.drop(fingerprint)
             return None
+        with suppress(OSError):  # a read-only folder can still be read
+            found.touch()
         self._remember(found)
         return found
 
@@ -106,6 +104,7 @@ class ArtifactStore:
             try:
                 self._path(fingerprint).parent.mkdir(exist_ok=True)
                 draft.path.replace(self._path(fingerprint))
+                finished.trust()
             except OSError:
                 is_named = False
         if not is_named:

@@ -14,7 +14,7 @@ from types import MappingProxyType
 from typing import Any
 
 from flight_server.storage.parquet_file import crc32
-from flight_server.storage.paths import GLOBAL, Part, RepoPaths
+from flight_server.storage.paths import GLOBAL, FileVersion, Part, RepoPaths, version_of
 from flight_server.storage.store_errors import (
     StoreCorruptError,
     StoreVersionError,
@@ -151,7 +151,7 @@ def load(paths: RepoPaths, number: int) -> Manifest:
         try:
             status = path.stat()
             is_deleted = not status.st_size and paths.retired(number).exists()
-            manifest = None if is_deleted else _read(path, status.st_ino, status.st_mtime_ns)
+            manifest = None if is_deleted else _read(path, version_of(status))
         except FileNotFoundError:
             manifest = None
     if manifest is None:
@@ -162,8 +162,8 @@ def load(paths: RepoPaths, number: int) -> Manifest:
 
 
 @lru_cache(maxsize=64)
-def _read(path: Path, _inode: int, _modified: int) -> Manifest:
-    """The manifest in a file; a new repo may reuse the path after a drop, so inode and time are in the cache's key."""
+def _read(path: Path, _: FileVersion) -> Manifest:
+    """The manifest in a file; a new repo may reuse the path after a drop."""
     return decode(path.read_bytes())
 
 

@@ -12,6 +12,7 @@ dropped/<repo>.00000000000000000009                  an empty folder: the last n
 Other files in these folders are ignored.
 """
 
+import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +21,7 @@ from typing import Final, Literal
 from flight_server.storage.store_errors import InvalidNameError
 
 Part = int | Literal["global"]
+FileVersion = tuple[int, ...]
 GLOBAL: Final = "global"
 
 _NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,99}")
@@ -117,6 +119,14 @@ def repos_of(store: Path) -> list[RepoPaths]:
     """The repos of a store's folder, sorted by name. A repo without a visible snapshot is being created or dropped."""
     folders = (store / "repos").iterdir() if (store / "repos").is_dir() else ()
     return [RepoPaths(folder) for folder in sorted(folders) if is_name(folder.name) and folder.is_dir()]
+
+
+def version_of(status: os.stat_result) -> FileVersion:
+    """A value that differs once a file was written to or replaced: device, inode, size, and time of the last change.
+
+    A program can set back the time of modification, but not that of the change of the inode, ``st_ctime_ns``.
+    """
+    return status.st_dev, status.st_ino, status.st_size, status.st_ctime_ns
 
 
 def has_snapshot(paths: RepoPaths) -> bool:

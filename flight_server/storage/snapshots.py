@@ -12,7 +12,7 @@ from pyarrow import fs
 from arrowdsl.schema.schema import TableSpec
 from flight_server.storage.manifests import Extractor, FileEntry, Manifest, TableEntry, verify
 from flight_server.storage.parquet_file import column_hashes, stored_bytes
-from flight_server.storage.paths import Part, RepoPaths
+from flight_server.storage.paths import FileVersion, Part, RepoPaths, version_of
 from flight_server.storage.recent import Recent
 from flight_server.storage.retention import note_read
 from flight_server.storage.store_errors import reading
@@ -29,20 +29,23 @@ _FORMAT = ds.ParquetFileFormat(
 class FileCache:
     """Cached Arrow fragments, with their footers, of files that this process has verified by their checksums.
 
-    Page checksums cover the pages but not their headers, so a file's CRC-32 is verified before its first use.
+    Page checksums cover the pages but not their headers, so a file's CRC-32 is verified before its first use, and again
+    once the file was written to.
     """
 
     def __init__(self) -> None:
-        self._fragments = Recent[ds.ParquetFileFragment](CACHED_FILES)
+        self._fragments = Recent[tuple[FileVersion, ds.ParquetFileFragment]](CACHED_FILES)
         self._hashes = Recent[Mapping[str, str]](HASHED_FILES)
 
     def fragment(self, path: Path, entry: FileEntry) -> ds.ParquetFileFragment:
         """The file's fragment; raises StoreCorruptError if the file differs from the one that was written."""
-        fragment = self._fragments.get(path)
-        if fragment is None:
+        with reading(f"stored file {path.name}"):
+            version = version_of(path.stat())
+        verified, fragment = self._fragments.get(path) or (None, None)
+        if fragment is None or verified != version:
             verify(path, entry)  # without a lock: two threads may verify the same file, and none waits for another file
             fragment = _FORMAT.make_fragment(str(path), _LOCAL)
-            self._fragments.put(path, fragment)
+            self._fragments.put(path, (version, fragment))
         return fragment
 
     def column_hashes(self, path: Path, entry: FileEntry) -> Mapping[str, str]:
