@@ -28,7 +28,7 @@ _MEDIA_TYPES: Mapping[str, str] = MappingProxyType(
         "text/*": "csv",
     }
 )
-_NUMBERS = ("limit", "snapshot")
+_NUMBERS = ("limit", "snapshot", "since")
 _LISTS = ("columns", "kinds", "parts")
 _TEXTS = ("where", "order", "props")
 PARAMETERS = (*_LISTS, *_TEXTS, *_NUMBERS, "format")

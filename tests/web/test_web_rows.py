@@ -3,6 +3,7 @@
 import io
 import json
 import time
+from dataclasses import fields
 
 import httpx
 import pyarrow as pa
@@ -10,6 +11,9 @@ import pyarrow.parquet as pq
 import pytest
 from pyarrow import csv
 from web_server import PATHS, ROWS
+
+from flight_server.serving.request import Request
+from flight_server.web.row_requests import PARAMETERS
 
 TABLE = "/v1/seeded/cst_name_refs"
 NARROW = {"columns": "path,bstart", "where": "path = 'pkg/m03.py' and bstart > 50000"}
@@ -69,6 +73,11 @@ def test_parts_by_number_and_range_add_up_to_all_rows(web):
     ranged = web.rows(TABLE, columns="bstart", parts=f"0-{with_parts - 1}", limit=10)
     assert ranged == web.rows(TABLE, columns="bstart", limit=10)
     assert len(web.rows(TABLE, columns="bstart", parts="0,global", limit=10)) == 10
+
+
+def test_every_key_of_a_ticket_is_a_parameter():
+    keys = {field.name for field in fields(Request)}
+    assert {*PARAMETERS, "repo", "dataset", "compression"} == {*keys, "format"}
 
 
 def test_a_filter_may_be_json(web):
