@@ -1,5 +1,6 @@
 """The client against a server of the same wire: what is asked, what comes back, and how it fails."""
 
+import signal
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -19,6 +20,14 @@ def code_of(call, *arguments, **options):
     assert "gRPC" not in str(raised.value)
     assert "Detail" not in str(raised.value)
     return raised.value.code
+
+
+def test_a_long_read_reports_its_progress(client):
+    seen = []
+    with client.read("r", "endless") as reader, pytest.raises(KeyboardInterrupt):
+        reader.read_all(lambda rows: seen.append(rows) if len(seen) < 3 else signal.raise_signal(signal.SIGINT))
+    assert seen == [65536, 131072, 196608]
+    assert client.read("r", "t").read_all(seen.append).num_rows == seen[-1] == 12
 
 
 def test_what_there_is(client):

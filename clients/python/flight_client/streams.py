@@ -245,9 +245,9 @@ class FlightReader(Iterator[pa.RecordBatch]):
         """The next batch; raises StopIteration at the end."""
         return next(self)
 
-    def read_all(self) -> pa.Table:
-        """All remaining rows."""
-        return pa.Table.from_batches(self, schema=self.schema)
+    def read_all(self, progress: Callable[[int], None] | None = None) -> pa.Table:
+        """All remaining rows; ``progress`` is called after each batch with the number of rows read so far."""
+        return pa.Table.from_batches(self if progress is None else self._counted(progress), schema=self.schema)
 
     def read_pandas(self, **options: object) -> object:
         """All remaining rows as a pandas DataFrame; takes the options of ``pyarrow.Table.to_pandas``."""
@@ -263,6 +263,13 @@ class FlightReader(Iterator[pa.RecordBatch]):
     def close(self) -> None:
         """Cancel the stream; a second call does nothing."""
         self._stream.close()
+
+    def _counted(self, progress: Callable[[int], None]) -> Iterator[pa.RecordBatch]:
+        rows = 0
+        for batch in self:
+            rows += batch.num_rows
+            progress(rows)
+            yield batch
 
 
 def _closing(stream: ClosableBatches, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
