@@ -26,7 +26,7 @@ CONTRACTS = "flight_client.contracts"
 EXTRACTION = {*SCHEMAS, CONTRACTS, "flight_client"}
 RELATIONAL = {"arrowdsl", CONTRACTS}
 PIPELINE = {*RELATIONAL, "flight_server.kernels", "flight_server.points_to"}
-SERVING = {*RELATIONAL, "flight_server.pipeline", "flight_server.storage"}
+SERVING = {*RELATIONAL, "flight_server.pipeline", "flight_server.storage", "flight_server.access"}
 # Each layer and what it may import of ours, itself aside; the longest name that fits a module is its layer.
 LAYERS = {
     "arrowdsl": set(),
@@ -41,6 +41,7 @@ LAYERS = {
     "flight_client.scip": {*EXTRACTION, "flight_client.protobuf_classes"},
     "flight_server": set(),
     "flight_server.storage": RELATIONAL,
+    "flight_server.access": {*RELATIONAL, "flight_server.storage"},
     "flight_server.kernels": {"arrowdsl"},
     "flight_server.points_to": RELATIONAL,
     "flight_server.pipeline": PIPELINE,
@@ -110,7 +111,16 @@ CLIENT, CLIENT_REQUIRES = {"arrowdsl", "flight_client"}, {"pyarrow"}
 SERVER, SERVER_REQUIRES = {"flight_server"}, {"pyarrow", "numpy", "click", "hamilton", "platformdirs"}
 # Imported by modules of the client that are loaded when their extra is asked for; the server requires numpy.
 EXTRAS = {"google", "polars", "tree_sitter", "tree_sitter_python"}
-SERVER_EXTRAS = {"duckdb", "google", "starlette", "uvicorn", "anyio", "prometheus_client", "opentelemetry"}
+SERVER_EXTRAS = {
+    "duckdb",
+    "google",
+    "starlette",
+    "uvicorn",
+    "anyio",
+    "prometheus_client",
+    "opentelemetry",
+    "cryptography",
+}
 NUMPY = {"numpy"}
 
 

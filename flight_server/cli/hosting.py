@@ -8,11 +8,14 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Protocol
 
 import platformdirs
 
 from arrowdsl.errors import DataError
+from flight_client import Client, connect
+from flight_server.access.door import OPEN_DOOR, UNIX, Door
 from flight_server.cli.exits import EXPECTED, report
 from flight_server.pipeline.driver import load_pipeline
 from flight_server.rpc.server import FlightServer
@@ -80,6 +83,7 @@ def open_server(
     advertised: Sequence[str] = (),
     capacity: Capacity = CAPACITY,
     http_port: int | None = None,
+    door: Door = OPEN_DOOR,
     *,
     warms: bool = False,
     traces: bool = False,
@@ -94,12 +98,12 @@ def open_server(
     sends = importlib.import_module("flight_server.serving.traces").Traces() if traces else None
     if sends is not None:
         service.calls.observers.append(sends.observe)
-    server = FlightServer(service, host, port, advertised)
-    if http_port is None:
+    server = FlightServer(service, host, port, advertised, door)
+    if http_port is None or host.startswith(UNIX):
         return RunningServer(server, None, sends, is_new)
     web = importlib.import_module("flight_server.web")
     try:
-        return RunningServer(server, web.serve_http(service, host, http_port), sends, is_new)
+        return RunningServer(server, web.serve_http(service, host, http_port, door), sends, is_new)
     except DataError:
         server.stop()
         raise
@@ -119,6 +123,23 @@ def serving(server: RunningServer) -> Iterator[None]:
         raise
     if not server.stop():
         _leave(0)
+
+
+@contextmanager
+def own_client(server: RunningServer) -> Iterator[Client]:
+    """A client of a server in this process, which needs no token: it calls at a socket in a folder of its own."""
+    door = server.flight.door
+    if door.gate.is_open and door.certificate is None:
+        with connect(server.uri) as client:
+            yield client
+        return
+    with TemporaryDirectory(prefix="flight-server-") as folder:  # only this user can open it
+        inner = FlightServer(server.service, f"{UNIX}{folder}/own")
+        try:
+            with connect(inner.uri) as client:
+                yield client
+        finally:
+            inner.leave()
 
 
 def _leave(code: int) -> None:

@@ -4,11 +4,12 @@ import importlib.util
 import re
 from functools import partial
 from pathlib import Path
-from typing import TypedDict, Unpack
+from typing import Unpack
 
 import click
 
 from flight_client.extract import MissingExtraError
+from flight_server.cli.door_options import DOOR_OPTIONS, DoorOptions, door_of
 from flight_server.cli.hosting import OpenServer, default_store, open_server
 from flight_server.cli.session import DEFAULT_PORT, grouped, options
 from flight_server.serving.limits import Limits
@@ -57,8 +58,8 @@ def size_text(size: int) -> str:
     return f"{size // factor}{unit}"
 
 
-class LimitOptions(TypedDict):
-    """The options that are limits."""
+class LimitOptions(DoorOptions):
+    """The options that are limits, and those of the door."""
 
     memory: int
     max_streams: int
@@ -99,7 +100,8 @@ def _opener(
     if traces and importlib.util.find_spec("opentelemetry") is None:
         raise MissingExtraError("--traces needs opentelemetry: pip install 'flight-server[otel]'")
     http = _http_port(http_port, port)
-    return partial(open_server, store, host, port, advertise, capacity, http, warms=not no_warm, traces=traces)
+    door = door_of(limits)
+    return partial(open_server, store, host, port, advertise, capacity, http, door, warms=not no_warm, traces=traces)
 
 
 SERVER_OPTIONS = options(
@@ -194,6 +196,7 @@ SERVER_OPTIONS = options(
         is_flag=True,
         help="Send a span for each call to OpenTelemetry, as the variables OTEL_… say.",
     ),
+    DOOR_OPTIONS,
     click.option("--no-warm", is_flag=True, help="Compute nothing in the background, only what is read."),
 )
 # Adds the options to a command, which gets a function that opens the server in its argument ``server``.

@@ -5,6 +5,7 @@ connects, since each import takes some tenths of a second.
 """
 
 import importlib
+import os
 import signal
 import time
 from collections.abc import Callable, Iterator
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 DEFAULT_PORT = 8815
 DEFAULT_URI = f"grpc://127.0.0.1:{DEFAULT_PORT}"
 POLL_SECONDS = 0.5
+# What goes with each call. A token in an option would be seen by everybody on the machine.
+_TOKEN, _CA, _CERTIFICATE, _KEY = (f"FLIGHT_SERVER_{name}" for name in ("TOKEN", "TLS_CA", "CLIENT_CERT", "CLIENT_KEY"))
 Command = Callable[..., Any]
 Decorator = Callable[[Command], Command]
 
@@ -97,14 +100,16 @@ class Target:
     @contextmanager
     def client(self) -> "Iterator[Client]":
         """A client of the server; the command's own server runs during the block."""
-        connect = importlib.import_module("flight_client").connect
+        flight_client = importlib.import_module("flight_client")
         if self.store is None:
-            with connect(self.uri or DEFAULT_URI) as client:
+            tls = flight_client.Tls(*map(os.environ.get, (_CA, _CERTIFICATE, _KEY)))
+            uri, token = self.uri or DEFAULT_URI, os.environ.get(_TOKEN)
+            with flight_client.connect(uri, token=token, tls=tls) as client:
                 yield client
             return
         hosting = importlib.import_module("flight_server.cli.hosting")
         server = hosting.open_server(self.store)
-        with hosting.serving(server), connect(server.uri) as client:
+        with hosting.serving(server), flight_client.connect(server.uri) as client:
             yield client
 
 

@@ -8,10 +8,9 @@ from importlib import resources
 import click
 
 import flight_server
-from flight_client import connect
 from flight_client.ingest import SourceFolder
 from flight_server.cli.configuration import configurable
-from flight_server.cli.hosting import OpenServer, serving
+from flight_server.cli.hosting import OpenServer, own_client, serving
 from flight_server.cli.log_output import LogOutput, with_log
 from flight_server.cli.server_options import with_server
 from flight_server.cli.session import DEFAULT_URI, interruptible
@@ -69,7 +68,7 @@ def _serve(opens: OpenServer, log: LogOutput, source: SourceFolder | None = None
     server = opens()
     with interruptible() as signals, serving(server):
         if source is not None:
-            with connect(server.uri) as client:
+            with own_client(server) as client:
                 click.echo(ingest_with_progress(client, source))
         with suppress(KeyboardInterrupt):
             if source is None and server.is_new:
@@ -81,7 +80,7 @@ def _serve(opens: OpenServer, log: LogOutput, source: SourceFolder | None = None
                 click.echo(_how_to_read(server.uri, source.repo))
                 server.service.warming.request(source.repo, FIRST)
             if source is not None and watch:
-                with connect(server.uri) as client:
+                with own_client(server) as client:
                     watch_and_ingest(client, source, signals)
             else:
                 signals.wait()

@@ -1,8 +1,12 @@
-"""The actions on running calls: list them, and cancel one. A caller sees the calls of its own identity."""
+"""The actions on running calls: list them, and cancel one.
+
+A caller sees the calls of its own identity; without a token, those of its connection; and who owns all, all calls.
+"""
 
 from collections.abc import Mapping
 from types import MappingProxyType
 
+from flight_server.access.identities import PUBLIC
 from flight_server.rpc.maintenance_actions import Action, Caller
 from flight_server.serving.call_log import call_fields
 from flight_server.serving.request import TEXT
@@ -23,7 +27,9 @@ def _cancel(caller: Caller, body: bytes) -> bytes:
 
 
 def _is_own(caller: Caller, call: RunningCall) -> bool:
-    return call.identity == caller.call.identity
+    if caller.identity.owns_all:
+        return True
+    return call.peer == caller.call.peer if caller.identity is PUBLIC else call.identity == caller.identity.name
 
 
 CALL_ACTIONS: Mapping[str, Action] = MappingProxyType(

@@ -12,6 +12,7 @@ import pyarrow as pa
 from pyarrow import flight
 
 from arrowdsl.errors import DataError
+from flight_server.access.identities import ForbiddenError, UnauthenticatedError
 from flight_server.serving.failures import InternalError, printable, reported
 from flight_server.serving.limits import BusyError, TimeLimitError
 from flight_server.serving.running_calls import CancelledCallError, StoppingError
@@ -23,6 +24,8 @@ _KINDS: Mapping[type[DataError], type[flight.FlightError]] = MappingProxyType(
         CancelledCallError: flight.FlightCancelledError,
         TimeLimitError: flight.FlightTimedOutError,
         InternalError: flight.FlightInternalError,
+        UnauthenticatedError: flight.FlightUnauthenticatedError,
+        ForbiddenError: flight.FlightUnauthorizedError,
     }
 )
 HEADER_BYTES = 1800  # gRPC may lose an error with over 8 KiB of headers, and the headers repeat the message four times

@@ -1,6 +1,5 @@
 """The Flight server: each method is guarded, decodes its request and passes it on to serving."""
 
-import ipaddress
 import logging
 import threading
 from collections.abc import Iterator, Sequence
@@ -9,10 +8,10 @@ from contextlib import closing
 import pyarrow as pa
 from pyarrow import flight
 
-from arrowdsl.errors import DataError
+from flight_server.access.door import OPEN_DOOR, BindError, Door
 from flight_server.rpc import do_put, info
 from flight_server.rpc.actions import ACTIONS, run_action
-from flight_server.rpc.call_headers import call_of, middleware, repo_of
+from flight_server.rpc.call_headers import OpenHandshake, call_of, caller_of, middleware, repo_of
 from flight_server.rpc.codec import asked_in_descriptor, asked_in_ticket, lookup_of_descriptor, put_of_descriptor
 from flight_server.rpc.connections import disconnect
 from flight_server.rpc.do_exchange import lookup
@@ -30,12 +29,6 @@ CUT_SECONDS = 1.0
 IDLE_CHECK_SECONDS = 5.0
 
 
-class BindError(DataError):
-    """An address on which the server can't listen."""
-
-    code = "cannot_bind"
-
-
 class FlightServer(flight.FlightServerBase):
     """Serves one ``Service`` at ``uri``, from construction until ``stop``.
 
@@ -43,21 +36,31 @@ class FlightServer(flight.FlightServerBase):
     """
 
     def __init__(
-        self, service: Service, host: str = "127.0.0.1", port: int = 0, advertised: Sequence[str] = ()
+        self,
+        service: Service,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        advertised: Sequence[str] = (),
+        door: Door = OPEN_DOOR,
     ) -> None:
-        _check_loopback(host)
+        door.check(host)
+        self.door = door
         self._advertised = tuple(map(checked_location, advertised))
-        shown = f"[{host}]" if ":" in host else host
         try:
-            super().__init__(f"grpc://{shown}:{port}", middleware=middleware())
+            super().__init__(
+                door.location(host, port),
+                auth_handler=None if door.gate.is_open else OpenHandshake(),
+                middleware=middleware(door.gate),
+                **door.flight_options(),
+            )
         except (pa.ArrowException, OSError, OverflowError) as error:
-            raise BindError(f"can't listen on {shown}:{port}; is the port in use? Port 0 takes any free one") from error
+            raise BindError(f"can't listen on {host}:{port}; is the port in use? Port 0 takes any free one") from error
         self.service = service
         self.calls = service.calls
         self.calls.accept()
         self._stopping = threading.Event()
         threading.Thread(target=self._watch_idle, name="idle", daemon=True).start()
-        self.uri = f"grpc://{shown}:{self.port}"
+        self.uri = door.location(host, self.port)
 
     def _watch_idle(self) -> None:
         seconds = self.service.budget.limits.idle_seconds
@@ -71,11 +74,11 @@ class FlightServer(flight.FlightServerBase):
 
     def list_flights(self, context: flight.ServerCallContext, criteria: bytes) -> Iterator[flight.FlightInfo]:
         """The datasets of all repos that match JSON criteria: repo, layer, kind."""
-        return guarded_iterator(self._flights(call_of(context, "list_flights"), criteria))
+        return guarded_iterator(self._flights(self._seen(context), call_of(context, "list_flights"), criteria))
 
-    def _flights(self, call: RunningCall, criteria: bytes) -> Iterator[flight.FlightInfo]:
+    def _flights(self, service: Service, call: RunningCall, criteria: bytes) -> Iterator[flight.FlightInfo]:
         with self.calls.enter(call):
-            yield from info.flights(self.service, criteria, self._advertised)
+            yield from info.flights(service, criteria, self._advertised)
 
     @guarded
     def get_flight_info(
@@ -87,7 +90,7 @@ class FlightServer(flight.FlightServerBase):
                 return info.query_info(self._sql_answer(context, descriptor.command), descriptor, self._advertised)
             asked = asked_in_descriptor(descriptor)
             call.asks(asked)
-            return info.answer_info(self.service, asked, descriptor, self._advertised)
+            return info.answer_info(self._seen(context), asked, descriptor, self._advertised)
 
     @guarded
     def get_schema(self, context: flight.ServerCallContext, descriptor: flight.FlightDescriptor) -> flight.SchemaResult:
@@ -97,7 +100,7 @@ class FlightServer(flight.FlightServerBase):
                 return flight.SchemaResult(self._sql_answer(context, descriptor.command).schema)
             asked = asked_in_descriptor(descriptor)
             call.asks(asked)
-            return flight.SchemaResult(self.service.answer(asked).schema)
+            return flight.SchemaResult(self._seen(context).answer(asked).schema)
 
     @guarded
     def do_get(self, context: flight.ServerCallContext, ticket: flight.Ticket) -> flight.GeneratorStream:
@@ -108,14 +111,18 @@ class FlightServer(flight.FlightServerBase):
             else:
                 asked = asked_in_ticket(ticket)
                 call.asks(asked)
-                answer = self.service.answer(asked)
+                answer = self._seen(context).answer(asked)
             call.asks(answer.asked)
         options = pa.ipc.IpcWriteOptions(compression=answer.compression)
         readers = guarded_reader(answer.schema, self._batches(answer, call, context))
         return flight.GeneratorStream(answer.schema, readers, options=options)
 
+    def _seen(self, context: flight.ServerCallContext) -> Service:
+        """The service as the caller sees it."""
+        return self.service.seen_by(caller_of(context))
+
     def _sql_answer(self, context: flight.ServerCallContext, command: bytes) -> Answer:
-        answer: Answer = flight_sql("sql_commands").answer(self.service, command, repo_of(context))
+        answer: Answer = flight_sql("sql_commands").answer(self._seen(context), command, repo_of(context))
         return answer
 
     def _batches(
@@ -142,9 +149,10 @@ class FlightServer(flight.FlightServerBase):
             check = call.check(context.is_cancelled)
             if is_flight_sql(descriptor.command):
                 put_sql = flight_sql("sql_commands").put_sql
-                reply = put_sql(self.service, descriptor.command, repo_of(context), reader, call, check)
+                reply = put_sql(self._seen(context), descriptor.command, repo_of(context), reader, call, check)
             else:
-                reply = json_bytes(do_put.put(self.service, put_of_descriptor(descriptor), reader, call, check))
+                put = put_of_descriptor(descriptor)
+                reply = json_bytes(do_put.put(self._seen(context), put, reader, call, check))
         writer.write(pa.py_buffer(reply))
 
     @guarded
@@ -160,7 +168,7 @@ class FlightServer(flight.FlightServerBase):
         with self.calls.enter(call_of(context, "do_exchange")) as call:
             request, key = lookup_of_descriptor(descriptor)
             call.asks(request)
-            read = self.service.read(request)
+            read = self._seen(context).read(request)
             call.asks(read.request)
             check = call.check(context.is_cancelled, budget.limits.query_seconds)
             with budget.stream(stream_bytes(read), check):
@@ -168,11 +176,11 @@ class FlightServer(flight.FlightServerBase):
 
     def do_action(self, context: flight.ServerCallContext, action: flight.Action) -> Iterator[flight.Result]:
         """The one result of an action."""
-        return guarded_iterator(self._result(action, call_of(context, action_name(action)), repo_of(context)))
+        caller = Caller(self._seen(context), call_of(context, action_name(action)), caller_of(context))
+        return guarded_iterator(self._result(action, caller, repo_of(context)))
 
-    def _result(self, action: flight.Action, call: RunningCall, repo: str | None) -> Iterator[flight.Result]:
-        caller = Caller(self.service, call)
-        with self.calls.enter(call):
+    def _result(self, action: flight.Action, caller: Caller, repo: str | None) -> Iterator[flight.Result]:
+        with self.calls.enter(caller.call):
             if action.type in FLIGHT_SQL_ACTIONS:
                 run = flight_sql("sql_commands").run_sql_action
                 yield flight.Result(run(caller, action.type, action.body.to_pybytes(), repo))
@@ -183,6 +191,11 @@ class FlightServer(flight.FlightServerBase):
         """The names and descriptions of the actions."""
         own = {name: action.description for name, action in ACTIONS.items()}
         return [flight.ActionType(name, description) for name, description in {**own, **FLIGHT_SQL_ACTIONS}.items()]
+
+    def leave(self) -> None:
+        """Stop listening at this address, while the service goes on at others."""
+        self._stopping.set()
+        self.shutdown()
 
     def stop(self) -> bool:
         """Refuse new calls, wait for the running ones, cancel them at the limit's end, and stop listening.
@@ -205,19 +218,6 @@ class FlightServer(flight.FlightServerBase):
 def action_name(action: flight.Action) -> str:
     """The name of an action for the log; a name that a client made up is not repeated."""
     return str(action.type) if action.type in {*ACTIONS, *FLIGHT_SQL_ACTIONS} else "unknown action"
-
-
-def _check_loopback(host: str) -> None:
-    """Raise BindError for an address that other machines can reach, since there is no authentication."""
-    try:
-        loopback = host == "localhost" or ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        loopback = False
-    if not loopback:
-        raise BindError(
-            f"refusing to listen on {host}: without authentication anyone who reaches it could read and write;"
-            " allowed: 127.0.0.1, ::1, localhost"
-        )
 
 
 # pyarrow sends the traceback of an error in get_schema to the client, even for a FlightError. The only frame of this

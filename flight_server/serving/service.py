@@ -4,6 +4,7 @@ import importlib
 import importlib.util
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
+from copy import copy
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
@@ -12,6 +13,8 @@ import pyarrow as pa
 
 from arrowdsl.plan.batches import Batches
 from arrowdsl.plan.stopping import Check
+from flight_server.access.identities import Identity
+from flight_server.access.visible_store import VisibleStore
 from flight_server.serving.call_log import log_call
 from flight_server.serving.difference import Difference, difference_of
 from flight_server.serving.known_fingerprints import KnownFingerprints
@@ -114,6 +117,15 @@ class Service:
         module = importlib.import_module("flight_server.serving.sql.sql_engine")
         engine: SqlEngine = module.SqlEngine(self.store.repos, self.results_of, self.budget)
         return engine
+
+    def seen_by(self, identity: Identity) -> "Service":
+        """The same service over the repos that the identity may see, with what it may do to them."""
+        if identity.owns_all:
+            return self
+        seen = copy(self)
+        seen.store = VisibleStore(self.store, identity)
+        vars(seen).pop("sql", None)  # the engine of queries has the store's repos
+        return seen
 
     def results_of(self, repo: str) -> SnapshotResults:
         """The results of a repo's newest snapshot."""

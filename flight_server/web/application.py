@@ -20,7 +20,9 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from arrowdsl.errors import DataError, one_of
+from flight_server.access.gate import Gate
 from flight_server.serving.failures import reported
+from flight_server.serving.running_calls import RunningCall
 from flight_server.serving.service import Service
 from flight_server.web.error_responses import MethodNotAllowedError, UnknownPathError, error_response
 from flight_server.web.health import readiness
@@ -32,9 +34,9 @@ from flight_server.web.row_response import RowResponse
 METHOD_NOT_ALLOWED, SERVICE_UNAVAILABLE = 405, 503
 
 
-def application(service: Service, host: str) -> ASGIApp:
-    """The application for a server that listens on ``host``."""
-    endpoints = Endpoints(service)
+def application(service: Service, host: str, gate: Gate) -> ASGIApp:
+    """The application for a server that listens on ``host``, for the callers that the gate lets in."""
+    endpoints = Endpoints(service, gate)
     routes = [
         Route("/healthz", endpoints.healthz),
         Route("/readyz", endpoints.readyz),
@@ -51,8 +53,9 @@ def application(service: Service, host: str) -> ASGIApp:
 class Endpoints:
     """The endpoints over one service. Plain functions run in threads."""
 
-    def __init__(self, service: Service) -> None:
+    def __init__(self, service: Service, gate: Gate) -> None:
         self._service = service
+        self._gate = gate
         self._metrics = Metrics(service)
         limits = service.budget.limits
         self._threads = anyio.CapacityLimiter(limits.streams + limits.waiting)
@@ -75,26 +78,33 @@ class Endpoints:
 
     def repos(self, request: HttpRequest) -> Response:
         """The repos."""
-        with self._service.calls.enter(call_of_request(request, "GET /v1")):
-            return JSONResponse({"repos": self._service.store.repos()})
+        service, call = self._entering(request, "GET /v1")
+        with service.calls.enter(call):
+            return JSONResponse({"repos": service.store.repos()})
 
     def repo(self, request: HttpRequest) -> Response:
         """A repo's newest snapshot, and the datasets that can be read."""
-        with self._service.calls.enter(call_of_request(request, "GET /v1/REPO")) as call:
+        service, call = self._entering(request, "GET /v1/REPO")
+        with service.calls.enter(call):
             call.repo = request.path_params["repo"]
-            names = [name for name, each in self._service.pipeline.items() if each.spec is not None]
-            return JSONResponse({**self._service.stats(call.repo), "datasets": names})
+            names = [name for name, each in service.pipeline.items() if each.spec is not None]
+            return JSONResponse({**service.stats(call.repo), "datasets": names})
 
     async def rows(self, request: HttpRequest) -> Response:
         """The rows of a dataset."""
-        call = call_of_request(request, f"{request.method} /v1/REPO/DATASET")
-        return RowResponse(self._service, call, partial(read_of_request, request), format_of(request), self._threads)
+        service, call = self._entering(request, f"{request.method} /v1/REPO/DATASET")
+        return RowResponse(service, call, partial(read_of_request, request), format_of(request), self._threads)
 
     async def sql(self, request: HttpRequest) -> Response:
         """The rows of a query."""
-        call = call_of_request(request, "POST /v1/sql")
+        service, call = self._entering(request, "POST /v1/sql")
         asks = partial(sql_of_body, await body_of(request))
-        return RowResponse(self._service, call, asks, format_of(request), self._threads)
+        return RowResponse(service, call, asks, format_of(request), self._threads)
+
+    def _entering(self, request: HttpRequest, method: str) -> tuple[Service, RunningCall]:
+        """The service as the caller sees it, and the call. Raises UnauthenticatedError."""
+        identity = self._gate.identity(request.headers.get("authorization"))
+        return self._service.seen_by(identity), call_of_request(request, method, identity.name)
 
 
 def _failed(_request: HttpRequest, error: Exception) -> Response:

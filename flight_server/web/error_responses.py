@@ -6,6 +6,7 @@ from types import MappingProxyType
 from starlette.responses import JSONResponse
 
 from arrowdsl.errors import DataError
+from flight_server.access.identities import UnauthenticatedError
 from flight_server.serving.failures import INTERNAL_CODES, printable
 from flight_server.serving.limits import BusyError
 
@@ -13,6 +14,8 @@ MESSAGE_BYTES = 2000
 BAD_REQUEST, INTERNAL_SERVER_ERROR = 400, 500
 STATUS: Mapping[str, int] = MappingProxyType(
     {
+        "unauthenticated": 401,
+        "forbidden": 403,
         "foreign_origin": 403,
         "unknown_repo": 404,
         "unknown_dataset": 404,
@@ -64,6 +67,11 @@ class MethodNotAllowedError(DataError):
 
 def error_response(error: DataError) -> JSONResponse:
     """The response for an error."""
-    headers = {"Retry-After": f"{max(1, round(error.retry_after))}"} if isinstance(error, BusyError) else {}
+    headers = {}
+    match error:
+        case BusyError(retry_after=seconds):
+            headers["Retry-After"] = f"{max(1, round(seconds))}"
+        case UnauthenticatedError():
+            headers["WWW-Authenticate"] = "Bearer"
     body = {"code": error.code, "message": printable(error.message, MESSAGE_BYTES)}
     return JSONResponse(body, STATUS.get(error.code, BAD_REQUEST), headers)

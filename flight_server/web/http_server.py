@@ -2,6 +2,7 @@
 
 import logging
 import socket
+import ssl
 import threading
 from contextlib import closing
 
@@ -9,6 +10,7 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from arrowdsl.errors import DataError
+from flight_server.access.door import Certificate
 
 BACKLOG = 2048
 KEEP_ALIVE_SECONDS = 30
@@ -24,7 +26,7 @@ class HttpBindError(DataError):
 class HttpServer:
     """Serves an application at ``uri``, from construction until ``stop``."""
 
-    def __init__(self, application: ASGIApp, host: str, port: int) -> None:
+    def __init__(self, application: ASGIApp, host: str, port: int, certificate: Certificate | None = None) -> None:
         shown = f"[{host}]" if ":" in host else host
         try:
             self._socket = socket.create_server(
@@ -35,7 +37,8 @@ class HttpServer:
                 f"the HTTP port can't listen on {shown}:{port}; is it in use? --http-port 0 takes any free one, and"
                 " --http-port none has no HTTP"
             ) from error
-        self.uri = f"http://{shown}:{self._socket.getsockname()[1]}"
+        clients = None if certificate is None else certificate.clients
+        self.uri = f"{'http' if certificate is None else 'https'}://{shown}:{self._socket.getsockname()[1]}"
         log = logging.getLogger("uvicorn")  # would repeat on stderr what the application logs
         log.propagate = False
         log.addHandler(logging.NullHandler())
@@ -50,6 +53,10 @@ class HttpServer:
                 proxy_headers=False,
                 timeout_keep_alive=KEEP_ALIVE_SECONDS,
                 timeout_graceful_shutdown=STOP_SECONDS,
+                ssl_certfile=None if certificate is None else certificate.chain,
+                ssl_keyfile=None if certificate is None else certificate.key,
+                ssl_ca_certs=None if clients is None else str(clients),
+                ssl_cert_reqs=ssl.CERT_NONE if clients is None else ssl.CERT_REQUIRED,
             )
         )
         self._thread = threading.Thread(target=self._serve, name="http", daemon=True)

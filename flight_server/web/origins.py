@@ -5,12 +5,12 @@ A page of any site can make a browser send requests to this machine. With a name
 no server answers a request that a browser marks as coming from another site.
 """
 
-import ipaddress
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from flight_server.access.door import is_here
 from flight_server.web.error_responses import ForeignOriginError, error_response
 
 _HEADERS = {
@@ -30,7 +30,7 @@ class SameSite:
 
     def __init__(self, application: ASGIApp, host: str) -> None:
         self.application = application
-        self.only_loopback = is_loopback(host)
+        self.only_loopback = is_here(host)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass on the request, or refuse it with 403."""
@@ -45,19 +45,11 @@ class SameSite:
         await application(scope, receive, send_with_headers)
 
     def _refused(self, headers: Headers) -> ForeignOriginError | None:
-        if self.only_loopback and not is_loopback(_host(headers.get("host", ""))):
+        if self.only_loopback and not is_here(_host(headers.get("host", ""))):
             return ForeignOriginError("this server answers to the names of loopback: 127.0.0.1, [::1], localhost")
         if headers.get("sec-fetch-site", "none") not in _OWN or not _is_own_origin(headers):
             return ForeignOriginError("a page of another site made this request; no other site may read here")
         return None
-
-
-def is_loopback(host: str) -> bool:
-    """Whether a host name or address can only mean this machine."""
-    try:
-        return host.lower() == "localhost" or ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def _host(authority: str) -> str:

@@ -34,11 +34,11 @@ _TEXTS = ("where", "order", "props")
 PARAMETERS = (*_LISTS, *_TEXTS, *_NUMBERS, "format")
 
 
-def call_of_request(request: HttpRequest, method: str) -> RunningCall:
+def call_of_request(request: HttpRequest, method: str, identity: str) -> RunningCall:
     """The call that a request is, to be entered."""
     host, port = request.client or ("", 0)
     peer = f"ipv6:[{host}]:{port}" if ":" in host else f"ipv4:{host}:{port}"
-    call = RunningCall(method, peer, traceparent=request.headers.get("traceparent"))
+    call = RunningCall(method, peer, identity, traceparent=request.headers.get("traceparent"))
     return call.named(request.headers.get("x-request-id"))
 
 

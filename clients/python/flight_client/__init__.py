@@ -6,6 +6,7 @@ Its only dependency is pyarrow.
 from flight_client.client import Client, connect
 from flight_client.client_errors import FlightClientError, ServerBusyError, StreamClosedError, UnreachableError
 from flight_client.dataset import FlightDataset
+from flight_client.peers import Tls
 from flight_client.streams import FlightReader
 from flight_client.tickets import DatasetInfo
 
@@ -17,6 +18,7 @@ __all__ = [
     "FlightReader",
     "ServerBusyError",
     "StreamClosedError",
+    "Tls",
     "UnreachableError",
     "connect",
 ]

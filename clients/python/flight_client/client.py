@@ -26,7 +26,7 @@ from flight_client.live import LiveStreams
 from flight_client.lookups import Keys, key_batches
 from flight_client.maintenance import Maintenance
 from flight_client.parallel import STREAMS
-from flight_client.peers import Peers
+from flight_client.peers import Peers, Tls
 from flight_client.puts import ArrowStream, PutStream, batches_of, put_batches
 from flight_client.scan import FlightScanner
 from flight_client.streams import FlightReader
@@ -44,25 +44,43 @@ from flight_client.tickets import (
     ticket,
 )
 
+SYSTEM_TLS = Tls()  # the CAs that gRPC knows
 
-def connect(uri: str, *, timeout: float | None = None, headers: Mapping[str, str] | None = None) -> "Client":
+
+def connect(
+    uri: str,
+    *,
+    token: str | None = None,
+    tls: Tls = SYSTEM_TLS,
+    timeout: float | None = None,
+    headers: Mapping[str, str] | None = None,
+) -> "Client":
     """A client of the server at a URI such as ``grpc://127.0.0.1:8815``; the first call opens the connection.
 
-    ``timeout`` is the deadline of each call in seconds, streams included; ``headers`` go with each call.
+    ``token`` and ``headers`` go with each call; ``timeout`` is the deadline of each call in seconds, streams included.
     """
-    return Client(uri, timeout=timeout, headers=headers)
+    return Client(uri, token=token, tls=tls, timeout=timeout, headers=headers)
 
 
 class Client:
     """A connection to a server, made by ``connect``; also a context manager that closes the connection.
 
-    A pickled client connects again where it is loaded, without the headers, which may be secret. A client does not
+    A pickled client connects again where it is loaded, without the token and headers. A client does not
     survive a fork: its calls in the child process raise FlightClientError (``forked``).
     """
 
-    def __init__(self, uri: str, *, timeout: float | None = None, headers: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        uri: str,
+        *,
+        token: str | None = None,
+        tls: Tls = SYSTEM_TLS,
+        timeout: float | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
         self.uri = uri
-        self._peers = Peers(uri, timeout, headers or {})
+        sent = {**(headers or {}), **({} if token is None else {"authorization": f"Bearer {token}"})}
+        self._peers = Peers(uri, timeout, sent, tls)
         self._live = LiveStreams(os.getpid())
         self._fetcher = Fetcher(self._peers, self._live)
 

@@ -11,14 +11,15 @@ import os
 import threading
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import pyarrow as pa
 from pyarrow import flight
 
-from flight_client.client_errors import ServerBusyError, busy_error, closed, translated
+from flight_client.client_errors import FlightClientError, ServerBusyError, busy_error, closed, translated
 from flight_client.live import check_process
 
 REUSE_CONNECTION = "arrow-flight-reuse-connection://?"
@@ -42,10 +43,30 @@ def endpoint_of(endpoint: flight.FlightEndpoint) -> Endpoint:
     return Endpoint(endpoint.ticket.ticket, tuple(location.uri.decode() for location in endpoint.locations))
 
 
+@dataclass(frozen=True)
+class Tls:
+    """Certificates for ``grpc+tls://``, each the path of a PEM file.
+
+    ``ca`` signed the server's certificate, if the system does not know it; ``cert`` and ``key`` are the client's own.
+    """
+
+    ca: str | os.PathLike[str] | None = None
+    cert: str | os.PathLike[str] | None = None
+    key: str | os.PathLike[str] | None = field(default=None, repr=False)
+
+    def options(self) -> dict[str, bytes]:
+        """The arguments for pyarrow's client. Raises FlightClientError."""
+        named = {"tls_root_certs": self.ca, "cert_chain": self.cert, "private_key": self.key}
+        try:
+            return {name: Path(path).read_bytes() for name, path in named.items() if path is not None}
+        except OSError as error:
+            raise FlightClientError("invalid_tls", f"{error.filename} can't be read: {error.strerror}") from None
+
+
 class Peers:
     """The connections of a client, opened on demand; ``origin`` is the connection to ``uri``."""
 
-    def __init__(self, uri: str, timeout: float | None, headers: Mapping[str, str]) -> None:
+    def __init__(self, uri: str, timeout: float | None, headers: Mapping[str, str], tls: Tls) -> None:
         check_process(_opened_by())
         self.uri = uri
         self.timeout = timeout
@@ -54,8 +75,9 @@ class Peers:
         # Arrow's compute functions warn on stderr about unaligned buffers, as they come off the wire: have them aligned
         aligned = pa.ipc.IpcReadOptions(ensure_alignment=pa.ipc.Alignment.DataTypeSpecific)
         self.options = flight.FlightCallOptions(timeout=timeout, headers=pairs, read_options=aligned)
+        self._tls = tls.options()
         with translated(uri):
-            self.origin = _connected(uri)
+            self.origin = self._connected(uri)
         self._lock = threading.Lock()
         self._connections: dict[str, flight.FlightClient] = {uri: self.origin}
         self._asked_last_until: dict[str, float] = {}
@@ -109,13 +131,20 @@ class Peers:
     def _ask_last(self, uri: str, seconds: float) -> None:
         self._asked_last_until[uri] = time.monotonic() + seconds
 
+    def _connected(self, uri: str) -> flight.FlightClient:
+        parsed = urlsplit(uri)
+        is_here = (parsed.hostname or "") in {"localhost", "127.0.0.1", "::1"}
+        own = (("grpc.enable_http_proxy", 0),) if is_here else ()  # gRPC would send even these calls to ``http_proxy``
+        tls = self._tls if parsed.scheme == "grpc+tls" else {}
+        return flight.connect(uri, generic_options=[*_CHANNEL, *own], **tls)
+
     def _connection(self, uri: str) -> flight.FlightClient:
         with self._lock:
             if uri not in self._connections:
                 if self._closed:
                     raise closed("client")
                 try:
-                    self._connections[uri] = _connected(uri)
+                    self._connections[uri] = self._connected(uri)
                 except pa.ArrowException as error:
                     raise _UnusableLocationError(uri) from error
             return self._connections[uri]
@@ -147,12 +176,6 @@ class EndpointCall:
 def _opened_by() -> int:
     """The process that opened the first connection."""
     return os.getpid()
-
-
-def _connected(uri: str) -> flight.FlightClient:
-    is_here = (urlsplit(uri).hostname or "") in {"localhost", "127.0.0.1", "::1"}
-    own = (("grpc.enable_http_proxy", 0),) if is_here else ()  # gRPC would send even these calls to ``http_proxy``
-    return flight.connect(uri, generic_options=[*_CHANNEL, *own])
 
 
 class _UnusableLocationError(Exception):
