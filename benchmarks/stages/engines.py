@@ -12,6 +12,7 @@ import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
 from flight_client import connect
+from flight_client.polars_scan import scan_polars
 from stages.machine import line, served
 
 RUNS, LONG = 3, 500
@@ -57,12 +58,9 @@ def run(store: Path) -> None:
             pq.write_table(client.read(repo, dataset).read_all(), path)
             far[name], near[name] = client.dataset(repo, dataset), ds.dataset(path)
         path = client.read(repo, "cst_callsites", columns=["path"], limit=1).read_all()["path"][0].as_py()
-        for engine, queries in (("DuckDB", _duckdb), ("Polars", _polars)):
-            _compare(
-                engine,
-                lambda what, each=queries: each(far, what, path),
-                lambda what, each=queries: each(near, what, path),
-            )
+        _compare("DuckDB", lambda what: _duckdb(far, what, path), lambda what: _duckdb(near, what, path))
+        lazy = [scan_polars(server.uri, repo, dataset) for dataset in remote.values()]
+        _compare("Polars", lambda what: _polars(lazy, what, path), lambda what: _polars(_scanned(near), what, path))
 
 
 def _compare(engine: str, far: Callable[[str], int], near: Callable[[str], int]) -> None:
@@ -84,8 +82,11 @@ def _duckdb(datasets: dict[str, ds.Dataset], what: str, path: str) -> int:
     return connection.execute(DUCKDB[what].format(path=path, long=LONG)).to_arrow_table().num_rows
 
 
-def _polars(datasets: dict[str, ds.Dataset], what: str, path: str) -> int:
-    frames = [pl.scan_pyarrow_dataset(dataset) for dataset in datasets.values()]
+def _scanned(datasets: dict[str, ds.Dataset]) -> list[pl.LazyFrame]:
+    return [pl.scan_pyarrow_dataset(dataset) for dataset in datasets.values()]
+
+
+def _polars(frames: list[pl.LazyFrame], what: str, path: str) -> int:
     return POLARS[what](*frames, path).collect().height
 
 

@@ -325,3 +325,10 @@ def test_a_lookup_ends_at_the_server_when_the_reader_lets_go(near, many, dataset
     reader.read_next_batch()
     reader.close()
     assert many.wait_until_idle()
+
+
+def test_few_rows_of_one_server_are_one_call(near, many):
+    assert same(near.dataset("r", "t").to_table(), ROWS)
+    assert [len(many.tickets), many.tickets[0].get("parts")] == [1, None]
+    assert same(near.dataset("r", "t", streams=2).to_table(), ROWS)
+    assert len(many.tickets) == 1 + PARTS

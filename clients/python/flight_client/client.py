@@ -182,17 +182,18 @@ class Client:
         snapshot: int | None = None,
         kinds: Sequence[str] | None = None,
         compression: str | None = None,
-        streams: int = STREAMS,
+        streams: int | None = None,
         ordered: bool = True,
     ) -> FlightDataset:
         """A dataset for query engines. It reads one snapshot: by default the newest at the time of this call.
 
-        ``streams`` endpoints are fetched at a time; with ``ordered=False``, rows are returned as they arrive.
+        By default two ``streams`` are fetched at a time, one if there are few rows; ``ordered=False``: as they arrive.
         """
         pushed, applied = (None, where) if isinstance(where, pc.Expression) else (where, None)
         base = ticket(repo, name, where=pushed, order=order, snapshot=snapshot, kinds=kinds, compression=compression)
         info = dataset_info(self._fetcher.info(base))
-        return served_dataset(base, info, self._fetcher, Fetching(streams, ordered), applied)
+        how = None if streams is None and ordered else Fetching(STREAMS if streams is None else streams, ordered)
+        return served_dataset(base, info, self._fetcher, how, applied)
 
     def attach(self, connection: DuckDBConnection, repo: str) -> list[str]:
         """Make a repo's datasets views of a DuckDB connection, in a schema of the repo's name; returns their names.

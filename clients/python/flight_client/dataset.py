@@ -34,6 +34,10 @@ else:
     _Dataset = ds.FileSystemDataset
 
 
+# Rows of a dataset that is read in one call: calls for its endpoints take longer than what is won by two at a time.
+SMALL = 128 * 1024
+
+
 @dataclass(frozen=True)
 class ServedRows:
     """Rows on a server: the ticket that names them, their schema, and how to open a read of them."""
@@ -200,7 +204,8 @@ def served_dataset(
     """The dataset that the server describes for the ticket ``base``, of the snapshot in its description."""
     pinned = info.metadata.get("snapshot")
     request = base if pinned is None else {**base, "snapshot": pinned}
-    opened = partial(fetcher.by_endpoint, how=how or Fetching())
+    is_small = how is None and info.rows is not None and info.rows <= SMALL and not info.is_elsewhere
+    opened = fetcher.whole if is_small else partial(fetcher.by_endpoint, how=how or Fetching())
     rows = ServedRows(request, info.schema, opened, fetcher.endpoints, info.endpoints, info.rows, where)
     return FlightDataset(rows)
 

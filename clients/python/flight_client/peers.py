@@ -21,8 +21,8 @@ from pyarrow import flight
 
 from flight_client.client_errors import FlightClientError, ServerBusyError, busy_error, closed, translated
 from flight_client.live import check_process
+from flight_client.tickets import REUSE_CONNECTION
 
-REUSE_CONNECTION = "arrow-flight-reuse-connection://?"
 PASSED_OVER = 30.0  # seconds during which a server that did not answer is tried last
 # The bytes of a stream that are sent ahead of the reader. gRPC's own estimate grows up to 1 GiB a stream on a busy
 # machine, which is client memory while the reader pauses; and data outside the processor's cache is slower.

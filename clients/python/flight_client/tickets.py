@@ -14,6 +14,7 @@ from arrowdsl.compute.cql2_text import document_of_text
 from arrowdsl.errors import ExpressionError
 from flight_client.client_errors import FlightClientError
 
+REUSE_CONNECTION = "arrow-flight-reuse-connection://?"  # the location of the server that is asked
 Json = bool | int | float | str | list["Json"] | dict[str, "Json"] | None
 SqlValue: TypeAlias = bool | int | float | str | None
 Cql2 = dict[str, Json]
@@ -101,7 +102,10 @@ def whole_number(reply: Mapping[str, Json], key: str) -> int:
 
 @dataclass(frozen=True)
 class DatasetInfo:
-    """The server's description of a dataset; ``rows`` and ``bytes`` are None if the server does not know them."""
+    """The server's description of a dataset; ``rows`` and ``bytes`` are None if the server does not know them.
+
+    ``is_elsewhere`` says whether an endpoint names another server.
+    """
 
     repo: str
     dataset: str
@@ -110,6 +114,7 @@ class DatasetInfo:
     bytes: int | None
     endpoints: tuple[Ticket, ...]
     metadata: Mapping[str, Json]
+    is_elsewhere: bool = False
 
 
 def dataset_info(info: flight.FlightInfo) -> DatasetInfo:
@@ -117,9 +122,9 @@ def dataset_info(info: flight.FlightInfo) -> DatasetInfo:
     repo, dataset = (step.decode() for step in info.descriptor.path)
     rows, size = (None if number < 0 else number for number in (info.total_records, info.total_bytes))
     tickets = tuple(decode(endpoint.ticket.ticket, "ticket") for endpoint in info.endpoints)
-    return DatasetInfo(
-        repo, dataset, info.schema, rows, size, tickets, decode(info.app_metadata or b"{}", "app_metadata")
-    )
+    metadata = decode(info.app_metadata or b"{}", "app_metadata")
+    places = {location.uri.decode() for endpoint in info.endpoints for location in endpoint.locations}
+    return DatasetInfo(repo, dataset, info.schema, rows, size, tickets, metadata, bool(places - {REUSE_CONNECTION}))
 
 
 def command(base: Ticket) -> flight.FlightDescriptor:
