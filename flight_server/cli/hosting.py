@@ -87,14 +87,15 @@ def open_server(
     *,
     warms: bool = False,
     traces: bool = False,
+    open_store: Callable[[Path], Store] = Store,
 ) -> RunningServer:
     """A running server over a store folder, by default that of the user; without ``http_port`` it has no HTTP.
 
-    With ``traces`` it sends a span for each call to OpenTelemetry.
+    ``open_store`` gives the store its options. With ``traces`` it sends a span for each call to OpenTelemetry.
     """
     folder = store or default_store()
     is_new = not folder.is_dir()
-    service = Service(Store(folder), load_pipeline(), capacity, installed_build(), warms=warms)
+    service = Service(open_store(folder), load_pipeline(), capacity, installed_build(), warms=warms)
     sends = importlib.import_module("flight_server.serving.traces").Traces() if traces else None
     if sends is not None:
         service.calls.observers.append(sends.observe)

@@ -15,6 +15,7 @@ from flight_server.cli.session import DEFAULT_PORT, grouped, options
 from flight_server.serving.limits import Limits
 from flight_server.serving.service import Capacity
 from flight_server.storage.artifacts import DEFAULT_BYTES
+from flight_server.storage.store import IDLE_SECONDS, KEPT_SNAPSHOTS, Store
 
 _UNITS = {"": 1, "K": 1024, "M": 1024**2, "G": 1024**3, "T": 1024**4}
 _SIZE = re.compile(r"(\d+) *([KMGT]?)(?:I?B)?", re.IGNORECASE)
@@ -92,6 +93,8 @@ def _opener(
     http_port: str | None,
     cache_size: int,
     *,
+    keep_snapshots: int,
+    txn_timeout: float,
     no_warm: bool,
     traces: bool,
     **limits: Unpack[LimitOptions],
@@ -100,8 +103,9 @@ def _opener(
     if traces and importlib.util.find_spec("opentelemetry") is None:
         raise MissingExtraError("--traces needs opentelemetry: pip install 'flight-server[otel]'")
     http = _http_port(http_port, port)
-    door = door_of(limits)
-    return partial(open_server, store, host, port, advertise, capacity, http, door, warms=not no_warm, traces=traces)
+    open_store = partial(Store, keep=keep_snapshots, idle=txn_timeout)
+    opener = partial(open_server, warms=not no_warm, traces=traces, open_store=open_store)
+    return partial(opener, store, host, port, advertise, capacity, http, door_of(limits))
 
 
 SERVER_OPTIONS = options(
@@ -136,6 +140,20 @@ SERVER_OPTIONS = options(
         default=size_text(DEFAULT_BYTES),
         show_default=True,
         help="Disk space for cached results; 0: no cache.",
+    ),
+    click.option(
+        "--keep-snapshots",
+        type=click.IntRange(1),
+        default=KEPT_SNAPSHOTS,
+        show_default=True,
+        help="Snapshots of a repo that stay listed; older ones are retired, unless they are pinned.",
+    ),
+    click.option(
+        "--txn-timeout",
+        type=click.FloatRange(0, min_open=True),
+        default=IDLE_SECONDS,
+        show_default=True,
+        help="Seconds after which a transaction that receives nothing is aborted.",
     ),
     click.option(
         "--memory",

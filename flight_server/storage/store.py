@@ -34,6 +34,7 @@ from flight_server.storage.transactions import Transaction
 LOG = logging.getLogger("flight_server")
 MAX_PARTS = 64 * 1024
 MINUTE = 60.0
+KEPT_SNAPSHOTS, IDLE_SECONDS = 5, 15 * MINUTE
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,12 @@ class Store:
     """
 
     def __init__(
-        self, root: Path | str, *, keep: int = 5, grace: float = 15 * MINUTE, idle: float = 15 * MINUTE
+        self,
+        root: Path | str,
+        *,
+        keep: int = KEPT_SNAPSHOTS,
+        grace: float = 15 * MINUTE,
+        idle: float = IDLE_SECONDS,
     ) -> None:
         """Open a store, or create one. Raises NotAllowedError, StoreVersionError, StorageError."""
         self.root = Path(root)

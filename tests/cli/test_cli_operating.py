@@ -51,6 +51,18 @@ def test_each_call_is_a_line_of_json_in_the_file_and_the_terminal_stays_empty(tm
     assert all(call["time"] and call["level"] == "info" and call["seconds"] >= 0 for call in calls)
 
 
+def test_a_server_keeps_as_many_snapshots_and_idle_transactions_as_long_as_it_was_told(tmp_path):
+    words = ("serve", "--store", tmp_path, "--keep-snapshots", "2", "--txn-timeout", "0.5")
+    with serving(*words) as server, connect(server.uri) as client:
+        for count in range(1, 5):
+            client.put("repo", "cst_name_refs", name_refs(count))
+        assert [each["snapshot"] for each in client.snapshots("repo")] == [3, 4]
+        idle = str(client.begin("repo")["txn"])
+        time.sleep(1)
+        with pytest.raises(FlightClientError, match="has expired"):
+            client.commit(idle, {})
+
+
 def test_a_slow_call_is_a_warning(tmp_path):
     with serving("serve", "--store", tmp_path, "--slow-query", "0") as server:
         with connect(server.uri) as client:
