@@ -12,6 +12,7 @@ import yaml
 from click import Option
 
 from flight_client import connect
+from flight_server.access.door import OPEN_DOOR
 from flight_server.cli.main import COMMANDS, commands
 from flight_server.pipeline.driver import load_pipeline
 from flight_server.rpc.server import FlightServer
@@ -62,7 +63,7 @@ def test_the_pod_is_locked_down_and_its_probes_ask_paths_that_exist(service):
     drain = next(int(each["value"]) for each in container["env"] if each["name"] == "FLIGHT_SERVER_DRAIN_TIMEOUT")
     assert drain < pod["terminationGracePeriodSeconds"]
     assert {each["containerPort"] for each in container["ports"]} == {8815, 9815}
-    paths = {route.path for route in application(service, "127.0.0.1").application.routes}
+    paths = {route.path for route in application(service, "127.0.0.1", OPEN_DOOR.gate).application.routes}
     for probe in ("startupProbe", "readinessProbe", "livenessProbe"):
         code = container[probe]["exec"]["command"][-1]
         assert re.search(r"9815(/\w+)'", code)[1] in paths
