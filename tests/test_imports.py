@@ -47,12 +47,14 @@ LAYERS = {
     "flight_server.pipeline": PIPELINE,
     "flight_server.serving": {*SERVING, "flight_server.kernels", "flight_client"},
     "flight_server.rpc": {*SERVING, "flight_server.serving", "flight_client.protobuf_classes"},
+    "flight_server.agents": {"flight_client"},
     "flight_server.web": {*SERVING, "flight_server.serving"},
     "flight_server.cli": {
         *SERVING,
         "flight_server",
         "flight_server.serving",
         "flight_server.rpc",
+        "flight_server.agents",
         "flight_client",
         "flight_client.extract",
         "flight_client.ingest",
@@ -84,6 +86,7 @@ DOORWAYS = {
         "flight_server.rpc.flight_sql.sql_info",
     ),
     "opentelemetry": ("flight_server.serving.traces",),
+    "mcp": ("flight_server.agents",),
     "starlette": ("flight_server.web",),
     "uvicorn": ("flight_server.web.http_server",),
     "prometheus_client": ("flight_server.web.metrics",),
@@ -120,6 +123,7 @@ SERVER_EXTRAS = {
     "prometheus_client",
     "opentelemetry",
     "cryptography",
+    "mcp",
 }
 NUMPY = {"numpy"}
 

@@ -20,7 +20,9 @@ _Key = ec.EllipticCurvePrivateKey
 )
 @click.option("--days", type=click.IntRange(1), default=90, show_default=True, help="Days for which they are valid.")
 def certs(folder: Path, hosts: tuple[str, ...], days: int) -> None:
-    """Make a CA, a server's certificate and a client's in FOLDER, for development.
+    """Make a CA and certificates for development.
+
+    FOLDER gets those of the CA, a server and a client.
 
     Example: flight-server certs ./certs --host build.example --host 10.0.0.7
     """

@@ -20,7 +20,10 @@ _FILE = click.option(
 
 @click.group()
 def token() -> None:
-    """Make, list or revoke the tokens by which callers are recognized."""
+    """Make, list or revoke the tokens by which callers are recognized.
+
+    Example: flight-server token new ci --tokens tokens.json --repo 'django*' --can write
+    """
 
 
 @token.command()
