@@ -76,6 +76,7 @@ class Service:
         If it ``warms``, outputs that were read are computed in the background after a commit.
         """
         self.store = store
+        self.whole: Service | None = None  # of which this one shows what an identity may see
         self.pipeline = pipeline
         self.calls = RunningCalls()
         self.calls.observers.append(partial(log_call, slow_seconds=capacity.limits.slow_seconds))
@@ -112,6 +113,8 @@ class Service:
     @cached_property
     def sql(self) -> "SqlEngine":
         """Runs queries; DuckDB is loaded when it is used first. Raises MissingSqlError."""
+        if self.whole is not None:
+            return self.whole.sql.over(self.store.repos, self.results_of)
         if importlib.util.find_spec("duckdb") is None:
             raise MissingSqlError(f"no SQL here: this server lacks duckdb; to add it: {INSTALL}")
         module = importlib.import_module("flight_server.serving.sql.sql_engine")
@@ -124,6 +127,7 @@ class Service:
             return self
         seen = copy(self)
         seen.store = VisibleStore(self.store, identity)
+        seen.whole = self
         vars(seen).pop("sql", None)  # the engine of queries has the store's repos
         return seen
 

@@ -8,6 +8,7 @@ interrupts DuckDB when the check raises.
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
+from copy import copy
 from functools import partial
 from threading import BoundedSemaphore
 
@@ -44,6 +45,12 @@ class SqlEngine:
         self._held_bytes = self.query_bytes // HELD_SHARE
         self._databases = Databases(self.query_bytes - self._held_bytes)
         self._describing = BoundedSemaphore(DESCRIBED)
+
+    def over(self, repos: Callable[[], list[str]], results_of: ResultsOf) -> "SqlEngine":
+        """The same engine, with the same limits, over other repos."""
+        engine = copy(self)
+        vars(engine).update(_repos=repos, _results_of=results_of)
+        return engine
 
     def schema(self, request: SqlRequest) -> pa.Schema:
         """The columns of a query, which is not run. Parameters without a value count as null.
