@@ -4,13 +4,15 @@ A token is 32 random bytes in base64 after a prefix, so a plain SHA-256 of it ca
 server reads the file again when it has changed: a new or revoked token counts at the next call.
 """
 
+import fcntl
 import hashlib
 import hmac
 import json
 import os
 import secrets
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Lock
@@ -83,18 +85,37 @@ class TokenFile:
         now = time.time()
         expires = None if days is None else now + days * DAY
         token = Token(uuid4().hex[:8], name, _digest(secret), tuple(grants), now, expires)
-        self._write((*self.tokens(), token))
+        with self._changing():
+            self._write((*self._read(), token))
         return token, secret
 
     def revoke(self, token_id: str) -> Token:
         """Remove a token; raises TokenFileError if there is none of this id."""
-        tokens = self.tokens()
-        revoked = [token for token in tokens if token.id == token_id]
-        if not revoked:
-            known = ", ".join(token.id for token in tokens) or "none"
-            raise TokenFileError(f"there is no token {token_id}; tokens: {known}")
-        self._write([token for token in tokens if token.id != token_id])
+        with self._changing():
+            tokens = self._read()
+            revoked = [token for token in tokens if token.id == token_id]
+            if not revoked:
+                known = ", ".join(token.id for token in tokens) or "none"
+                raise TokenFileError(f"there is no token {token_id}; tokens: {known}")
+            self._write([token for token in tokens if token.id != token_id])
         return revoked[0]
+
+    @contextmanager
+    def _changing(self) -> Iterator[None]:
+        """A block that reads the tokens and writes them again; other processes wait, with a lock on the file's folder.
+
+        Without it, a process that read the tokens before another one revoked one would write the revoked token again.
+        """
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            folder = os.open(self.path.parent, os.O_RDONLY)
+        except OSError as error:
+            raise TokenFileError(f"the token file can't be written: {error.strerror}") from error
+        try:
+            fcntl.flock(folder, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(folder)  # which releases the lock
 
     def _found_version(self) -> tuple[int, ...] | None:
         try:
@@ -118,7 +139,6 @@ class TokenFile:
 
     def _write(self, tokens: Sequence[Token]) -> None:
         """Replace the file in one step. It has hashes and no secrets, yet only its owner may read it."""
-        self.path.parent.mkdir(parents=True, exist_ok=True)
         draft = self.path.with_name(f"{self.path.name}.{uuid4().hex}")
         text = json.dumps({"tokens": [_document(token) for token in tokens]}, indent=1)
         try:

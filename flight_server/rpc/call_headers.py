@@ -94,8 +94,8 @@ def repo_of(context: flight.ServerCallContext) -> str | None:
 def call_of(context: flight.ServerCallContext, method: str) -> RunningCall:
     """The call, to be entered."""
     given = _given(context)
-    name = caller_of(context).name
-    return RunningCall(method, context.peer(), name, traceparent=given.get(TRACE)).named(given.get(REQUEST_ID))
+    call = RunningCall(method, context.peer(), caller_of(context), traceparent=given.get(TRACE))
+    return call.named(given.get(REQUEST_ID))
 
 
 def _given(context: flight.ServerCallContext) -> Mapping[str, str]:

@@ -39,7 +39,10 @@ def cancel(caller: Caller, body: bytes) -> bytes:
 def cancelled_calls(caller: Caller, asked: Iterable[Asked]) -> int:
     """Stop the streams of these reads and queries on the caller's connection; returns their number."""
     wanted = {each if isinstance(each, SqlRequest) else caller.service.read(each).request for each in asked}
-    return caller.service.calls.cancel(lambda call: call.peer == caller.call.peer and call.asked in wanted)
+    own = caller.call  # a proxy may send the calls of several identities over one connection
+    return caller.service.calls.cancel(
+        lambda call: call.peer == own.peer and call.identity == own.identity and call.asked in wanted
+    )
 
 
 def _flight_info(body: bytes) -> flight.FlightInfo:

@@ -4,7 +4,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from types import MappingProxyType
 
-from flight_server.access.identities import OWNER, Identity
 from flight_server.serving.request import COUNT, FLAG, TEXT, TEXTS, Request
 from flight_server.serving.running_calls import RunningCall
 from flight_server.serving.service import Service
@@ -14,11 +13,10 @@ from flight_server.storage.snapshots import Snapshot
 
 @dataclass(frozen=True)
 class Caller:
-    """The context of an action: the service as the caller sees it, the call that runs the action, and who calls."""
+    """The context of an action: the service as the caller sees it, and the call that runs the action."""
 
     service: Service
     call: RunningCall
-    identity: Identity = OWNER
 
 
 @dataclass(frozen=True)

@@ -176,7 +176,7 @@ class FlightServer(flight.FlightServerBase):
 
     def do_action(self, context: flight.ServerCallContext, action: flight.Action) -> Iterator[flight.Result]:
         """The one result of an action."""
-        caller = Caller(self._seen(context), call_of(context, action_name(action)), caller_of(context))
+        caller = Caller(self._seen(context), call_of(context, action_name(action)))
         return guarded_iterator(self._result(action, caller, repo_of(context)))
 
     def _result(self, action: flight.Action, caller: Caller, repo: str | None) -> Iterator[flight.Result]:

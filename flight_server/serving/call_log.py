@@ -28,7 +28,7 @@ def call_fields(call: RunningCall) -> dict[str, Any]:
     fields = {
         "method": call.method,
         "request_id": call.request_id,
-        "identity": printable(call.identity, WORD_CHARACTERS),
+        "identity": printable(call.identity.name, WORD_CHARACTERS),
         "peer": call.peer,
         "repo": printable(call.repo, WORD_CHARACTERS),
         "dataset": printable(call.dataset, WORD_CHARACTERS),

@@ -16,6 +16,7 @@ import pyarrow as pa
 
 from arrowdsl.errors import DataError
 from arrowdsl.plan.stopping import Check
+from flight_server.access.identities import OWNER, PUBLIC, Identity
 from flight_server.serving.limits import TimeLimitError
 from flight_server.serving.single_flight import POLL_SECONDS
 from flight_server.serving.sql_request import Asked, SqlRequest
@@ -49,7 +50,7 @@ class RunningCall:
 
     method: str = ""
     peer: str = ""
-    identity: str = ""
+    identity: Identity = OWNER
     traceparent: str | None = None
     request_id: str = field(default_factory=lambda: uuid4().hex[:16])
     asked: Asked | None = None
@@ -75,6 +76,16 @@ class RunningCall:
     def age(self) -> float:
         """The seconds since the call began."""
         return time.monotonic() - self._clock
+
+    def owns(self, other: "RunningCall") -> bool:
+        """Whether the caller of this call may see and stop the other call.
+
+        That is a call of the same identity, which has the same name and grants; the public has no identity, so there it
+        is a call of the same connection.
+        """
+        if self.identity.owns_all:
+            return True
+        return self.identity == other.identity and (self.identity != PUBLIC or self.peer == other.peer)
 
     def asks(self, asked: Asked | None) -> None:
         """Note the read or query that the call turned out to be."""

@@ -103,8 +103,9 @@ class Endpoints:
 
     def _entering(self, request: HttpRequest, method: str) -> tuple[Service, RunningCall]:
         """The service as the caller sees it, and the call. Raises UnauthenticatedError."""
-        identity = self._gate.identity(request.headers.get("authorization"))
-        return self._service.seen_by(identity), call_of_request(request, method, identity.name)
+        authorization = "; ".join(request.headers.getlist("authorization")) or None  # several are no valid one
+        identity = self._gate.identity(authorization)
+        return self._service.seen_by(identity), call_of_request(request, method, identity)
 
 
 def _failed(_request: HttpRequest, error: Exception) -> Response:

@@ -7,6 +7,7 @@ from starlette.requests import ClientDisconnect
 from starlette.requests import Request as HttpRequest
 
 from arrowdsl.errors import one_of
+from flight_server.access.identities import Identity
 from flight_server.serving.request import Request, request_from_json
 from flight_server.serving.request_errors import BadRequestError, TooLargeError
 from flight_server.serving.running_calls import CancelledCallError, RunningCall
@@ -34,7 +35,7 @@ _TEXTS = ("where", "order", "props")
 PARAMETERS = (*_LISTS, *_TEXTS, *_NUMBERS, "format")
 
 
-def call_of_request(request: HttpRequest, method: str, identity: str) -> RunningCall:
+def call_of_request(request: HttpRequest, method: str, identity: Identity) -> RunningCall:
     """The call that a request is, to be entered."""
     host, port = request.client or ("", 0)
     peer = f"ipv6:[{host}]:{port}" if ":" in host else f"ipv4:{host}:{port}"

@@ -3,8 +3,11 @@
 import base64
 import json
 import re
+import socket
 import ssl
 import time
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 
 import adbc_driver_flightsql.dbapi as flight_sql
 import httpx
@@ -16,6 +19,7 @@ from pyarrow import flight
 
 from flight_client import FlightClientError, Tls, connect
 from flight_client.contracts.raw import RAW_TABLES
+from flight_client.peers import Endpoint, Peers
 from flight_server.access.door import Certificate, Door
 from flight_server.access.gate import Gate
 from flight_server.access.identities import Grant, Right
@@ -33,6 +37,10 @@ TABLE = "cst_parse_errors"
 REPOS = ("open", "secret")
 ROWS = pa.Table.from_pylist(
     [{"file_id": "f", "path": "a.py", "error_type": "SyntaxError", "message": "bad"}], RAW_TABLES[TABLE].schema
+)
+MANY = pa.Table.from_pylist(
+    [{"file_id": f"{n}", "path": f"{n}.py", "error_type": "SyntaxError", "message": "x" * 100} for n in range(200_000)],
+    RAW_TABLES[TABLE].schema,
 )
 GRANTS = {
     "reader": [Grant("op*", Right.READ)],
@@ -215,6 +223,69 @@ def test_a_transaction_is_its_repos(callers):
 def test_a_call_is_seen_and_cancelled_by_its_own_identity(callers):
     assert callers["reader"].act("calls", {}) == {"calls": []}
     assert callers["reader"].act("cancel", {"call": "x"}) == {"cancelled": 0}
+
+
+def test_tokens_of_one_name_with_other_rights_do_not_share_their_calls(callers, server, tokens):
+    callers["owner"].put("secret", TABLE, pa.concat_tables([MANY] * 4))
+    same = {repo: Caller(server.uri, tokens[0].add("ci", [Grant(repo, Right.READ)])[1]) for repo in REPOS}
+    ticket = flight.Ticket(json.dumps({"repo": "secret", "dataset": TABLE}).encode())
+    reader = same["secret"].flight.do_get(ticket, same["secret"].options)
+    reader.read_chunk()
+    [call] = callers["owner"].act("calls", {})["calls"]
+    assert same["open"].act("calls", {}) == {"calls": []}
+    assert same["open"].act("cancel", {"call": call["request_id"]}) == {"cancelled": 0}
+    other = flight.FlightCallOptions(headers=[(b"authorization", f"Bearer {tokens[1]['owner']}".encode())])
+    action = flight.Action("CancelFlightInfo", ticket.ticket)
+    [result] = same["secret"].flight.do_action(action, other)  # a proxy shares connections
+    assert json.loads(result.body.to_pybytes()) == {"cancelled": 0}
+    assert same["secret"].act("cancel", {"call": call["request_id"]}) == {"cancelled": 1}
+    reader.cancel()
+
+
+def test_two_headers_over_http_are_not_one_of_them(server, tokens):
+    sent = [("authorization", f"Bearer {tokens[1][name]}") for name in ("reader", "owner")]
+    assert httpx.get(f"{server.http_uri}/v1", headers=sent).status_code == 401
+
+
+def test_a_revoked_token_stays_revoked_while_others_are_made(tmp_path):
+    file = TokenFile(tmp_path / "tokens.json")
+    victims = [file.add(f"victim {number}", [Grant("*", Right.ADMIN)]) for number in range(20)]
+    with ProcessPoolExecutor(2, get_context("spawn")) as processes:
+        making = [processes.submit(make_tokens, file.path) for _ in range(2)]
+        while not any(token.name == "made" for token in file.tokens()):
+            time.sleep(0.005)  # until they are at it
+        for token, _ in victims:
+            file.revoke(token.id)
+        for each in making:
+            each.result()
+    assert [token.name for token in TokenFile(file.path).tokens()] == ["made"] * 60
+
+
+def make_tokens(path):
+    for _ in range(30):
+        TokenFile(path).add("made", [Grant("*", Right.READ)])
+
+
+def test_an_encrypted_client_goes_to_no_server_in_plain_text(tmp_path, certificates):
+    own = certificates[0]
+    with socket.create_server(("127.0.0.1", 0)) as plain:
+        plain.settimeout(0.5)
+        server = FlightServer(
+            service_over(tmp_path / "store"),
+            door=Door(certificate=Certificate(own / "server.pem", own / "server-key.pem")),
+        )
+        try:
+            with connect(server.uri, tls=Tls(own / "ca.pem"), timeout=20) as client:
+                client.put("open", TABLE, ROWS)
+            peers = Peers(server.uri, 20, {"authorization": "Bearer any"}, Tls(own / "ca.pem"))
+            ticket = json.dumps({"repo": "open", "dataset": TABLE}).encode()
+            call, _ = peers.open(Endpoint(ticket, (f"grpc://127.0.0.1:{plain.getsockname()[1]}",)))
+            assert call.read_chunk().data.num_rows == ROWS.num_rows  # from the origin
+            peers.close()
+            with pytest.raises(TimeoutError):
+                plain.accept()
+        finally:
+            server.stop()
 
 
 BAD_HEADERS = {

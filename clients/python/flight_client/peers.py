@@ -23,6 +23,7 @@ from flight_client.client_errors import FlightClientError, ServerBusyError, busy
 from flight_client.live import check_process
 from flight_client.tickets import REUSE_CONNECTION
 
+_ENCRYPTED = "grpc+tls"
 PASSED_OVER = 30.0  # seconds during which a server that did not answer is tried last
 # The bytes of a stream that are sent ahead of the reader. gRPC's own estimate grows up to 1 GiB a stream on a busy
 # machine, which is client memory while the reader pauses; and data outside the processor's cache is slower.
@@ -133,9 +134,11 @@ class Peers:
 
     def _connected(self, uri: str) -> flight.FlightClient:
         parsed = urlsplit(uri)
+        if urlsplit(self.uri).scheme == _ENCRYPTED and parsed.scheme != _ENCRYPTED:
+            raise _UnusableLocationError(uri)  # tokens and rows that are encrypted here would be plain text there
         is_here = (parsed.hostname or "") in {"localhost", "127.0.0.1", "::1"}
         own = (("grpc.enable_http_proxy", 0),) if is_here else ()  # gRPC would send even these calls to ``http_proxy``
-        tls = self._tls if parsed.scheme == "grpc+tls" else {}
+        tls = self._tls if parsed.scheme == _ENCRYPTED else {}
         return flight.connect(uri, generic_options=[*_CHANNEL, *own], **tls)
 
     def _connection(self, uri: str) -> flight.FlightClient:
