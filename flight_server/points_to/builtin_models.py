@@ -15,7 +15,7 @@ temporaries. A statement that ends in ``if 1`` applies only to calls that have a
     r = item x k           the item of x under the key k
     r = first x            the item of x at position 0; ``second x``: at position 1
     r = values x           all items of x
-    r = containers x       the containers at x themselves
+    r = containers x       the containers at x themselves, and the texts of which the beginning is known
     r = yield x            the objects that the generator x yields
     r item k x             x is stored in r under the key k
     r = special x __len__  the special method is called on x
@@ -53,13 +53,13 @@ _TEXT = """
 builtins
     map: a = each 1; b = each 2; c = call 0 a b; result = new generator; result holds c
     filter: a = each 1; b = call 0 a; result = new generator; result holds a
-    sorted: result = new list of 0; a = each 0; b = call key= a; c = special a __lt__ a
+    sorted: result = new list of 0; a = each 0; b = call key= a; c = special a __lt__ a; d = special 0 __len__
     min: a = each 0; b = call key= a; c = call key= 0 if 1; d = call key= 1 if 1; result = a; result = 0 if 1;
         result = 1; result = default=; e = special a __lt__ a; f = special 1 __lt__ 0 if 1
     max: a = each 0; b = call key= a; c = call key= 0 if 1; d = call key= 1 if 1; result = a; result = 0 if 1;
         result = 1; result = default=; e = special a __gt__ a; f = special 1 __gt__ 0 if 1
-    list: result = new list from 0 0; a = each 0; result holds a
-    tuple: result = new tuple from 0 0; a = each 0; result holds a
+    list: result = new list from 0 0; a = each 0; result holds a; b = special 0 __len__
+    tuple: result = new tuple from 0 0; a = each 0; result holds a; b = special 0 __len__
     set frozenset: result = new set; a = each 0; result holds a
     iter: result = new generator of 0; a = special 0 __iter__; result = a; result = call 0
     reversed: result = new generator of 0; a = special 0 __reversed__; result = a
@@ -87,7 +87,7 @@ builtins
     str: a = special 0 __str__; result = text
     repr ascii: a = special 0 __repr__; result = text
     format: a = special 0 __format__; result = text
-    print: a = special 0 __str__; a = special 1 __str__; a = special 2 __str__
+    print: a = special 0 __str__; a = special 1 __str__; a = special 2 __str__; a = special 3 __str__
     len: a = special 0 __len__; result = number
     bool: a = special 0 __bool__; b = special 0 __len__; result = boolean
     int: a = special 0 __int__; result = number
@@ -95,6 +95,7 @@ builtins
     complex: a = special 0 __complex__
     abs: result = special 0 __abs__
     round: result = special 0 __round__
+    open: a = special 0 __fspath__
     hash: a = special 0 __hash__; result = number
     bytes: a = special 0 __bytes__; result = bytes
     divmod: result = special 0 __divmod__ 1
@@ -106,7 +107,7 @@ builtins
     hasattr: a = attribute 0 1; result = boolean
     chr hex input: result = text
     ord id: result = number
-    range: a = number; result = new generator; result holds a
+    range: b = special 0 __index__; b = special 1 __index__; a = number; result = new generator; result holds a
 builtins.object
     __new__: result = instance 0
     __setattr__: 0 attribute 1 2; self attribute 0 1
@@ -119,10 +120,11 @@ builtins.list
     __mul__: result = containers self
     append: self holds 0
     insert: self holds 1
-    extend: a = each 0; self holds a
+    extend: a = each 0; self holds a; b = special 0 __len__
     pop: result = each self
     copy: result = new list same self
-    sort: a = each self; b = call key= a
+    sort: a = each self; b = call key= a; c = special a __lt__ a
+    index count remove: a = each self; b = special a __eq__ 0
     __iter__: result = new generator of self
     __getitem__: result = item self 0
     __setitem__: self item 0 1
@@ -155,8 +157,9 @@ builtins.generator
     __next__: result = each self; result = yield self
     throw: result = yield self
 builtins.str
-    capitalize casefold center expandtabs format format_map join ljust lower lstrip replace rjust rstrip strip
-        swapcase title translate upper zfill removeprefix removesuffix: result = text
+    capitalize center expandtabs format format_map join rjust swapcase title translate upper zfill
+        removeprefix: result = text
+    casefold ljust lower lstrip removesuffix replace rstrip strip: result = text; result = containers self
     split rsplit splitlines partition rpartition: a = text; result = new list; result holds a
     startswith endswith isdigit isalpha isspace isidentifier isupper islower: result = boolean
     find rfind index rindex count: result = number
@@ -167,7 +170,8 @@ collections.deque
     extend extendleft: a = each 0; self holds a
     pop popleft: result = each self
     copy: result = new deque same self
-    sort: a = each self; b = call key= a
+    sort: a = each self; b = call key= a; c = special a __lt__ a
+    index count remove: a = each self; b = special a __eq__ 0
     __iter__: result = new generator of self
     __getitem__: result = item self 0
     __setitem__: self item 0 1

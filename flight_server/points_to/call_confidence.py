@@ -14,7 +14,7 @@ from types import MappingProxyType
 import numpy as np
 
 from flight_server.points_to.facts import where_equal
-from flight_server.points_to.fixpoint import ANNOTATIONS, ASSUMED, NAMES, OVERRIDES, Solution
+from flight_server.points_to.fixpoint import ANNOTATIONS, NAMES, OVERRIDES, Solution
 from flight_server.points_to.heap import Kind, Shape
 from flight_server.points_to.integer_columns import HALF, LOWER, Ints, Mask, distinct, is_in, pack
 from flight_server.points_to.state import CREATION, State
@@ -26,8 +26,8 @@ class CallRule(IntEnum):
     ONLY_CALLEE = 0
     DECLARED = 1
     GIVEN = 2
-    OWN_OVERRIDE = 3
-    BY_NAMES = 4
+    BY_NAMES = 3
+    OWN_OVERRIDE = 4
     ONE_OF_FEW = 5
     SPECIAL_METHOD = 6
     ONE_OF_MANY = 7
@@ -40,11 +40,11 @@ CONFIDENCE: Mapping[CallRule, float] = MappingProxyType(
         CallRule.ONLY_CALLEE: 0.98,
         CallRule.DECLARED: 0.91,
         CallRule.GIVEN: 0.91,
-        CallRule.OWN_OVERRIDE: 0.74,
-        CallRule.BY_NAMES: 0.59,
-        CallRule.ONE_OF_FEW: 0.45,
+        CallRule.BY_NAMES: 0.56,
+        CallRule.OWN_OVERRIDE: 0.52,
+        CallRule.ONE_OF_FEW: 0.46,
         CallRule.SPECIAL_METHOD: 0.34,
-        CallRule.ONE_OF_MANY: 0.32,
+        CallRule.ONE_OF_MANY: 0.34,
         CallRule.OVERRIDE: 0.26,
         CallRule.SATURATED: 0.22,
     }
@@ -78,12 +78,11 @@ def judged_edges(solution: Solution) -> JudgedEdges:
     rivals = _rivals(state, groups, callees)
     roots, places = state.site_root[groups], state.site_callee[groups]
     receivers = state.receivers(places)
-    of_self = _is_self(state, receivers)
+    of_own, of_subclass = _methods_of_self(state, receivers, callees)
     rules = np.select((rivals <= 1, rivals <= _FEW), (CallRule.ONLY_CALLEE, CallRule.ONE_OF_FEW), CallRule.ONE_OF_MANY)
-    overrides = (strata == OVERRIDES) & (rivals > 1)
-    rules[overrides] = np.where(of_self, CallRule.OWN_OVERRIDE, CallRule.OVERRIDE)[overrides]
-    known = (strata == ANNOTATIONS) | ((strata == ASSUMED) & of_self)
-    rules[known & (rivals > 1) & (receivers > 0)] = CallRule.DECLARED
+    rules[(strata == OVERRIDES) & (rivals > 1)] = CallRule.OVERRIDE
+    rules[of_subclass & (rivals > 1)] = CallRule.OWN_OVERRIDE
+    rules[(of_own | ((strata == ANNOTATIONS) & (receivers > 0))) & (rivals > 1)] = CallRule.DECLARED
     rules[_is_given(state, roots) & (groups == roots) & (rivals > 1)] = CallRule.GIVEN
     rules[strata == NAMES] = CallRule.BY_NAMES
     special = (groups != roots) & _is_special(state, callees)
@@ -136,14 +135,22 @@ def _builtin_types(state: State) -> Ints:
     return types[types > 0]
 
 
-def _is_self(state: State, places: Ints) -> Mask:
-    """Which places are the first parameter of a method."""
-    defs = state.facts.definitions
+def _methods_of_self(state: State, receivers: Ints, callees: Ints) -> tuple[Mask, Mask]:
+    """Which callees are called on ``self`` and belong to the class around the call, and which to its subclasses."""
+    heap, orders, defs = state.heap, state.classes, state.facts.definitions
     methods = np.flatnonzero(defs.is_function & defs.is_class[defs.container] & ~defs.static)
-    is_self = state.facts.by_place(state.parameters.at(methods, 0), 1)
-    spelled = state.heap.spelled(places)
-    mask: Mask = is_self[np.where(spelled < len(is_self), spelled, 0)] > 0
-    return mask
+    class_at = state.facts.by_place(state.parameters.at(methods, 0), state.definition(defs.container[methods]))
+    spelled = heap.spelled(receivers)
+    around = class_at[np.where(spelled < len(class_at), spelled, 0)]
+    functions = np.where(heap.is_of(callees, Kind.FUNCTION), heap.first[callees], 0)
+    holders = state.definition(np.where(defs.is_class[defs.container[functions]], defs.container[functions], 0))
+    at = np.flatnonzero((around > 0) & (holders > 0))
+    number, member, found = orders.bearers(around[at], defs.name[functions[at]])
+    of_own, below = np.zeros((2, len(callees)), bool)
+    of_own[at[number[found[number] & (member == holders[at[number]])]]] = True
+    number, _, member = orders.order(holders[at])
+    below[at[number[member == around[at[number]]]]] = True
+    return of_own, below & ~of_own
 
 
 def _is_given(state: State, sites: Ints) -> Mask:

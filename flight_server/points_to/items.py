@@ -113,8 +113,8 @@ def _of_generators(state: State, places: Ints, objects: Ints, others: Ints) -> t
 
 
 def containers_of(state: State, objects: Ints, targets: Ints) -> None:
-    """Put the containers among the objects at the targets."""
-    state.put(*where(state.heap.is_of(objects, Kind.CONTAINER), targets, objects))
+    """Put the containers among the objects, and the texts of which the beginning is known, at the targets."""
+    state.put(*where(state.heap.is_of(objects, Kind.CONTAINER, Kind.PREFIX), targets, objects))
 
 
 def include_items(state: State, sources: Ints, targets: Ints, modes: Ints) -> None:

@@ -36,7 +36,7 @@ def load_from_classes(state: State, which: Ints, classes: Ints, is_known: Mask) 
     Where the class is known to be at the load's base, its own attribute has been loaded already.
     """
     heap = state.heap
-    _, keys, targets, _ = state.families.rows[Family.ATTRIBUTE_LOAD].all()
+    _, keys, targets, implicit = state.families.rows[Family.ATTRIBUTE_LOAD].all()
     bound = _first_binders(state, distinct(keys[which]))
     asked, query = numbered(pack(classes, keys[which]))
     number, holders = _overriding(state, bound, asked)
@@ -44,8 +44,10 @@ def load_from_classes(state: State, which: Ints, classes: Ints, is_known: Mask) 
     which, holders = which[row], holders[position]
     is_new = ~is_known[row] | (holders != bound.find(asked)[query[row]])
     which, holders = where(is_new, which, holders)
-    fields = heap.fields.find(pack(holders, keys[which]))
-    state.copy(heap.view(targets[which], heap.object(Kind.INSTANCE, holders), binds=True), fields)
+    fields, instances = heap.fields.find(pack(holders, keys[which])), heap.object(Kind.INSTANCE, holders)
+    reads = heap.read(instances, keys[which], implicit=implicit[which] > 0)
+    state.copy(heap.view(reads, instances, binds=True), fields)
+    state.copy(targets[which], reads)
 
 
 def _receivers(state: State, places: Ints) -> tuple[Ints, Ints, Mask]:

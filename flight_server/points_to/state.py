@@ -10,6 +10,7 @@ import numpy as np
 
 from flight_server.points_to.bodies import Bodies
 from flight_server.points_to.call_arguments import ParameterPlaces, ReturnedArguments, SiteArguments
+from flight_server.points_to.called_places import called_places
 from flight_server.points_to.class_orders import ClassOrders
 from flight_server.points_to.contexts import Contexts
 from flight_server.points_to.fact_families import FactStore, Family, Operation
@@ -47,7 +48,7 @@ class State:
     ``annotated_items`` the place of the annotation's container that it is an item of. ``displays`` are the containers
     whose positions are all known. ``assigned`` has the packed (class, key) of attributes that methods set, ``stored``
     the keys of all attributes that are set. ``typed`` marks places whose annotations mean only classes of the repo,
-    ``is_called`` the places of callees.
+    ``is_called`` the places whose objects are called.
     """
 
     parameters: ParameterPlaces
@@ -80,7 +81,7 @@ class State:
         self.accesses, self.inclusions = PairNumbers(), PairNumbers()
         self._inclusion_codes, self._inclusion_count = GrowingColumn(1), 1
         self.typed = np.zeros(1, bool)
-        self.is_called = facts.by_place(facts.sites.callee, 1) > 0
+        self.is_called = called_places(facts)
         sites, outer = facts.sites, facts.definitions.container
         self.decorated = facts.by_place(sites.result[sites.decorates], sites.decorated[sites.decorates])
         self.is_decorated = np.zeros(len(outer), bool)
