@@ -82,7 +82,8 @@ def judged_edges(solution: Solution) -> JudgedEdges:
     rules = np.select((rivals <= 1, rivals <= _FEW), (CallRule.ONLY_CALLEE, CallRule.ONE_OF_FEW), CallRule.ONE_OF_MANY)
     rules[(strata == OVERRIDES) & (rivals > 1)] = CallRule.OVERRIDE
     rules[of_subclass & (rivals > 1)] = CallRule.OWN_OVERRIDE
-    rules[(of_own | ((strata == ANNOTATIONS) & (receivers > 0))) & (rivals > 1)] = CallRule.DECLARED
+    declared = (of_own & (strata < NAMES)) | ((strata == ANNOTATIONS) & (receivers > 0))
+    rules[declared & (rivals > 1)] = CallRule.DECLARED
     rules[_is_given(state, roots) & (groups == roots) & (rivals > 1)] = CallRule.GIVEN
     rules[strata == NAMES] = CallRule.BY_NAMES
     special = (groups != roots) & _is_special(state, callees)
