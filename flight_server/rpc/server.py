@@ -195,6 +195,7 @@ class FlightServer(flight.FlightServerBase):
     def leave(self) -> None:
         """Stop listening at this address, while the service goes on at others."""
         self._stopping.set()
+        self.calls.leave()
         self.shutdown()
 
     def stop(self) -> bool:
@@ -204,7 +205,7 @@ class FlightServer(flight.FlightServerBase):
         """
         self.service.warming.stop()
         self._stopping.set()
-        if not self.calls.drain(self.service.budget.limits.drain_seconds):
+        if self.calls.leave() and not self.calls.drain(self.service.budget.limits.drain_seconds):
             cut = self.calls.cancel(lambda _: True)
             LOG.warning("cancelled %d calls that were still running", cut)
             if not self.calls.drain(CUT_SECONDS):

@@ -139,6 +139,7 @@ class RunningCalls:
         self._changed = threading.Condition()
         self._calls: set[RunningCall] = set()
         self._refusing = False
+        self._servers = 0
 
     @property
     def is_draining(self) -> bool:
@@ -146,8 +147,16 @@ class RunningCalls:
         return self._refusing
 
     def accept(self) -> None:
-        """Take new calls, also after a drain."""
-        self._refusing = False
+        """Take the calls of one more server, also after a drain."""
+        with self._changed:
+            self._servers += 1
+            self._refusing = False
+
+    def leave(self) -> bool:
+        """Note that a server ends; returns whether it was the last one over these calls."""
+        with self._changed:
+            self._servers -= 1
+            return self._servers <= 0
 
     @contextmanager
     def enter(self, call: RunningCall, *, ends: bool = True) -> Iterator[RunningCall]:

@@ -147,6 +147,7 @@ def fuzzed_server(folder: Path) -> Iterator[FuzzedServer]:
     finally:
         process.kill()
         process.wait()
+        process.stdout.close()
 
 
 def _check_the_end(server: FuzzedServer, client, before: int) -> None:

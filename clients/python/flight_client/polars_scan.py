@@ -1,7 +1,7 @@
 """A dataset as a Polars LazyFrame that asks the server only for the columns and rows that a query needs.
 
     frame = scan_polars("grpc://127.0.0.1:8815", "django", "call_graph")
-    frame.filter(pl.col("confidence") == 100).select("callee_qname").head(5).collect()
+    frame.filter(pl.col("confidence") >= 0.9).select("callee_qname").head(5).collect()
 
 Columns and ``n_rows`` go to the server whole; of a filter, the terms that certainly keep each row which Polars keeps.
 Polars then applies the whole filter itself. So ``~is_in`` over nulls and comparisons with NaN are as in any frame; with
