@@ -47,7 +47,7 @@ LAYERS = {
     "flight_server.pipeline": PIPELINE,
     "flight_server.serving": {*SERVING, "flight_server.kernels", "flight_client"},
     "flight_server.rpc": {*SERVING, "flight_server.serving", "flight_client.protobuf_classes"},
-    "flight_server.agents": {"flight_client"},
+    "flight_server.agents": {"flight_client", CONTRACTS},
     "flight_server.web": {*SERVING, "flight_server.serving"},
     "flight_server.cli": {
         *SERVING,

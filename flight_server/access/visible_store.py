@@ -1,12 +1,10 @@
 """A store as one identity sees it: repos that it may not read do not exist for it."""
 
-from arrowdsl.errors import one_of
 from flight_server.access.identities import ForbiddenError, Identity, Right
 from flight_server.storage.artifacts import ArtifactStore
 from flight_server.storage.check import RepoCheck
 from flight_server.storage.snapshots import Snapshot
-from flight_server.storage.store import Pruned, Store
-from flight_server.storage.store_errors import UnknownRepoError, UnknownTransactionError
+from flight_server.storage.store import Pruned, Store, no_transaction
 from flight_server.storage.transactions import Transaction
 
 
@@ -60,9 +58,7 @@ class VisibleStore(Store):
         """As of a store; needs the right to write the transaction's repo, else there is no such transaction."""
         found = self._store.transaction(txn_id)
         if not self._identity.may(Right.WRITE, found.repo):
-            raise UnknownTransactionError(
-                f"there is no transaction {txn_id[:40]!r}: it has ended, has expired, or never existed"
-            )
+            raise no_transaction(txn_id)
         return found
 
     def committed(self, txn_id: str) -> Snapshot | None:
@@ -108,8 +104,5 @@ class VisibleStore(Store):
             return
         if not self._identity.may(Right.READ, repo):
             raise self._unknown(repo)
-        verb = {Right.WRITE: "write", Right.ADMIN: "administer"}.get(right, "read")
+        verb = "write" if right is Right.WRITE else "administer"
         raise ForbiddenError(f"{self._identity.name} may not {verb} the repo {repo}")
-
-    def _unknown(self, repo: str) -> UnknownRepoError:
-        return UnknownRepoError(f"there is no repo {repo}; allowed: {one_of(self.repos()) or '(none yet)'}")

@@ -4,17 +4,21 @@ An answer is small, since an agent pays for each word: at most ``limit`` rows, a
 about calls have a confidence, and the number of calls of the same name that could not be resolved.
 """
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from threading import Timer
 from typing import Any, Literal
 
 from flight_client import Client, FlightClientError, StreamClosedError
+from flight_client.contracts.notation import meaning
+from flight_client.tickets import whole_number
 
 ROWS, MOST_ROWS = 50, 1000
 MOST_LINES = 400
 SECONDS = 60.0  # of one query
 TEXT_CHARACTERS = 2000  # of one value
+_LINE_END = re.compile(r"\r\n|\r|\n")  # where Python ends a line; a form feed is no end
 _DEFINITIONS = """
     select qname, kind, signature, doc, path, line, end_line from definitions
     where qname = $name or ends_with(qname, '.' || $name) order by qname, path, line
@@ -51,10 +55,7 @@ class Questions:
     def columns(self, repo: str, dataset: str) -> dict[str, Any]:
         """The columns of a dataset, with their types and meaning."""
         info = self.client.info(repo, dataset)
-        columns = [
-            {"name": each.name, "type": str(each.type), "meaning": (each.metadata or {}).get(b"comment", b"").decode()}
-            for each in info.schema
-        ]
+        columns = [{"name": each.name, "type": str(each.type), "meaning": meaning(each)} for each in info.schema]
         return {"dataset": dataset, "snapshot": info.metadata.get("snapshot"), "rows": info.rows, "columns": columns}
 
     def sql(self, repo: str, query: str, limit: int = ROWS, values: Mapping[str, Any] | None = None) -> dict[str, Any]:
@@ -95,18 +96,19 @@ class Questions:
     def source(self, repo: str, path: str, line: int, end_line: int) -> dict[str, Any]:
         """The lines of a file, numbered."""
         where = {"op": "=", "args": [{"property": "path"}, path]}
-        found = self.client.read(repo, "repo_files", columns=["text"], where=where).read_all()
+        snapshot = whole_number(self.client.stats(repo), "snapshot")
+        found = self.client.read(repo, "repo_files", columns=["text"], where=where, snapshot=snapshot).read_all()
         if not found.num_rows or not found["text"][0].is_valid:
             raise FlightClientError("unknown_path", f"{repo} has no text of a file {path!r}")
-        lines = found["text"][0].as_py().splitlines()
+        lines = _LINE_END.split(found["text"][0].as_py())
         first = max(1, line)
         last = min(len(lines), max(first, end_line), first + MOST_LINES - 1)
         shown = "\n".join(f"{number}: {lines[number - 1]}" for number in range(first, last + 1))
-        return {"path": path, "snapshot": self.client.stats(repo)["snapshot"], "lines": len(lines), "source": shown}
+        return {"path": path, "snapshot": snapshot, "lines": len(lines), "source": shown}
 
-    def changes(self, repo: str, since: int, datasets: Sequence[str] = ("definitions", "calls")) -> dict[str, Any]:
+    def changes(self, repo: str, since: int) -> dict[str, Any]:
         """How many rows differ between an older snapshot and the newest one, and the definitions that do."""
-        counts = self.client.maintenance.diff(repo, since, datasets=datasets)
+        counts = self.client.maintenance.diff(repo, since, datasets=("definitions", "calls"))
         columns = ["qname", "path", "line"]
         reader = self.client.read(repo, "definitions", columns=columns, since=since, limit=ROWS)
         with reader:

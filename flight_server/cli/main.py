@@ -36,7 +36,10 @@ COMMANDS: Mapping[str, tuple[str, str]] = MappingProxyType(
         "explain": ("flight_server.cli.datasets", "Show how a read would run, without running it."),
         "put": ("flight_server.cli.write", "Put a Parquet, Arrow IPC or CSV file into a raw table."),
         "drop": ("flight_server.cli.write", "Remove a repo with all its snapshots and cached results."),
-        "token": ("flight_server.cli.tokens", "Make, list or revoke the tokens by which callers are recognized."),
+        "token": (
+            "flight_server.cli.token_commands",
+            "Make, list or revoke the tokens by which callers are recognized.",
+        ),
         "certs": ("flight_server.cli.certs", "Make a CA and certificates for development."),
         "top": ("flight_server.cli.top", "Show the running calls of a server, or cancel one."),
         "snapshots": (_MAINTENANCE, "List the snapshots of a repo, the oldest first."),

@@ -3,7 +3,7 @@
 import click
 
 from flight_client import Client
-from flight_server.agents.server import serve_agents
+from flight_server.agents.tools import serve_agents
 from flight_server.cli.session import with_client
 
 
@@ -17,4 +17,4 @@ def mcp(client: Client, port: int | None) -> None:
 
     Example: flight-server mcp --server grpc://127.0.0.1:8815
     """
-    serve_agents(client, "stdio" if port is None else "streamable-http", port or 0)
+    serve_agents(client, port)

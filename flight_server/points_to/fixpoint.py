@@ -4,8 +4,8 @@ A round first propagates new objects along the copies until nothing is new, then
 Facts that rules find take effect in the next round, so a round's result does not depend on the order of rules, facts
 or files. The strata: 0 follows only names, modules and classes, as far as base classes need; 1 follows everything; 2
 applies annotations where nothing else is known; 3 assumes that methods without a caller are called, and that an unknown
-subscript means any item; 4 finds the classes of receivers by the
-names that are read from them; 5 adds what the subclasses of a receiver's class have in its place.
+subscript means any item; 4 finds the classes of receivers by the names that are read from them; 5 adds what the
+subclasses of a receiver's class have in its place.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -222,7 +222,7 @@ class Solver:
         spelled = state.heap.spelled(places)
         typed = state.typed[np.where(spelled < len(state.typed), spelled, 0)]
         allowed = ~(typed & state.heap.is_of(new & LOWER, *_UNTYPED))
-        allowed &= ~self._of_other_uses(spelled, new & LOWER)
+        allowed &= ~state.decorated.others(state.heap, spelled, new & LOWER)
         new, spelled = new[allowed], spelled[allowed]
         if not len(new):
             return NONE
@@ -244,18 +244,6 @@ class Solver:
             held[places[~fits]] = most
             np.add.at(held.values, places[fits], 1)
         return new[stays]
-
-    def _of_other_uses(self, places: Ints, objects: Ints) -> Mask:
-        """Which objects come from another use of a decorator: definitions that are decorated elsewhere.
-
-        A decorator returns what it is given, or something that it makes. Where uses share its body, it would also
-        return what each of the others was given.
-        """
-        heap, decorated = self.state.heap, self.state.decorated
-        own = decorated[np.where(places < len(decorated), places, 0)]
-        given = np.where(heap.is_of(objects, Kind.FUNCTION, Kind.CLASS), heap.first[objects], 0)
-        mask: Mask = (own > 0) & (given != own) & self.state.is_decorated[given]
-        return mask
 
     def _arrive(self, places: Ints, objects: Ints) -> None:
         state = self.state

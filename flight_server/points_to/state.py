@@ -13,6 +13,7 @@ from flight_server.points_to.call_arguments import ParameterPlaces, ReturnedArgu
 from flight_server.points_to.called_places import called_places
 from flight_server.points_to.class_orders import ClassOrders
 from flight_server.points_to.contexts import Contexts
+from flight_server.points_to.decorated_uses import DecoratedUses
 from flight_server.points_to.fact_families import FactStore, Family, Operation
 from flight_server.points_to.facts import Facts
 from flight_server.points_to.heap import SHAPES, Heap, Kind
@@ -82,11 +83,7 @@ class State:
         self._inclusion_codes, self._inclusion_count = GrowingColumn(1), 1
         self.typed = np.zeros(1, bool)
         self.is_called = called_places(facts)
-        sites, outer = facts.sites, facts.definitions.container
-        self.decorated = facts.by_place(sites.result[sites.decorates], sites.decorated[sites.decorates])
-        self.is_decorated = np.zeros(len(outer), bool)
-        self.is_decorated[sites.decorated] = True
-        self.is_decorated &= ~facts.definitions.is_function[outer] & (np.arange(len(outer)) > 0)
+        self.decorated = DecoratedUses.of(facts)
         self.follows_names_only = True
         self.is_unfinished = False
         self._saturated = GrowingColumn(1024)

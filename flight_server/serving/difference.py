@@ -29,7 +29,7 @@ CHANGE = pa.field(
     "change",
     pa.string(),
     nullable=False,
-    metadata={"description": "added, removed, or for a row whose key is in both snapshots: old, new"},
+    metadata={"comment": "added, removed, or for a row whose key is in both snapshots: old, new"},
 )
 _NULL = "\0null"
 

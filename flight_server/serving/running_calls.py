@@ -39,13 +39,12 @@ class StoppingError(DataError):
 
 @dataclass(eq=False)
 class RunningCall:
-    r"""A running call of ``method`` from the connection ``peer``; set ``cancelled`` to stop it.
+    """A running call of ``method`` from the connection ``peer``; set ``cancelled`` to stop it.
 
     ``repo`` and ``dataset`` are what it reads or writes, if that is known, and ``asked`` its read or query.
     ``rows`` and ``bytes`` count what was sent or received until now. ``waiting_since`` is the time since when the call
     has waited for its client to read or write; None while it works. ``traceparent`` is the caller's trace (W3C Trace
-    Context). After the end, ``outcome`` is _REQUEST_ID = re.compile(r"[\w.:+/=-]{1,64}", re.ASCII)
-    COMPLETE, BROKEN_OFF or the code of an error, and ``seconds`` the duration.
+    Context). After the end, ``outcome`` is COMPLETE, BROKEN_OFF or the code of an error, and ``seconds`` the duration.
     """
 
     method: str = ""

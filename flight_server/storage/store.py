@@ -128,9 +128,7 @@ class Store:
         with self._lock:
             transaction = self._transactions.get(txn_id)
         if transaction is None:
-            raise UnknownTransactionError(
-                f"there is no transaction {txn_id[:40]!r}: it has ended, has expired, or never existed"
-            )
+            raise no_transaction(txn_id)
         return transaction
 
     def committed(self, txn_id: str) -> Snapshot | None:
@@ -290,3 +288,10 @@ class Store:
             self.failed_prunes += 1
             LOG.warning("old snapshots of %s could not be deleted: %s", paths.name, error)
         return self._opened(paths, manifest, is_read=False)
+
+
+def no_transaction(txn_id: str) -> UnknownTransactionError:
+    """The error for the id of no running transaction."""
+    return UnknownTransactionError(
+        f"there is no transaction {txn_id[:40]!r}: it has ended, has expired, or never existed"
+    )

@@ -125,10 +125,13 @@ def test_changes_between_snapshots(tmp_path):
     try:
         with connect(server.uri) as client:
             ingest(client, source, repo="r", jobs=1)
-            (source / "a.py").write_text("def f():\n    pass\n\n\ndef g():\n    f()\n", encoding="utf-8")
+            # a form feed ends no line of Python
+            (source / "a.py").write_text("def f():\n    pass\n\f\n\ndef g():\n    f()\n", encoding="utf-8")
             ingest(client, source, repo="r", jobs=1)
         agent = StdioServerParameters(command=MCP[0], args=[*MCP[1:], server.uri], env=dict(os.environ))
-        _, [changed] = asked(agent, ("changes", {"repo": "r", "since": 1}))
+        place = {"repo": "r", "path": "a.py", "line": 5, "end_line": 5}
+        _, [changed, found] = asked(agent, ("changes", {"repo": "r", "since": 1}), ("source", place))
+        assert (found["source"], found["snapshot"]) == ("5: def g():", 2)
         assert "a.g" in {row["qname"] for row in changed["definitions"]}
         assert changed["datasets"]["definitions"]["added"] >= 1
     finally:

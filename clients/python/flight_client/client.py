@@ -26,7 +26,7 @@ from flight_client.live import LiveStreams
 from flight_client.lookups import Keys, key_batches
 from flight_client.maintenance import Maintenance
 from flight_client.parallel import STREAMS
-from flight_client.peers import Peers, Tls
+from flight_client.peers import SYSTEM_TLS, Peers, Tls
 from flight_client.puts import ArrowStream, PutStream, batches_of, put_batches
 from flight_client.scan import FlightScanner
 from flight_client.streams import FlightReader
@@ -44,8 +44,6 @@ from flight_client.tickets import (
     ticket,
 )
 
-SYSTEM_TLS = Tls()  # the CAs that gRPC knows
-
 
 def connect(
     uri: str,
@@ -59,28 +57,20 @@ def connect(
 
     ``token`` and ``headers`` go with each call; ``timeout`` is the deadline of each call in seconds, streams included.
     """
-    return Client(uri, token=token, tls=tls, timeout=timeout, headers=headers)
+    sent = {**(headers or {}), **({} if token is None else {"authorization": f"Bearer {token}"})}
+    return Client(Peers(uri, timeout, sent, tls))
 
 
 class Client:
     """A connection to a server, made by ``connect``; also a context manager that closes the connection.
 
-    A pickled client connects again where it is loaded, without the token and headers. A client does not
-    survive a fork: its calls in the child process raise FlightClientError (``forked``).
+    A pickled client connects again where it is loaded, without the token and headers. A client does not survive a fork:
+    its calls in the child process raise FlightClientError (``forked``).
     """
 
-    def __init__(
-        self,
-        uri: str,
-        *,
-        token: str | None = None,
-        tls: Tls = SYSTEM_TLS,
-        timeout: float | None = None,
-        headers: Mapping[str, str] | None = None,
-    ) -> None:
-        self.uri = uri
-        sent = {**(headers or {}), **({} if token is None else {"authorization": f"Bearer {token}"})}
-        self._peers = Peers(uri, timeout, sent, tls)
+    def __init__(self, peers: Peers) -> None:
+        self.uri = peers.uri
+        self._peers = peers
         self._live = LiveStreams(os.getpid())
         self._fetcher = Fetcher(self._peers, self._live)
 
@@ -91,7 +81,7 @@ class Client:
         self.close()
 
     def __reduce__(self) -> tuple[Callable[[str], "Client"], tuple[str]]:
-        return partial(Client, timeout=self._peers.timeout), (self.uri,)
+        return partial(connect, timeout=self._peers.timeout), (self.uri,)
 
     def close(self) -> None:
         """Cancel the open streams and close the connections; a second call does nothing."""

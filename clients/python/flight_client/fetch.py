@@ -12,7 +12,7 @@ from flight_client.client_errors import FlightClientError, translated
 from flight_client.live import LiveStreams
 from flight_client.lookups import Exchange
 from flight_client.parallel import STREAMS, ParallelStream
-from flight_client.peers import Endpoint, Peers, Tls, endpoint_of
+from flight_client.peers import SYSTEM_TLS, Endpoint, Peers, endpoint_of
 from flight_client.streams import ClosableBatches, FlightStream
 from flight_client.tickets import Ticket, command, decode, encode
 
@@ -93,4 +93,4 @@ class Fetcher:
 @cache
 def _connected_again(uri: str, timeout: float | None) -> Fetcher:
     """The fetcher of all datasets of a server that are unpickled in this process, open until the process ends."""
-    return Fetcher(Peers(uri, timeout, {}, Tls()), LiveStreams(os.getpid()))
+    return Fetcher(Peers(uri, timeout, {}, SYSTEM_TLS), LiveStreams(os.getpid()))

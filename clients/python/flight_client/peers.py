@@ -64,6 +64,9 @@ class Tls:
             raise FlightClientError("invalid_tls", f"{error.filename} can't be read: {error.strerror}") from None
 
 
+SYSTEM_TLS = Tls()  # the CAs that gRPC knows
+
+
 class Peers:
     """The connections of a client, opened on demand; ``origin`` is the connection to ``uri``."""
 

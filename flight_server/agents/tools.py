@@ -1,14 +1,14 @@
 """The MCP server: each question as a tool, over stdio, or over HTTP on this machine."""
 
 from collections.abc import Callable
-from typing import Any, Literal
+from typing import Any
 
 import anyio
 from mcp.server import MCPServer
 from mcp.server.mcpserver.exceptions import ToolError
 
 from flight_client import Client, FlightClientError
-from flight_server.agents.questions import MOST_ROWS, ROWS, Questions
+from flight_server.agents.questions import MOST_LINES, ROWS, Questions
 
 INSTRUCTIONS = (
     "Facts about Python repositories, as tables of a snapshot: definitions, calls, references, a code property graph."
@@ -58,7 +58,7 @@ def agent_server(client: Client) -> MCPServer:
         return await _answer(lambda: ask.impact(repo, changed, limit))
 
     @server.tool()
-    async def source(repo: str, path: str, line: int = 1, end_line: int = MOST_ROWS) -> dict[str, Any]:
+    async def source(repo: str, path: str, line: int = 1, end_line: int = MOST_LINES) -> dict[str, Any]:
         """The numbered source lines of a file from line to end_line."""
         return await _answer(lambda: ask.source(repo, path, line, end_line))
 
@@ -70,10 +70,10 @@ def agent_server(client: Client) -> MCPServer:
     return server
 
 
-def serve_agents(client: Client, transport: Literal["stdio", "streamable-http"], port: int) -> None:
-    """Serve until the agent closes its end, or the process is stopped."""
+def serve_agents(client: Client, port: int | None) -> None:
+    """Serve until the agent closes its end, or the process is stopped; without a ``port``, on stdin and stdout."""
     server = agent_server(client)
-    if transport == "stdio":
+    if port is None:
         server.run("stdio")
     else:
         server.run("streamable-http", host="127.0.0.1", port=port)
